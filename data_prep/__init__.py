@@ -1,0 +1,1 @@
+"""Images to records: the mid-level and target sets, made offline."""

@@ -1,0 +1,67 @@
+"""Files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from gastric_keras.errors import InputError
+
+
+def write_atomic(path: Path | str, content: bytes | str) -> None:
+    """Write a file so that no reader ever sees half of it.
+
+    Args:
+        path: where the file goes; missing parent folders are made.
+        content: bytes, or text that is written as UTF-8.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            # Rename alone orders nothing after a power cut: the data go down first.
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a value as indented JSON, atomically, keys in the order given."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"A JSON file was expected. Received: path={path} "
+            f"({error.strerror}). Check the path."
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"A JSON file was expected. Received: path={path}, which is not valid "
+            f"JSON ({error}). Delete it and make it again."
+        ) from error
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits, read in 1 MiB blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

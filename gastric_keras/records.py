@@ -1,0 +1,277 @@
+"""The record of a patch, its one feature spec, and the manifest of a set.
+
+A *set* is a folder of TFRecord shards and a ``manifest.json``. ``data_prep`` ends
+here and ``gastric_keras`` begins here: the writer's ``serialize`` and the reader's
+``parse`` both come from ``FEATURES``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gastric_keras.config_io import build, to_dict
+from gastric_keras.errors import InputError
+from gastric_keras.files import read_json, sha256_of, write_json
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchRecord:
+    """One patch as it lies in a TFRecord.
+
+    Attributes:
+        image: PNG or JPEG bytes, RGB.
+        label: index into the manifest's classes.
+        case_id: the patient.
+        image_id: the picture or slide that the patch was cut from.
+        x: left edge in that picture, px at full resolution.
+        y: top edge in that picture, px at full resolution.
+        mpp: µm per px of the patch as stored; 0.0 where it is not known.
+    """
+
+    image: bytes
+    label: int
+    case_id: str
+    image_id: str
+    x: int
+    y: int
+    mpp: float = 0.0
+
+
+#: name -> Python type: the whole schema, for writer and reader alike.
+FEATURES: dict[str, type] = {
+    "image": bytes,
+    "label": int,
+    "case_id": str,
+    "image_id": str,
+    "x": int,
+    "y": int,
+    "mpp": float,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file of a set: name, split, number of records, size, checksum."""
+
+    name: str
+    split: str
+    records: int
+    size: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a set holds, and how it was made.
+
+    Attributes:
+        dataset: kind of set: tissue, nuclei or target.
+        classes: names, in label order.
+        counts: split -> class -> number of patches.
+        cases: split -> sorted case ids.
+        patch_size: side of the square patches in px; 0 where they differ.
+        mpp: µm per px; 0.0 where it is not known or differs.
+        dropped: reason -> number of patches (or images) that were left out.
+        config: the resolved data_prep config.
+        shards: the files.
+        subsets: name -> patches per class, for nested training subsets.
+        set_aside: image -> reason, for images that could not be read.
+        is_grouped: False when the cases are unknown and each image is its own.
+        schema_version: of the record and of this file.
+    """
+
+    dataset: str
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    cases: dict[str, tuple[str, ...]]
+    patch_size: int
+    mpp: float
+    dropped: dict[str, int]
+    config: dict[str, Any]
+    shards: tuple[Shard, ...]
+    subsets: dict[str, int] = dataclasses.field(default_factory=dict)
+    set_aside: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_grouped: bool = True
+    schema_version: int = SCHEMA_VERSION
+
+    def count(self, split: str) -> int:
+        """Number of patches in a split; 0 for a split that is not there."""
+        return sum(self.counts.get(split, {}).values())
+
+
+def record_key(image_id: str, x: int, y: int) -> str:
+    """The name of a patch, unique inside a set."""
+    return f"{image_id}@{x},{y}"
+
+
+def nested_rank(key: str, seed: int = 0) -> int:
+    """Rank that orders patches at random but for ever the same way.
+
+    The first n of a class in this order lie inside the first m for every m > n, so
+    that training subsets of growing size are nested.
+
+    Args:
+        key: see :func:`record_key`.
+        seed: another seed, another draw.
+
+    Returns:
+        The first 8 bytes of SHA-256 of ``seed:key``.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big")
+
+
+def shard_name(split: str, index: int, total: int) -> str:
+    """``train-00000-of-00004.tfrecord``, as TensorFlow's tools spell it."""
+    return f"{split}-{index:05d}-of-{total:05d}.tfrecord"
+
+
+def serialize(record: PatchRecord) -> bytes:
+    """A record as the bytes of a ``tf.train.Example``; equal records, equal bytes."""
+    import tensorflow as tf
+
+    def feature(value: Any) -> tf.train.Feature:
+        if isinstance(value, str):
+            value = value.encode()
+        if isinstance(value, bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        if isinstance(value, int):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+
+    features = {name: feature(getattr(record, name)) for name in FEATURES}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def feature_spec(names: Sequence[str] = tuple(FEATURES)) -> dict[str, Any]:
+    """``FEATURES`` in the form of ``tf.io.parse_example``, all or those named."""
+    import tensorflow as tf
+
+    dtypes = {bytes: tf.string, str: tf.string, int: tf.int64, float: tf.float32}
+    return {name: tf.io.FixedLenFeature([], dtypes[FEATURES[name]]) for name in names}
+
+
+def parse(example: tf.Tensor, names: Sequence[str] = tuple(FEATURES)) -> dict:
+    """Serialized example(s) to a dict of tensors.
+
+    Args:
+        example: () or (N,) string.
+        names: the features wanted; fewer are parsed faster.
+    """
+    import tensorflow as tf
+
+    spec = feature_spec(names)
+    if example.shape.rank == 0:
+        return tf.io.parse_single_example(example, spec)
+    return tf.io.parse_example(example, spec)
+
+
+def read_records(folder: Path | str, split: str) -> Iterator[PatchRecord]:
+    """All records of a split in file order, one at a time."""
+    import tensorflow as tf
+
+    manifest = read_manifest(folder)
+    for path in shard_paths(folder, manifest, split):
+        for raw in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            values = tf.train.Example.FromString(raw).features.feature
+            yield PatchRecord(
+                **{name: _value(values[name], FEATURES[name]) for name in FEATURES}
+            )
+
+
+def _value(feature: Any, kind: type) -> Any:
+    if kind in (bytes, str):
+        data = feature.bytes_list.value[0]
+        return data.decode() if kind is str else data
+    return (feature.int64_list if kind is int else feature.float_list).value[0]
+
+
+def write_manifest(folder: Path | str, manifest: Manifest) -> None:
+    """Write ``manifest.json``, last of all files, so that a set without it is not whole."""
+    write_json(Path(folder) / MANIFEST_NAME, to_dict(manifest))
+
+
+def read_manifest(folder: Path | str) -> Manifest:
+    """Read and check the manifest of a set.
+
+    Args:
+        folder: the set's folder.
+
+    Returns:
+        The manifest; every shard that it names is there and has its size.
+
+    Raises:
+        InputError: no manifest, another schema version, a shard missing or of
+            another size.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise InputError(
+            "A folder of records with a manifest.json was expected. "
+            f"Received: {folder}. Make the set with python -m data_prep, or mend the "
+            "path (a set whose making was cut short has no manifest)."
+        )
+    tree = read_json(path)
+    version = tree.get("schema_version") if isinstance(tree, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"Records of schema version {SCHEMA_VERSION} were expected. "
+            f"Received: {path} with schema_version={version}. Make the set again "
+            "with the data_prep of this version."
+        )
+    # The prep config is free-form here: only data_prep knows its classes.
+    config = tree.pop("config", {})
+    manifest: Manifest = build(Manifest, tree | {"config": {}}, where=str(path))
+    for shard in manifest.shards:
+        file = folder / shard.name
+        size = file.stat().st_size if file.is_file() else None
+        if size != shard.size:
+            raise InputError(
+                f"A shard of {shard.size} bytes was expected at {file}. Received: "
+                f"{'no file' if size is None else f'{size} bytes'}. Copy the set "
+                "again, or make it again."
+            )
+    return dataclasses.replace(manifest, config=config)
+
+
+def verify_shards(folder: Path | str, manifest: Manifest) -> None:
+    """Compare each shard with its checksum.
+
+    Raises:
+        InputError: naming the shard whose bytes changed.
+    """
+    for shard in manifest.shards:
+        found = sha256_of(Path(folder) / shard.name)
+        if found != shard.sha256:
+            raise InputError(
+                f"Shard {shard.name} with sha256 {shard.sha256} was expected. "
+                f"Received: {found}. Copy the set again, or make it again."
+            )
+
+
+def shard_paths(folder: Path | str, manifest: Manifest, split: str) -> list[str]:
+    """The files of a split.
+
+    Raises:
+        InputError: the set has no such split, or the split is empty.
+    """
+    paths = [str(Path(folder) / s.name) for s in manifest.shards if s.split == split]
+    if not paths or not manifest.count(split):
+        raise InputError(
+            f"A set with patches in the split {split!r} was expected. Received: "
+            f"{folder} with splits {', '.join(manifest.counts) or 'none'}. Choose one "
+            "of these, or make the set with that split."
+        )
+    return paths
