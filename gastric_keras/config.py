@@ -1,0 +1,277 @@
+"""What an experiment is: frozen dataclasses whose meaning is checked when made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gastric_keras.errors import InputError
+
+BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
+
+
+def _require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
+    if not condition:
+        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        raise InputError(f"{wanted} Received: {values}. {way_out}")
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """The pre-trained network, t=0.
+
+    Attributes:
+        name: vgg16, alexnet or inception_v3.
+        weights: ``imagenet`` (the official file), ``none`` (random), or the path of
+            a weights file of that network.
+        image_size: side in px that every patch is resized to.
+        dropout: rate before the head, in [0, 1).
+    """
+
+    name: BackboneName
+    weights: str = "imagenet"
+    image_size: int = 224
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        smallest = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}[self.name]
+        _require(
+            self.image_size >= smallest,
+            f"image_size of at least {smallest} px was expected for {self.name}.",
+            "Its pooling leaves nothing of a smaller patch.",
+            image_size=self.image_size,
+        )
+        _require(
+            0 <= self.dropout < 1,
+            "dropout in [0, 1) was expected.",
+            "0 switches it off.",
+            dropout=self.dropout,
+        )
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How one stage is fitted. The paper is silent here: these choices are ours.
+
+    Attributes:
+        epochs: passes over the training patches, at most.
+        batch_size: patches a step, over all devices together.
+        learning_rate: of Adam, at its highest.
+        schedule: ``constant``, or ``cosine`` down to zero over all epochs.
+        weight_decay: decoupled (AdamW), per step, times the learning rate.
+        balance: weigh the loss by inverse class frequency.
+        patience: epochs without a better validation AUC before stopping; null: never.
+        shuffle_buffer: encoded patches held in memory for shuffling.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    schedule: Literal["constant", "cosine"] = "cosine"
+    weight_decay: float = 0.0
+    balance: bool = True
+    patience: int | None = None
+    shuffle_buffer: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "shuffle_buffer"):
+            value = getattr(self, name)
+            _require(
+                value >= 1, f"{name} of 1 or more was expected.", "", **{name: value}
+            )
+        _require(
+            self.learning_rate > 0,
+            "A learning_rate above 0 was expected.",
+            "1e-4 is a good start for fine-tuning.",
+            learning_rate=self.learning_rate,
+        )
+        _require(
+            self.weight_decay >= 0,
+            "A weight_decay of 0 or more was expected.",
+            "0 switches it off.",
+            weight_decay=self.weight_decay,
+        )
+        _require(
+            self.patience is None or self.patience >= 1,
+            "patience of 1 or more was expected.",
+            "null switches early stopping off.",
+            patience=self.patience,
+        )
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What training patches go through, in tf.data only.
+
+    Attributes:
+        flip: mirror left-right with probability one half.
+        turn: turn by 0, 90, 180 or 270 degrees.
+        stain: strength of the stain jitter: hematoxylin, eosin and DAB amounts are
+            each scaled by 1 ± ``stain`` and shifted by ± ``stain`` / 10; 0: off.
+    """
+
+    flip: bool = True
+    turn: bool = True
+    stain: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require(
+            0 <= self.stain < 1,
+            "stain in [0, 1) was expected.",
+            "0 switches the jitter off; 0.05 to 0.3 is usual.",
+            stain=self.stain,
+        )
+
+
+def _check_classes(classes: tuple[str, ...]) -> None:
+    _require(
+        len(classes) >= 2 and len(set(classes)) == len(classes),
+        "Two or more classes with different names were expected.",
+        "Name them in the order of the manifest.",
+        classes=classes,
+    )
+
+
+@dataclass(frozen=True)
+class MidConfig:
+    """The mid-level stage, t=1.
+
+    Attributes:
+        records: folder of the mid-level set.
+        classes: its classes, in the manifest's order.
+        init: weights of a finished t=1 of the same backbone and classes to take
+            instead of training it; null: train it.
+        fit: how it is fitted.
+        augment: what its training patches go through.
+    """
+
+    records: str
+    classes: tuple[str, ...]
+    init: str | None = None
+    fit: FitConfig = field(default_factory=FitConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes)
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """The target stage, t=2.
+
+    Attributes:
+        records: folder of the target set.
+        classes: its two classes, in the manifest's order.
+        positive: the class whose probability is scored.
+        subset: train on this nested subset only: a name in the manifest's subsets,
+            or a number of patches per class; null: on all.
+        subset_seed: another seed, another nested draw.
+        fit: how it is fitted.
+        augment: what its training patches go through.
+    """
+
+    records: str
+    classes: tuple[str, ...] = ("benign", "malignant")
+    positive: str = "malignant"
+    subset: str | int | None = None
+    subset_seed: int = 0
+    fit: FitConfig = field(default_factory=FitConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes)
+        _require(
+            len(self.classes) == 2,
+            "Exactly two target classes were expected.",
+            "The scores (AUC, sensitivity) are those of a two-class question.",
+            classes=self.classes,
+        )
+        _require(
+            self.positive in self.classes,
+            f"positive must be one of the classes {self.classes}.",
+            "Name the class whose probability is scored.",
+            positive=self.positive,
+        )
+        _require(
+            not isinstance(self.subset, int) or self.subset >= 1,
+            "A subset of 1 or more patches per class was expected.",
+            "null trains on all.",
+            subset=self.subset,
+        )
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """How scores are made.
+
+    Attributes:
+        bootstrap: number of case-clustered bootstrap draws for the intervals.
+        confidence: of the intervals, in (0, 1).
+    """
+
+    bootstrap: int = 1000
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        _require(
+            self.bootstrap >= 100,
+            "100 or more bootstrap draws were expected.",
+            "1000 is usual.",
+            bootstrap=self.bootstrap,
+        )
+        _require(
+            0 < self.confidence < 1,
+            "A confidence in (0, 1) was expected.",
+            "0.95 is usual.",
+            confidence=self.confidence,
+        )
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Where and how a run is carried out.
+
+    Attributes:
+        output: folder of all runs; a run's files go to ``output/name``.
+        devices: TensorFlow device names to train on, such as [GPU:0, GPU:1]; null:
+            every GPU, else the CPU.
+        precision: Keras dtype policy; the head stays in float32.
+        deterministic: same bits for the same seed, at some cost in speed.
+    """
+
+    output: str = "tensorboard_logs"
+    devices: tuple[str, ...] | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """One run of the ladder t=0 → t=1 → t=2.
+
+    Attributes:
+        name: of the run, and of its folder.
+        backbone: t=0.
+        mid: t=1; null: one stage, straight from t=0 to t=2.
+        target: t=2.
+        evaluate: scores.
+        runtime: where and how.
+        seed: of initial weights, order and augmentation.
+    """
+
+    name: str
+    backbone: BackboneConfig
+    target: TargetConfig
+    mid: MidConfig | None = None
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"[\w][\w.-]*", self.name) is not None,
+            "A name of letters, digits, '.', '_' and '-' was expected.",
+            "It becomes the name of a folder.",
+            name=self.name,
+        )

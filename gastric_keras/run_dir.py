@@ -1,0 +1,87 @@
+"""The name of every file that a run writes, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+FitStage = Literal["mid", "target"]
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder of one run: ``<output>/<name>/``.
+
+    Attributes:
+        root: the folder; TensorBoard's ``--logdir`` may point at it or its parent.
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config, YAML."""
+        return self.root / "config.yaml"
+
+    @property
+    def provenance(self) -> Path:
+        """Versions, commit and data checksums, JSON."""
+        return self.root / "provenance.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works in this folder."""
+        return self.root / ".lock"
+
+    def stage(self, stage: str) -> Path:
+        """Folder of a stage; its TensorBoard event files lie in it."""
+        return self.root / stage
+
+    def weights(self, stage: FitStage) -> Path:
+        """Weights of the epoch with the best validation AUC."""
+        return self.stage(stage) / "best.weights.h5"
+
+    def initial_weights(self) -> Path:
+        """Weights before any fine-tuning, t=0, for pictures beside t=1 and t=2."""
+        return self.root / "initial.weights.h5"
+
+    def backup(self, stage: FitStage) -> Path:
+        """What an interrupted fit resumes from; gone when the stage is finished."""
+        return self.stage(stage) / "backup"
+
+    def history(self, stage: FitStage) -> Path:
+        """One row an epoch, CSV: epoch, loss, val_loss, val_auc, …"""
+        return self.stage(stage) / "history.csv"
+
+    def transfer_report(self, stage: FitStage) -> Path:
+        """Names of the weights copied, initialised and unused, JSON."""
+        return self.stage(stage) / "transfer_report.json"
+
+    def done(self, stage: str) -> Path:
+        """Written last in a stage: a stage with this file is finished. JSON."""
+        return self.stage(stage) / "done.json"
+
+    def predictions(self, split: str) -> Path:
+        """Probabilities of each patch of a target split, CSV."""
+        return self.stage("evaluate") / f"predictions_{split}.csv"
+
+    @property
+    def report_json(self) -> Path:
+        """The scores, JSON."""
+        return self.stage("evaluate") / "report.json"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of PNG pictures."""
+        return self.root / "figures"
+
+    @property
+    def export(self) -> Path:
+        """Folder of numbered SavedModels, as TF Serving wants it."""
+        return self.root / "export"
+
+    @property
+    def report_html(self) -> Path:
+        """The one page to send."""
+        return self.root / "report.html"
