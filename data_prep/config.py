@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 
 from gastric_keras.errors import InputError
+from gastric_keras.records import SPLITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,3 +136,321 @@ class PhantomConfig:
                 "A variation of at least 0 was expected. Received: "
                 f"stain_variation={self.stain_variation}. 0 is none, 1 is usual."
             )
+
+
+def _require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
+    if not condition:
+        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        raise InputError(f"{wanted} Received: {values}. {way_out}")
+
+
+@dataclass(frozen=True)
+class ColumnsConfig:
+    """Names of the columns of an index CSV.
+
+    Attributes:
+        path: the picture, relative to the source's ``images`` folder.
+        case: the patient.
+        label: the class of the whole picture; read for target sets only.
+        annotation: the region map, relative to ``annotations``; null looks for a
+            file of the picture's name there.
+        split: train, validation or test; null lets the cases be drawn.
+    """
+
+    path: str = "path"
+    case: str = "case_id"
+    label: str = "label"
+    annotation: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class WhiteConfig:
+    """White pixels of some classes belong to another class.
+
+    Attributes:
+        classes: class names whose white pixels change.
+        becomes: the class that they change to.
+        min_value: a pixel is white when the darkest of R, G, B reaches this, in
+            [0, 255], after smoothing.
+        smoothing: side in px of the mean filter, so that single pale pixels of a
+            tissue stay tissue; 1 filters nothing.
+    """
+
+    classes: tuple[str, ...]
+    becomes: str
+    min_value: int = 200
+    smoothing: int = 5
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _require(
+            0 <= self.min_value <= 255,
+            "min_value in [0, 255] was expected.",
+            "200 suits most stains.",
+            min_value=self.min_value,
+        )
+        _require(
+            self.smoothing >= 1,
+            "A smoothing side of 1 px or more was expected.",
+            "1 filters nothing.",
+            smoothing=self.smoothing,
+        )
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One collection of pictures of one scale.
+
+    Attributes:
+        images: folder that holds the pictures.
+        name: put before every image and case id, so that two collections never
+            share one by chance; use the same name in every set that draws on the
+            collection, or leaks between them stay unseen.
+        annotations: folder that holds the region maps.
+        index: CSV with a row for each picture; null walks the ``images`` folder.
+        columns: the columns of ``index``.
+        case_pattern: without an index, a regular expression whose first group is
+            the case, searched in the path below ``images``.
+        where: column -> values; rows of other values are left out.
+        splits: value of the split column -> train, validation or test.
+        labels: class name in the data -> class of the set, or ``ignore``; adds to
+            the set's own ``labels``.
+        mask_values: pixel value of a label-mask PNG -> class of the set, or
+            ``ignore``.
+        unannotated: class of the pixels that no annotation covers; null leaves
+            them out.
+        white: what white pixels become; null changes nothing.
+        patch_size: side in px; 0 takes whole images; null takes the set's.
+        stride: px between patches; null takes the set's.
+        mpp: µm per px; 0.0 is not known; null takes the set's.
+    """
+
+    images: str = ""
+    name: str = ""
+    annotations: str | None = None
+    index: str | None = None
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    case_pattern: str | None = None
+    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    mask_values: dict[int, str] = field(default_factory=dict)
+    unannotated: str | None = None
+    white: WhiteConfig | None = None
+    patch_size: int | None = None
+    stride: int | None = None
+    mpp: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the split names."""
+        for value, split in self.splits.items():
+            _require(
+                split in SPLITS,
+                f"A split among {', '.join(SPLITS)} was expected.",
+                "Mend the splits map.",
+                **{value: split},
+            )
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Share of the patches that each split should get, whole cases allowing.
+
+    Attributes:
+        train: share in [0, 1].
+        validation: share in [0, 1].
+        test: share in [0, 1]; the three add up to 1.
+        seed: another seed, another draw of the cases.
+    """
+
+    train: float = 0.9
+    validation: float = 0.1
+    test: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that the shares are shares."""
+        shares = (self.train, self.validation, self.test)
+        _require(
+            min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
+            "Shares that add up to 1 were expected.",
+            "Example: train 0.9, validation 0.1, test 0.",
+            train=self.train,
+            validation=self.validation,
+            test=self.test,
+        )
+
+
+@dataclass(frozen=True)
+class PatchRules:
+    """Which patches of a region map are clear enough to be labelled.
+
+    Attributes:
+        min_coverage: least share of the patch that is annotated, in [0, 1].
+        min_purity: least share of its annotated pixels that the commonest class
+            holds, in (0.5, 1].
+        class_purity: class name -> its own min_purity.
+    """
+
+    min_coverage: float = 0.9
+    min_purity: float = 0.9
+    class_purity: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _require(
+            0 <= self.min_coverage <= 1,
+            "min_coverage in [0, 1] was expected.",
+            "0.9 is the default.",
+            min_coverage=self.min_coverage,
+        )
+        for name, purity in {
+            "min_purity": self.min_purity,
+            **self.class_purity,
+        }.items():
+            _require(
+                0.5 < purity <= 1,
+                "A purity in (0.5, 1] was expected.",
+                "At half or less the commonest class is no majority.",
+                **{name: purity},
+            )
+
+
+@dataclass(frozen=True)
+class SetConfig:
+    """What the three kinds of set have in common.
+
+    Attributes:
+        sources: the collections; the command line may name the one instead.
+        classes: class names, in label order.
+        labels: class name in the data -> class of the set, or ``ignore``.
+        patch_size: side of the patches in px; 0 takes whole images.
+        stride: px between patches; null sets them edge to edge.
+        mpp: µm per px; 0.0 is not known.
+        stored_size: side in px that every patch is resized to; null stores it as
+            it was cut.
+        splits: shares of the splits.
+        max_per_class: split -> most patches of a class.
+        subsets: name -> patches per class out of train, each inside the next.
+        seed: of the order of patches: shards, caps and subsets follow it.
+        records_per_shard: about how many records a file holds.
+        max_pixels: pictures with more pixels are set aside.
+    """
+
+    sources: tuple[SourceConfig, ...] = ()
+    classes: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    patch_size: int = 256
+    stride: int | None = None
+    mpp: float = 0.0
+    stored_size: int | None = None
+    splits: SplitConfig = field(default_factory=SplitConfig)
+    max_per_class: dict[str, int] = field(default_factory=dict)
+    subsets: dict[str, int] = field(default_factory=dict)
+    seed: int = 0
+    records_per_shard: int = 1000
+    max_pixels: int = 200_000_000
+
+    def __post_init__(self) -> None:
+        """Check classes, sizes and limits."""
+        _require(
+            len(set(self.classes)) == len(self.classes) >= 2,
+            "Two or more different classes were expected.",
+            "Mend the classes list.",
+            classes=self.classes,
+        )
+        self._check_sizes()
+        for split in self.max_per_class:
+            _require(
+                split in SPLITS,
+                f"max_per_class by {', '.join(SPLITS)} was expected.",
+                "Example: max_per_class: {train: 15000}",
+                split=split,
+            )
+        limits = {**self.max_per_class, **self.subsets}
+        limits["records_per_shard"] = self.records_per_shard
+        for name, limit in limits.items():
+            _require(
+                limit >= 1,
+                "A number of 1 or more was expected.",
+                "Mend it.",
+                **{name: limit},
+            )
+
+    def _check_sizes(self) -> None:
+        sizes = [("the set", self.patch_size, self.stride, self.mpp)]
+        for source in self.sources:
+            sizes.append(
+                (
+                    source.images,
+                    source.patch_size or 0,
+                    source.stride,
+                    source.mpp or 0.0,
+                )
+            )
+        for where, size, stride, mpp in sizes:
+            _require(
+                size >= 0 and (stride is None or stride >= 1) and mpp >= 0,
+                "patch_size of 0 or more, a stride of 1 or more and mpp of 0 or more "
+                "were expected.",
+                "patch_size 0 takes whole images; mpp 0 is not known.",
+                where=where,
+                patch_size=size,
+                stride=stride,
+                mpp=mpp,
+            )
+        _require(
+            self.stored_size is None or self.stored_size >= 1,
+            "stored_size of 1 px or more was expected.",
+            "null stores patches as they were cut.",
+            stored_size=self.stored_size,
+        )
+
+
+@dataclass(frozen=True)
+class TissueSetConfig(SetConfig):
+    """The mid-level tissue set: patches cut from region maps.
+
+    Attributes:
+        rules: which patches are clear enough.
+    """
+
+    classes: tuple[str, ...] = ("background", "epithelium", "stroma")
+    rules: PatchRules = field(default_factory=PatchRules)
+
+
+@dataclass(frozen=True)
+class TargetSetConfig(SetConfig):
+    """The target set: pictures that an expert labelled, whole or in a grid."""
+
+    classes: tuple[str, ...] = ("benign", "malignant")
+    # The paper's 5,400 : 1,620 : 2,700 patches a class.
+    splits: SplitConfig = field(
+        default_factory=lambda: SplitConfig(train=0.55, validation=0.17, test=0.28)
+    )
+
+
+@dataclass(frozen=True)
+class NucleiSetConfig(SetConfig):
+    """The mid-level nuclei set: patches clustered with no label at all.
+
+    Attributes:
+        nuclei: how nuclei are found; its mpp follows the stored patch.
+        clusters: which patches can be measured, and how they are clustered.
+    """
+
+    classes: tuple[str, ...] = ("cluster_0", "cluster_1")
+    nuclei: NucleiConfig = field(default_factory=NucleiConfig)
+    clusters: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def __post_init__(self) -> None:
+        """Check that every cluster has its class."""
+        super().__post_init__()
+        _require(
+            len(self.classes) == self.clusters.clusters,
+            "One class for each cluster was expected.",
+            "Mend classes or clusters.clusters.",
+            classes=self.classes,
+            clusters=self.clusters.clusters,
+        )
