@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from shapely import affinity
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
@@ -76,7 +76,6 @@ class PhantomImage:
 class _Gland:
     outer: Polygon
     lumen: Polygon
-    thickness: float
 
 
 def draw_stain(rng: np.random.Generator, *, variation: float = 1.0) -> Stain:
@@ -146,26 +145,27 @@ def _place_glands(
 ) -> list[_Gland]:
     grade = _squash(severity)
     glands: list[_Gland] = []
-    area = size**2
-    for _ in range(max(40, area // 500)):
-        radius = rng.uniform(28, 54)
+    gap = 9 - 6 * grade
+    for _ in range(max(40, size**2 // 500)):
+        # Some glands are cut along their wall and show no lumen, whatever the grade.
+        is_solid = rng.random() < 0.3 + 0.15 * grade
+        radius = rng.uniform(34, 60) if is_solid else rng.uniform(28, 54)
         x, y = rng.uniform(-0.1 * size, 1.1 * size, 2)
+        center = Point(x, y)
+        if any(other.outer.distance(center) < 0.5 * radius for other in glands):
+            continue
         outer = _blob(rng, radius, wobble=0.05 + 0.16 * grade)
         outer = affinity.scale(outer, 1.0, rng.uniform(0.65, 1.0))
         outer = affinity.rotate(outer, rng.uniform(0, 180), origin=(0, 0))
         outer = affinity.translate(outer, x, y)
-        gap = 9 - 6 * grade
         if any(outer.distance(other.outer) < gap for other in glands):
             continue
-        thickness = rng.uniform(15, 19) * (1 + 0.35 * grade * rng.uniform(0.3, 1))
+        wall = rng.uniform(17, 21) * (1 + 0.3 * grade * rng.uniform(0.3, 1))
         # Opening rounds the corners that shrinking leaves.
-        lumen = outer.buffer(-thickness - 4).buffer(4)
+        lumen = Polygon() if is_solid else outer.buffer(-wall - 4).buffer(4)
         if isinstance(lumen, MultiPolygon):
             lumen = max(lumen.geoms, key=lambda part: part.area)
-        # Malignant glands close and grow crooked lumina.
-        if rng.random() < 0.35 * grade:
-            lumen = Polygon()
-        glands.append(_Gland(outer, lumen, thickness))
+        glands.append(_Gland(outer, lumen))
     return glands
 
 
@@ -258,19 +258,17 @@ class _Nuclei:
         """Rows of nuclei along the base, in disorder as the grade grows."""
         grade, rng = self.grade, self.rng
         mean = 4.3 + 2.3 * grade
-        layers = 1 + int(gland.lumen.is_empty) * 2 + int(rng.random() < 0.9 * grade)
-        for layer in range(layers):
-            depth = gland.thickness * (0.36 + 0.30 * layer)
-            ring = gland.outer.buffer(-depth)
+        row = 2.3 * mean
+        rows = 12 if gland.lumen.is_empty else 1 + int(rng.random() < 0.9 * grade)
+        for index in range(rows):
+            ring = gland.outer.buffer(-(1.45 * mean + index * row))
             for part in polygons(ring):
-                at = 0.0
+                at = rng.uniform(0, mean)
                 while at < part.exterior.length:
-                    self._add_to_ring(part, at, gland, mean)
+                    self._add_to_ring(part, at, mean)
                     at += mean * rng.uniform(1.7, 2.4 + 0.9 * grade)
 
-    def _add_to_ring(
-        self, part: Polygon, at: float, gland: _Gland, mean: float
-    ) -> None:
+    def _add_to_ring(self, part: Polygon, at: float, mean: float) -> None:
         grade, rng = self.grade, self.rng
         point = part.exterior.interpolate(at)
         base = part.exterior.interpolate(at + 1.0)
