@@ -1,0 +1,297 @@
+"""Intervals and paired differences by drawing whole cases with replacement.
+
+Patches of one case resemble each other, so the case is the unit that is drawn
+(Davison & Hinkley 1997, doi 10.1017/CBO9780511802843, section 3.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gastric_keras.errors import InputError
+from gastric_keras.scores import (
+    Score,
+    calibration_scores,
+    check_cases,
+    check_draws,
+    check_pairs,
+    ranking_scores,
+    threshold_scores,
+)
+
+#: An interval from fewer of the draws than this would be of another population.
+LEAST_DEFINED = 0.9
+#: Values (draws x patches) held at once, about 32 MB in float64.
+CHUNK = 1 << 22
+
+Draws = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class PairedBootstrap:
+    """The difference of two AUCs on the same patches, cases drawn with replacement.
+
+    Attributes:
+        auc_a: AUC of the first score.
+        auc_b: AUC of the second.
+        difference: ``auc_b - auc_a``.
+        low: lower end of the percentile interval; None if not defined.
+        high: upper end.
+        p_value: two-sided; None if not defined.
+        cases: number of cases drawn from.
+        draws: number of draws that held both classes.
+        reason: in words, why the interval is missing; None if it is not.
+    """
+
+    auc_a: float
+    auc_b: float
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    cases: int
+    draws: int
+    reason: str | None = None
+
+
+def cluster_bootstrap(
+    label: Any,
+    score: Any,
+    case_id: Any,
+    *,
+    threshold: float = 0.5,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Score]:
+    """Every score with its case-clustered percentile interval.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) float in [0, 1], of the positive class.
+        case_id: (n,) str; cases are drawn whole.
+        threshold: positive where ``score >= threshold``.
+        draws: number of draws, 100 or more.
+        confidence: of the intervals, in (0, 1).
+        seed: of the draws; the order of the rows does not matter.
+
+    Returns:
+        name -> Score: auc, pr_auc, brier, ece, accuracy, sensitivity (recall of the
+        positive class), specificity, precision (of the positive class), f1,
+        precision_class_average, recall_class_average. A score that is not defined is
+        None with its reason.
+
+    Raises:
+        InputError: bad shape, range or NaN.
+    """
+    check_draws(draws, confidence)
+    label, score = check_pairs(label, score)
+    names, case = check_cases(case_id, label.size)
+
+    def scores_of(weight: np.ndarray) -> Draws:
+        return {
+            **ranking_scores(label, score, weight),
+            **calibration_scores(label, score, weight),
+            **threshold_scores(label, score, threshold, weight),
+        }
+
+    value = {
+        name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
+    }
+    drawn = _draw(scores_of, case, len(names), draws, seed)
+    independent = _independent_cases(label, score >= threshold, case)
+    missing = _reasons(label, score >= threshold)
+    return {
+        name: (
+            Score(None, reason=missing[name])
+            if np.isnan(value[name])
+            else _interval(
+                value[name], drawn[name], len(names), independent[name], confidence
+            )
+        )
+        for name in value
+    }
+
+
+def paired_cluster_bootstrap(
+    label: Any,
+    score_a: Any,
+    score_b: Any,
+    case_id: Any,
+    *,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> PairedBootstrap:
+    """Difference of two AUCs with case-clustered interval and p value.
+
+    Each draw takes as many cases as there are, with replacement, and scores both
+    models on the same patches. ``p = 2·(1 + min(#{d ≤ 0}, #{d ≥ 0})) / (B + 1)``, at
+    most 1: the interval excludes 0 where p is below ``1 - confidence``, up to the
+    grain of the draws.
+
+    Args:
+        label: (n,) 0 or 1.
+        score_a: (n,) finite; only its order counts.
+        score_b: (n,) finite, of the same patches.
+        case_id: (n,) str; cases are drawn whole.
+        draws: number of draws, 100 or more.
+        confidence: of the interval, in (0, 1).
+        seed: of the draws.
+
+    Returns:
+        The difference b - a; interval and p value are None, with a reason, where
+        there is one case only or one draw in ten or more holds one class only.
+
+    Raises:
+        InputError: bad shape, range or NaN, or one class only.
+    """
+    check_draws(draws, confidence)
+    label, score_a = check_pairs(label, score_a, is_probability=False)
+    label, score_b = check_pairs(label, score_b, is_probability=False)
+    names, case = check_cases(case_id, label.size)
+    if label.min() == label.max():
+        raise InputError(
+            "Patches of both classes were expected. Received: label with "
+            f"{label.size} times {label[0]}. Use a test set with both classes."
+        )
+
+    def scores_of(weight: np.ndarray) -> Draws:
+        a = ranking_scores(label, score_a, weight)["auc"]
+        b = ranking_scores(label, score_b, weight)["auc"]
+        return {"a": a, "b": b, "difference": b - a}
+
+    value = {
+        name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
+    }
+    difference = _draw(scores_of, case, len(names), draws, seed)["difference"]
+    difference = difference[np.isfinite(difference)]
+    reason = _too_few(difference.size, draws, len(names))
+    low = high = p_value = None
+    if reason is None:
+        low, high = _percentiles(difference, confidence)
+        # Ties of the two AUCs must not fall to one side by a rounding error.
+        tail = min((difference <= 1e-12).sum(), (difference >= -1e-12).sum())
+        p_value = min(1.0, float(2 * (1 + tail) / (difference.size + 1)))
+    return PairedBootstrap(
+        auc_a=value["a"],
+        auc_b=value["b"],
+        difference=value["difference"],
+        low=low,
+        high=high,
+        p_value=p_value,
+        cases=len(names),
+        draws=int(difference.size),
+        reason=reason,
+    )
+
+
+def _draw(
+    scores_of: Callable[[np.ndarray], Draws],
+    case: np.ndarray,
+    cases: int,
+    draws: int,
+    seed: int,
+) -> Draws:
+    """Scores of each draw, (draws,), computed in chunks of bounded memory."""
+    parts = [
+        scores_of(times[:, case])
+        for times in _times_drawn(cases, draws, max(1, CHUNK // case.size), seed)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _times_drawn(cases: int, draws: int, chunk: int, seed: int) -> Iterator[np.ndarray]:
+    """(≤ chunk, cases) float64: how often each case was drawn; same for any chunk."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, chunk):
+        rows = min(chunk, draws - start)
+        picks = rng.integers(cases, size=(rows, cases))
+        flat = picks + cases * np.arange(rows)[:, None]
+        counts = np.bincount(flat.ravel(), minlength=rows * cases)
+        yield counts.reshape(rows, cases).astype(np.float64)
+
+
+def _interval(
+    value: float, drawn: np.ndarray, cases: int, independent: int, confidence: float
+) -> Score:
+    finite = drawn[np.isfinite(drawn)]
+    if reason := _too_few(finite.size, drawn.size, cases):
+        return Score(value, reason=reason)
+    if np.ptp(finite) > 1e-12:
+        low, high = _percentiles(finite, confidence)
+        # The ECE of a draw is biased upward; its interval still holds the value.
+        return Score(value, min(low, value), max(high, value), method="bootstrap")
+    if independent and min(value, 1 - value) < 1e-12:
+        # P(all k independent cases agree) ≤ agreement**k: a draw that cannot vary
+        # must not pass for a score that is known exactly.
+        agreement = ((1 - confidence) / 2) ** (1 / independent)
+        low = agreement * round(value)
+        return Score(value, low, low + 1 - agreement, method="exact")
+    return Score(value, reason="every draw gives the same value: no interval")
+
+
+def _independent_cases(
+    label: np.ndarray, is_called: np.ndarray, case: np.ndarray
+) -> dict[str, int]:
+    """Cases that bear on a score, one observation each; for pairs, disjoint pairs."""
+
+    def count(mask: np.ndarray) -> int:
+        return np.unique(case[mask]).size
+
+    def pairs(mask: np.ndarray) -> int:
+        return min(count(mask), count(~mask), count(mask | True) // 2)
+
+    is_positive = label == 1
+    return {
+        "auc": pairs(is_positive),
+        "pr_auc": pairs(is_positive),
+        "brier": 0,
+        "ece": 0,
+        "accuracy": count(is_positive | True),
+        "sensitivity": count(is_positive),
+        "specificity": count(~is_positive),
+        "precision": count(is_called),
+        "f1": count(is_positive),
+        "precision_class_average": pairs(is_called),
+        "recall_class_average": pairs(is_positive),
+    }
+
+
+def _reasons(label: np.ndarray, is_called: np.ndarray) -> dict[str, str]:
+    """Why each score is not defined, if it is not."""
+    only = "positive" if label[0] else "negative"
+    both = f"needs both classes; every row is {only}"
+    uncalled = "no row is called positive at this threshold"
+    if is_called.any():
+        uncalled = "no row is called negative at this threshold"
+    return {
+        "auc": both,
+        "pr_auc": both,
+        "sensitivity": "needs positives; every row is negative",
+        "specificity": "needs negatives; every row is positive",
+        "precision": "no row is called positive at this threshold",
+        "f1": "no row is positive and none is called positive",
+        "precision_class_average": uncalled,
+        "recall_class_average": both,
+    }
+
+
+def _too_few(defined: int, draws: int, cases: int) -> str | None:
+    if cases < 2:
+        return "one case only: there is nothing to draw from"
+    if defined < LEAST_DEFINED * draws:
+        return (
+            f"defined in only {defined} of {draws} draws: too few cases for an interval"
+        )
+    return None
+
+
+def _percentiles(drawn: np.ndarray, confidence: float) -> tuple[float, float]:
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,278 @@
+"""The scores of a two-class classifier, with intervals; never TensorFlow.
+
+``report`` makes the whole table; the parts can be used alone: ``auc_interval`` and
+``paired_auc_test`` (DeLong), ``cluster_bootstrap`` and ``paired_cluster_bootstrap``
+(cases drawn whole), ``best_threshold`` (on the validation split).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gastric_keras.bootstrap import (
+    PairedBootstrap,
+    cluster_bootstrap,
+    paired_cluster_bootstrap,
+)
+from gastric_keras.delong import PairedTest, auc_interval, paired_auc_test
+from gastric_keras.errors import InputError
+from gastric_keras.scores import (
+    Score,
+    check_cases,
+    check_draws,
+    check_pairs,
+    confusion_matrix,
+    threshold_scores,
+)
+
+__all__ = [
+    "OperatingPoint",
+    "PairedBootstrap",
+    "PairedTest",
+    "Report",
+    "Score",
+    "UnitReport",
+    "auc_interval",
+    "best_threshold",
+    "case_means",
+    "cluster_bootstrap",
+    "paired_auc_test",
+    "paired_cluster_bootstrap",
+    "report",
+]
+
+Confusion = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The calls at one threshold and how good they are.
+
+    Attributes:
+        threshold: a row is called positive where its score is at or above it.
+        confusion: ``((tn, fp), (fn, tp))``.
+        scores: accuracy, sensitivity (recall of the positive class), specificity,
+            precision (of the positive class), f1, and precision_class_average and
+            recall_class_average: the plain mean over the two classes.
+    """
+
+    threshold: float
+    confusion: Confusion
+    scores: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """Scores where the unit is the patch, or the case.
+
+    Attributes:
+        n: number of units.
+        positives: how many of them are positive.
+        scores: auc, auc_delong (same value, DeLong's interval), pr_auc (average
+            precision), brier, ece (ten bins); these need no threshold.
+        at_half: calls at 0.5.
+        at_threshold: calls at the validation threshold.
+    """
+
+    n: int
+    positives: int
+    scores: dict[str, Score]
+    at_half: OperatingPoint
+    at_threshold: OperatingPoint
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every score of one split, per patch and per case; JSON through ``asdict``.
+
+    Attributes:
+        n: number of patches.
+        cases: number of cases.
+        positives: number of positive patches.
+        mixed_cases: cases that hold both classes; they count as positive.
+        threshold: from the validation split, chosen on patches.
+        confidence: of the intervals.
+        bootstrap: number of draws.
+        seed: of the draws.
+        patch: the unit is the patch, the cases are drawn.
+        case: the unit is the case: score = mean over its patches, label = positive
+            if any of its patches is.
+    """
+
+    n: int
+    cases: int
+    positives: int
+    mixed_cases: int
+    threshold: float
+    confidence: float
+    bootstrap: int
+    seed: int
+    patch: UnitReport
+    case: UnitReport
+
+
+def report(
+    label: Any,
+    score: Any,
+    case_id: Any,
+    *,
+    threshold: float,
+    bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Report:
+    """All scores of one split with case-clustered intervals.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) float in [0, 1], probability of the positive class.
+        case_id: (n,) str.
+        threshold: in [0, 1], from :func:`best_threshold` on the validation split.
+        bootstrap: number of draws, 100 or more.
+        confidence: of the intervals, in (0, 1).
+        seed: of the draws.
+
+    Returns:
+        The report. A score that is not defined (one class only, nothing called
+        positive) has value None, an interval that is not (one case only) has ends
+        None, each with a reason in words.
+
+    Raises:
+        InputError: bad shape, range or NaN.
+    """
+    check_draws(bootstrap, confidence)
+    label, score = check_pairs(label, score)
+    names, case = check_cases(case_id, label.size)
+    if not 0 <= threshold <= 1:
+        raise InputError(
+            f"A threshold in [0, 1] was expected. Received: threshold={threshold}. "
+            "Take it from best_threshold on the validation split."
+        )
+    settings = {"draws": bootstrap, "confidence": confidence, "seed": seed}
+    case_names, case_label, case_score = case_means(label, score, names[case])
+    negative_too = np.bincount(case, weights=1 - label) > 0
+    return Report(
+        n=label.size,
+        cases=len(names),
+        positives=int(label.sum()),
+        mixed_cases=int((negative_too & (case_label == 1)).sum()),
+        threshold=float(threshold),
+        confidence=float(confidence),
+        bootstrap=int(bootstrap),
+        seed=int(seed),
+        patch=_unit_report(label, score, names[case], threshold, settings),
+        case=_unit_report(case_label, case_score, case_names, threshold, settings),
+    )
+
+
+def best_threshold(label: Any, score: Any) -> float:
+    """Threshold of the highest Youden index, to be chosen on the validation split.
+
+    ``J = sensitivity + specificity - 1`` with positive where ``score >= threshold``
+    (Youden 1950, doi 10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3).
+    Candidates are 0, 0.5 and the midpoints between neighboring distinct scores;
+    among equals the nearest to 0.5 wins, then the lower.
+
+    Args:
+        label: (n,) 0 or 1, both present.
+        score: (n,) float in [0, 1].
+
+    Returns:
+        The threshold, in [0, 1].
+
+    Raises:
+        InputError: bad shape, range or NaN, or one class only.
+
+    Example:
+        >>> best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
+        0.25
+    """
+    label, score = check_pairs(label, score)
+    if label.min() == label.max():
+        raise InputError(
+            "Patches of both classes were expected, to choose a threshold. Received: "
+            f"label with {label.size} times {label[0]}. Use a validation split with "
+            "both classes."
+        )
+    distinct = np.unique(score)
+    middle = (distinct[1:] + distinct[:-1]) / 2
+    # Between two neighboring doubles the midpoint rounds onto one of them.
+    middle = np.where(middle > distinct[:-1], middle, distinct[1:])
+    candidates = np.unique(np.concatenate([[0.0, 0.5], middle]))
+    positive, negative = np.sort(score[label == 1]), np.sort(score[label == 0])
+    missed = np.searchsorted(positive, candidates, side="left")
+    spared = np.searchsorted(negative, candidates, side="left")
+    # Whole numbers, so that equal J are equal: J·m·n + const.
+    youden = spared * positive.size - missed * negative.size
+    best = candidates[youden == youden.max()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def case_means(
+    label: Any, score: Any, case_id: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patches to cases.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) float in [0, 1].
+        case_id: (n,) str.
+
+    Returns:
+        case_id (cases,) sorted, label (cases,) int64 (1 if any patch is 1), score
+        (cases,) float64, the mean over the case's patches.
+
+    Raises:
+        InputError: bad shape, range or NaN.
+    """
+    label, score = check_pairs(label, score)
+    names, case = check_cases(case_id, label.size)
+    positives = np.bincount(case, weights=label)
+    mean = np.bincount(case, weights=score) / np.bincount(case)
+    return names, (positives > 0).astype(np.int64), mean.clip(0, 1)
+
+
+def _unit_report(
+    label: np.ndarray,
+    score: np.ndarray,
+    case_id: np.ndarray,
+    threshold: float,
+    settings: dict[str, Any],
+) -> UnitReport:
+    points = {
+        at: cluster_bootstrap(label, score, case_id, threshold=at, **settings)
+        for at in {0.5, threshold}
+    }
+    called = threshold_scores(label, score, 0.5, np.ones((1, label.size)))
+    free = {key: v for key, v in points[0.5].items() if key not in called}
+    free = {
+        "auc": free.pop("auc"),
+        "auc_delong": _delong_score(label, score, settings),
+    } | free
+
+    def point(at: float) -> OperatingPoint:
+        return OperatingPoint(
+            threshold=float(at),
+            confusion=confusion_matrix(label, score, at),
+            scores={key: points[at][key] for key in called},
+        )
+
+    return UnitReport(
+        n=label.size,
+        positives=int(label.sum()),
+        scores=free,
+        at_half=point(0.5),
+        at_threshold=point(threshold),
+    )
+
+
+def _delong_score(
+    label: np.ndarray, score: np.ndarray, settings: dict[str, Any]
+) -> Score:
+    if min(label.sum(), (1 - label).sum()) < 2:
+        return Score(None, reason="needs two or more of each class")
+    value, low, high = auc_interval(label, score, confidence=settings["confidence"])
+    return Score(value, low, high, method="delong")
