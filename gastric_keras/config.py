@@ -27,12 +27,15 @@ class BackboneConfig:
             a weights file of that network.
         image_size: side in px that every patch is resized to.
         dropout: rate before the head, in [0, 1).
+        batch_norm: ``frozen`` keeps the statistics of ImageNet, ``train`` adapts them
+            (Inception V3 only; the other two have none).
     """
 
     name: BackboneName
     weights: str = "imagenet"
     image_size: int = 224
     dropout: float = 0.5
+    batch_norm: Literal["frozen", "train"] = "frozen"
 
     def __post_init__(self) -> None:
         smallest = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}[self.name]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gastric_keras import metrics
+from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import write_atomic
+from gastric_keras.files import write_atomic, write_json
+from gastric_keras.records import read_manifest
+from gastric_keras.run_dir import RunDir
+
+if TYPE_CHECKING:
+    import keras
 
 KEYS = ("case_id", "image_id", "x", "y", "label")
 
@@ -82,3 +90,128 @@ def read_predictions(path: Path) -> Predictions:
         label=label,
         probability=np.array(columns[5:], np.float32).T,
     )
+
+
+def run_evaluate(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+) -> None:
+    """Stage evaluate: score the finished target model on validation and test.
+
+    The threshold is chosen on the validation split; the test split is scored once.
+
+    Args:
+        config: of the run.
+        run_dir: with a finished stage target.
+        force: do it again.
+
+    Raises:
+        InputError: stage target is not finished, or the set does not fit.
+    """
+    if run_dir.done("evaluate").is_file() and not force:
+        print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
+        return
+    # Imported here, so that report and compare read predictions without TensorFlow.
+    from gastric_keras import stages
+
+    require_target(run_dir)
+    stages.check_set(config.target.records, config.target.classes, key="target")
+    model = stages.load_stage(config, run_dir, "target")
+    predictions = {}
+    for split in ("validation", "test"):
+        predictions[split] = predict_split(config, model, split)
+        write_predictions(run_dir.predictions(split), predictions[split])
+    scores = score(config, predictions["validation"], predictions["test"])
+    write_json(run_dir.report_json, scores)
+    write_json(run_dir.done("evaluate"), {"report": run_dir.report_json.name})
+    auc = scores["test"]["patch"]["scores"]["auc"]
+    print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
+
+
+def predict_split(
+    config: ExperimentConfig, model: keras.Model, split: str
+) -> Predictions:
+    """Probabilities of a split of the target set.
+
+    Args:
+        config: of the run.
+        model: the target classifier.
+        split: validation or test.
+    """
+    from gastric_keras.input_pipeline import eval_dataset
+    from gastric_keras.models import predict
+
+    dataset = eval_dataset(
+        config.target.records,
+        split,
+        image_size=config.backbone.image_size,
+        batch_size=config.target.fit.batch_size,
+    )
+    columns = predict(model, dataset)
+    for name in ("case_id", "image_id"):
+        columns[name] = np.array([value.decode() for value in columns[name]])
+    return Predictions(classes=config.target.classes, **columns)
+
+
+def score(
+    config: ExperimentConfig, validation: Predictions, test: Predictions
+) -> dict[str, Any]:
+    """The content of report.json.
+
+    Args:
+        config: of the run.
+        validation: chooses the threshold (Youden's J).
+        test: is scored at that threshold, and at 0.5.
+    """
+    positive = config.target.classes.index(config.target.positive)
+    threshold = metrics.best_threshold(
+        validation.label == positive, validation.probability[:, positive]
+    )
+    reports = {
+        split: asdict(
+            metrics.report(
+                (predictions.label == positive).astype(int),
+                predictions.probability[:, positive],
+                predictions.case_id,
+                threshold=threshold,
+                bootstrap=config.evaluate.bootstrap,
+                confidence=config.evaluate.confidence,
+                seed=config.seed,
+            )
+        )
+        for split, predictions in (("validation", validation), ("test", test))
+    }
+    mid = read_manifest(config.mid.records).dataset if config.mid else None
+    return {
+        "name": config.name,
+        "backbone": config.backbone.name,
+        "weights": config.backbone.weights,
+        "mid": mid,
+        "subset": config.target.subset,
+        "seed": config.seed,
+        "classes": config.target.classes,
+        "positive": config.target.positive,
+        "threshold": threshold,
+        **reports,
+    }
+
+
+def _spell(auc: dict[str, Any]) -> str:
+    if auc["value"] is None:
+        return f"AUC not defined ({auc['reason']})"
+    if auc["low"] is None:
+        return f"AUC {auc['value']:.3f} (no interval: {auc['reason']})"
+    return f"AUC {auc['value']:.3f} ({auc['low']:.3f}–{auc['high']:.3f})"
+
+
+def require_target(run_dir: RunDir) -> None:
+    """Check that stage target is finished.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not run_dir.done("target").is_file():
+        raise InputError(
+            "A finished stage target was expected. Received: "
+            f"{run_dir.root} without {run_dir.done('target')}. Run --stage target or "
+            "--stage all first."
+        )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from gastric_keras.errors import InputError
 
 FitStage = Literal["mid", "target"]
 
@@ -41,10 +46,6 @@ class RunDir:
     def weights(self, stage: FitStage) -> Path:
         """Weights of the epoch with the best validation AUC."""
         return self.stage(stage) / "best.weights.h5"
-
-    def initial_weights(self) -> Path:
-        """Weights before any fine-tuning, t=0, for pictures beside t=1 and t=2."""
-        return self.root / "initial.weights.h5"
 
     def backup(self, stage: FitStage) -> Path:
         """What an interrupted fit resumes from; gone when the stage is finished."""
@@ -85,3 +86,23 @@ class RunDir:
     def report_html(self) -> Path:
         """The one page to send."""
         return self.root / "report.html"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; a second process is refused.
+
+        Raises:
+            InputError: another process works in this folder.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.lock, "w") as stream:
+            try:
+                # The kernel drops the lock with the process, however that ends.
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    "A run folder that no other process works in was expected. "
+                    f"Received: {self.root}. Wait for the other run, or give this one "
+                    "another name."
+                ) from error
+            yield

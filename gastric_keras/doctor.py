@@ -1,0 +1,61 @@
+"""What is here and what is missing: packages, devices, weights, disk."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from gastric_keras.provenance import PACKAGES, read_commit, read_versions
+
+TESTED_TENSORFLOW = "2.17.1"
+
+
+def run_doctor() -> None:
+    """Stage doctor: print what a run would find on this machine."""
+    for line in examine():
+        print(line)
+
+
+def examine() -> Iterator[str]:
+    """One line a finding; a line that needs attention begins with ``!``."""
+    yield f"python {platform.python_version()} on {platform.machine()}"
+    versions = read_versions()
+    for name in PACKAGES:
+        version = versions[name]
+        yield f"{name} {version}" if version else f"! {name} is not installed"
+    if versions["tensorflow"] and versions["tensorflow"] != TESTED_TENSORFLOW:
+        yield (
+            f"! tensorflow {TESTED_TENSORFLOW} is the tested version (the last one whose "
+            "tensorflow-io loads): pip install -c constraints.txt -e ."
+        )
+    yield f"gastric_keras at commit {read_commit() or 'unknown'}"
+    yield from _devices()
+    yield from _weights()
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    yield f"{'!' if free < 5 else ''} {free:.0f} GiB free on this disk".strip()
+
+
+def _devices() -> Iterator[str]:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        details = tf.config.experimental.get_device_details(gpu)
+        yield f"{gpu.name}: {details.get('device_name', 'GPU')}"
+    if not gpus:
+        yield "no GPU: training runs on the CPU"
+
+
+def _weights() -> Iterator[str]:
+    from gastric_keras.weights import IMAGENET
+
+    for name, source in IMAGENET.items():
+        if source.path.is_file():
+            yield f"ImageNet weights of {name}: {source.path}"
+        else:
+            yield (
+                f"ImageNet weights of {name}: not in the cache; weights: imagenet will "
+                f"fetch {source.url} to {source.path}"
+            )

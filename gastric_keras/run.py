@@ -1,0 +1,121 @@
+"""python -m gastric_keras.run --stage STAGE --config FILE: parse, dispatch."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gastric_keras import config_io
+from gastric_keras.config import ExperimentConfig
+from gastric_keras.errors import InputError
+from gastric_keras.provenance import open_run
+from gastric_keras.run_dir import RunDir
+
+#: stage -> the function that does it, imported when it is called for: TensorFlow
+#: takes seconds to import, and --help should not.
+STAGES = {
+    "mid": "stages:run_mid",
+    "target": "stages:run_target",
+    "evaluate": "evaluate:run_evaluate",
+    "visualize": "responses:run_visualize",
+    "export": "export:run_export",
+    "report": "report:run_report",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one stage, or all; returns the exit status."""
+    options = _build_parser().parse_args(arguments)
+    try:
+        _dispatch(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _dispatch(options: argparse.Namespace) -> None:
+    if options.stage == "doctor":
+        _call("doctor:run_doctor")
+    elif options.stage == "compare":
+        _call("compare:run_compare", [Path(run) for run in options.runs], options.out)
+    else:
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.config is None:
+        raise InputError(
+            "A config file was expected. Received: no --config. Copy one from configs/ "
+            "and name it with --config FILE."
+        )
+    config = config_io.load(ExperimentConfig, options.config, options.set)
+    run_dir = RunDir(Path(config.runtime.output) / config.name)
+    with run_dir.locked():
+        open_run(config, run_dir, force=options.force)
+        for stage in STAGES if options.stage == "all" else [options.stage]:
+            extra = {"images": options.images} if stage == "visualize" else {}
+            _call(STAGES[stage], config, run_dir, force=options.force, **extra)
+
+
+def _call(function: str, *arguments: object, **options: object) -> None:
+    module, name = function.split(":")
+    getattr(importlib.import_module(f"gastric_keras.{module}"), name)(
+        *arguments, **options
+    )
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gastric_keras.run",
+        description="Stepwise fine-tuning: ImageNet, then a mid-level set (t=1), then "
+        "the expert-labelled target set (t=2).",
+    )
+    parser.add_argument(
+        "--stage",
+        required=True,
+        choices=[*STAGES, "all", "compare", "doctor"],
+        help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
+        "six in order; compare: finished runs to tables and verdict; doctor: what is "
+        "installed",
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one config value, such as target.fit.epochs=5; may be repeated",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="do a finished stage again"
+    )
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="for visualize: pictures of your own",
+    )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="for compare: folders of finished runs",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("tensorboard_logs/compare"),
+        metavar="DIR",
+        help="for compare: where tables and pictures go",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

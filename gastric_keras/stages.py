@@ -1,0 +1,273 @@
+"""The ladder t=0 → t=1 → t=2: skips what is finished, resumes what is half done."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
+from gastric_keras.errors import InputError
+from gastric_keras.files import read_json, write_json
+from gastric_keras.input_pipeline import eval_dataset, steps_per_epoch, train_dataset
+from gastric_keras.models import build_classifier
+from gastric_keras.records import Manifest, read_manifest
+from gastric_keras.run_dir import FitStage, RunDir
+from gastric_keras.runtime import build_strategy, set_up
+from gastric_keras.train import FitResult, fit
+from gastric_keras.transfer import TransferReport, pretrained_report, warm_start
+
+
+def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
+    """Stage t=1: fine-tune the ImageNet network on the mid-level set.
+
+    Args:
+        config: of the run; nothing happens when ``config.mid`` is null or names
+            finished weights in ``init``.
+        run_dir: of the run.
+        force: do a finished stage again.
+
+    Raises:
+        InputError: the set and the config differ in classes, or weights do not fit.
+    """
+    if config.mid is None:
+        print("mid: null in the config, so one stage only: nothing to do")
+        return
+    if config.mid.init:
+        print(f"mid: taken from {config.mid.init}, nothing to do")
+        return
+    _run_fit(config, config.mid, run_dir, "mid", force=force)
+
+
+def run_target(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+) -> None:
+    """Stage t=2: fine-tune on the target set, from t=1 or straight from ImageNet.
+
+    Args:
+        config: of the run.
+        run_dir: of the run.
+        force: do a finished stage again.
+
+    Raises:
+        InputError: stage mid is not finished, the set and the config differ in classes,
+            or weights do not fit.
+    """
+    mid = config.mid
+    if mid is not None and not mid.init and not run_dir.done("mid").is_file():
+        raise InputError(
+            "A finished stage mid was expected before stage target. Received: "
+            f"{run_dir.root} without {run_dir.done('mid').name} in it. Run --stage mid "
+            "or --stage all first."
+        )
+    _run_fit(config, config.target, run_dir, "target", force=force)
+
+
+def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
+    """Compare a set with what the config says of it, before anything is built.
+
+    Args:
+        folder: of the set.
+        classes: that the config expects, in order.
+        key: of the section in the config, for the message.
+
+    Raises:
+        InputError: not a set, other classes, or no train or validation split.
+    """
+    manifest = read_manifest(folder)
+    if manifest.classes != classes:
+        raise InputError(
+            f"{key}.classes: the classes of {folder} were expected, in its order: "
+            f"{list(manifest.classes)}. Received: {list(classes)}. Copy that list into "
+            "the config."
+        )
+    for split in ("train", "validation"):
+        empty = [
+            name for name in classes if not manifest.counts.get(split, {}).get(name)
+        ]
+        if empty:
+            raise InputError(
+                f"{key}.records: patches of every class in the split {split!r} were "
+                f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
+                "the set again with another split or with more cases."
+            )
+    return manifest
+
+
+def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
+    """The model of a stage, as it stood at the end of that stage.
+
+    Args:
+        config: of the run.
+        run_dir: of the run.
+        stage: ``initial`` (t=0, random head), ``mid`` (t=1) or ``target`` (t=2).
+
+    Raises:
+        InputError: the weights are missing or of another network.
+    """
+    section = config.mid if stage == "mid" else config.target
+    assert section is not None, "a run with one stage has no model of stage mid"
+    keras.utils.set_random_seed(config.seed)
+    if stage == "initial":
+        return _build(config, section.classes, weights=config.backbone.weights)
+    model = _build(config, section.classes, weights="none")
+    path = _stage_weights(config, run_dir, stage)
+    try:
+        model.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"Weights of a finished stage {stage} of {config.backbone.name} with "
+            f"{len(section.classes)} classes were expected. Received: {path}: "
+            f"{str(error).splitlines()[0]}. Run that stage again with --force, or mend "
+            "the path."
+        ) from error
+    return model
+
+
+def _stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path:
+    if stage == "mid" and config.mid is not None and config.mid.init:
+        return Path(config.mid.init)
+    return run_dir.weights("mid" if stage == "mid" else "target")
+
+
+def _run_fit(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+    *,
+    force: bool,
+) -> None:
+    if run_dir.done(stage).is_file() and not force:
+        done = read_json(run_dir.done(stage))
+        print(
+            f"{stage}: finished, best validation AUC {done['val_auc']:.4f} in epoch "
+            f"{done['best_epoch'] + 1} stands in {run_dir.stage(stage)}; "
+            "--force does it again"
+        )
+        return
+    manifest = check_set(section.records, section.classes, key=stage)
+    if force:
+        shutil.rmtree(run_dir.stage(stage), ignore_errors=True)
+    run_dir.stage(stage).mkdir(parents=True, exist_ok=True)
+    set_up(config.runtime, config.seed)
+    strategy = build_strategy(config.runtime.devices)
+    _check_batch(section.fit.batch_size, strategy, stage)
+    with strategy.scope():
+        model, report = _build_model(config, run_dir, stage)
+    write_json(run_dir.transfer_report(stage), asdict(report))
+    print(
+        f"{stage}: {config.backbone.name} from {report.source}: {len(report.copied)} "
+        f"weights copied, {len(report.initialised)} initialised, "
+        f"{len(report.unused)} left"
+    )
+    started = time.time()
+    result = _fit(config, section, manifest, model, strategy, run_dir, stage)
+    write_json(run_dir.done(stage), asdict(result) | {"started": started})
+    shutil.rmtree(run_dir.backup(stage), ignore_errors=True)
+
+
+def _check_batch(
+    batch_size: int, strategy: tf.distribute.Strategy, stage: FitStage
+) -> None:
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise InputError(
+            f"{stage}.fit.batch_size: a multiple of the {replicas} devices was "
+            f"expected. Received: batch_size={batch_size}. Take "
+            f"{batch_size // replicas * replicas or replicas}."
+        )
+
+
+def _build_model(
+    config: ExperimentConfig, run_dir: RunDir, stage: FitStage
+) -> tuple[keras.Model, TransferReport]:
+    if stage == "mid" or config.mid is None:
+        weights = config.backbone.weights
+        section = config.mid if stage == "mid" else config.target
+        assert section is not None
+        model = _build(config, section.classes, weights=weights)
+        return model, pretrained_report(model, weights=weights)
+    old = load_stage(config, run_dir, "mid")
+    # The same seed as in a one-stage run: the two differ in the backbone alone.
+    keras.utils.set_random_seed(config.seed)
+    new = _build(config, config.target.classes, weights="none")
+    source = str(_stage_weights(config, run_dir, "mid"))
+    return new, warm_start(old, new, source=source)
+
+
+def _build(
+    config: ExperimentConfig, classes: tuple[str, ...], *, weights: str
+) -> keras.Model:
+    backbone = config.backbone
+    return build_classifier(
+        backbone.name,
+        len(classes),
+        image_size=backbone.image_size,
+        weights=weights,
+        dropout=backbone.dropout,
+        train_batch_norm=backbone.batch_norm == "train",
+    )
+
+
+def _class_weight(counts: dict[str, int], classes: tuple[str, ...]) -> dict[int, float]:
+    total = sum(counts.values())
+    return {
+        label: total / (len(classes) * counts[name])
+        for label, name in enumerate(classes)
+    }
+
+
+def _fit(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    manifest: Manifest,
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    run_dir: RunDir,
+    stage: FitStage,
+) -> FitResult:
+    subset, subset_seed = None, 0
+    if isinstance(section, TargetConfig):
+        subset, subset_seed = section.subset, section.subset_seed
+    train = partial(
+        train_dataset,
+        section.records,
+        image_size=config.backbone.image_size,
+        batch_size=section.fit.batch_size,
+        epochs=section.fit.epochs,
+        seed=config.seed,
+        augment_config=section.augment,
+        shuffle_buffer=section.fit.shuffle_buffer,
+        subset=subset,
+        subset_seed=subset_seed,
+    )
+    validation = eval_dataset(
+        section.records,
+        "validation",
+        image_size=config.backbone.image_size,
+        batch_size=section.fit.batch_size,
+    )
+    balance = section.fit.balance and subset is None
+    return fit(
+        model,
+        lambda start: train(initial_epoch=start),
+        validation,
+        config=section.fit,
+        run_dir=run_dir,
+        stage=stage,
+        steps_per_epoch=steps_per_epoch(
+            section.records, "train", section.fit.batch_size, subset=subset
+        ),
+        class_weight=(
+            _class_weight(manifest.counts["train"], section.classes)
+            if balance
+            else None
+        ),
+        strategy=strategy,
+    )

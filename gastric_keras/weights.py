@@ -1,0 +1,283 @@
+"""ImageNet weights: where they come from, how they are read, what to do without them."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from gastric_keras.errors import InputError
+
+_KERAS_HOME = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The official weights file of a network.
+
+    Attributes:
+        url: where it is published.
+        file: its name in Keras' model cache.
+        checksum: MD5 of the file, or for PyTorch's file the first digits of its SHA-256.
+    """
+
+    url: str
+    file: str
+    checksum: str
+
+    @property
+    def path(self) -> Path:
+        """Where Keras keeps the file: ``~/.keras/models`` unless KERAS_HOME is set."""
+        return _KERAS_HOME / "models" / self.file
+
+
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+#: VGG16 and InceptionV3 as in keras.applications; AlexNet as in torchvision.models.
+IMAGENET: dict[str, Source] = {
+    "vgg16": Source(
+        f"{_KERAS}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "6d6bbae143d832006294945121d1f1fc",
+    ),
+    "inception_v3": Source(
+        f"{_KERAS}/inception_v3/"
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "bcbd6486424b2319ff4ef7d526e38f63",
+    ),
+    "alexnet": Source(
+        "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        "alexnet-owt-7be5be79.pth",
+        "7be5be79",
+    ),
+}
+
+
+def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
+    """Fill a backbone with pre-trained weights, in place.
+
+    Args:
+        backbone: a network without its top, as ``models.BACKBONES`` builds it.
+        name: vgg16, alexnet or inception_v3.
+        weights: ``imagenet``, ``none`` (leave it as it is) or the path of a file:
+            Keras ``.h5``, or PyTorch ``.pth`` for AlexNet.
+
+    Raises:
+        InputError: no such file and none to be had, a damaged one, or one of another
+            network.
+    """
+    if weights == "none":
+        return
+    path = imagenet_file(name) if weights == "imagenet" else Path(weights)
+    if not path.is_file():
+        raise InputError(
+            "weights: imagenet, none, or the path of a weights file was expected. "
+            f"Received: weights={weights!r}. {_how_to_fetch(name)}"
+        )
+    if path.suffix in (".pth", ".pt"):
+        assign_torch(backbone, read_torch_state(path), path)
+        return
+    try:
+        backbone.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"A Keras weights file of {name} without its top was expected. "
+            f"Received: {path}: {str(error).splitlines()[0]} {_how_to_fetch(name)}"
+        ) from error
+
+
+def imagenet_file(name: str) -> Path:
+    """The official file of a network out of Keras' cache, fetched when it is not there.
+
+    Raises:
+        InputError: it is not there and cannot be fetched; the message says which file,
+            which checksum, and where to put it.
+    """
+    source = IMAGENET[name]
+    if source.path.is_file():
+        return source.path
+    # keras takes an MD5 or a whole SHA-256; PyTorch publishes the first digits only.
+    file_hash = source.checksum if len(source.checksum) == 32 else None
+    try:
+        path = Path(
+            keras.utils.get_file(
+                source.file, source.url, cache_subdir="models", file_hash=file_hash
+            )
+        )
+    except Exception as error:
+        raise InputError(
+            f"The ImageNet weights of {name} were expected, in the cache or on the "
+            f"network. Received: neither ({error}). {_how_to_fetch(name)}"
+        ) from error
+    return path
+
+
+def _how_to_fetch(name: str) -> str:
+    source = IMAGENET[name]
+    kind = "MD5" if len(source.checksum) == 32 else "SHA-256 beginning"
+    return (
+        f"Fetch {source.url} ({kind} {source.checksum}) on a machine with a network and "
+        f"put it at {source.path}, or set backbone.weights to the path of a file that "
+        "you have, or to none to train from random weights."
+    )
+
+
+# --- PyTorch files, read without PyTorch and without running what they say ----------
+
+_STORAGE_DTYPES = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "LongStorage": np.dtype("<i8"),
+}
+
+
+class _StateReader(pickle.Unpickler):
+    """Unpickles a state dict of plain tensors; any other global is refused."""
+
+    def __init__(self, data: bytes, archive: zipfile.ZipFile, prefix: str) -> None:
+        super().__init__(io.BytesIO(data))
+        self._archive, self._prefix = archive, prefix
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return dict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild_tensor
+        if module == "torch" and name in _STORAGE_DTYPES:
+            return _STORAGE_DTYPES[name]
+        raise pickle.UnpicklingError(
+            f"it asks for {module}.{name}, which is not allowed"
+        )
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        _, dtype, key, _, numel = pid
+        data = self._archive.read(f"{self._prefix}/data/{key}")
+        array = np.frombuffer(data, dtype)
+        if array.size != numel:
+            raise pickle.UnpicklingError(f"storage {key} is cut short")
+        return array
+
+
+def _rebuild_tensor(
+    storage: np.ndarray, offset: int, shape: tuple, stride: tuple, *_: Any
+) -> np.ndarray:
+    size = int(np.prod(shape, dtype=np.int64))
+    flat = storage[offset : offset + size]
+    # numpy's own bounds check: a stride that leaves the storage must not be followed.
+    expected = tuple(np.cumprod((1, *shape[:0:-1]))[::-1])
+    if flat.size != size or tuple(stride) != expected:
+        raise pickle.UnpicklingError("a tensor is not contiguous in its storage")
+    return flat.reshape(shape)
+
+
+def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
+    """Read a PyTorch state dict (zip layout, PyTorch 1.6 or later) without PyTorch.
+
+    Only ``OrderedDict``, ``_rebuild_tensor_v2`` and plain storages are let through: a
+    pickle that names anything else is refused before it can run.
+
+    Args:
+        path: a ``.pth`` file.
+
+    Returns:
+        name -> array, shapes as in PyTorch (convolutions OIHW).
+
+    Raises:
+        InputError: not such a file, or one that asks for anything else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            pickles = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+            if len(pickles) != 1:
+                raise pickle.UnpicklingError("there is no data.pkl in it")
+            prefix = pickles[0].removesuffix("/data.pkl")
+            state = _StateReader(archive.read(pickles[0]), archive, prefix).load()
+    # A hostile pickle can raise anything from inside the unpickler.
+    except Exception as error:
+        raise InputError(
+            "A PyTorch state dict in zip layout, tensors only, was expected. "
+            f"Received: {path}: {error}. Take the official torchvision file."
+        ) from error
+    if not isinstance(state, dict) or not all(
+        isinstance(value, np.ndarray) for value in state.values()
+    ):
+        raise InputError(
+            "A PyTorch state dict of tensors was expected. "
+            f"Received: {path}, which holds {type(state).__name__}. Save it with "
+            "torch.save(model.state_dict(), path)."
+        )
+    return state
+
+
+#: torchvision's features.N -> our layer.
+_ALEXNET_LAYERS = {
+    "features.0": "conv1",
+    "features.3": "conv2",
+    "features.6": "conv3",
+    "features.8": "conv4",
+    "features.10": "conv5",
+    "classifier.1": "fc6",
+    "classifier.4": "fc7",
+    "classifier.6": "predictions",
+}
+
+
+def assign_torch(
+    model: keras.Model, state: dict[str, np.ndarray], where: Path | str
+) -> None:
+    """Copy torchvision's AlexNet weights into our AlexNet, in place.
+
+    Args:
+        model: an AlexNet, with or without its top.
+        state: torchvision names -> arrays; a partial file may lack the classifier.
+        where: for the message.
+
+    Raises:
+        InputError: a layer of the model is not in the file, has another shape, or the
+            file holds a name that no AlexNet has.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    unknown = [k for k in state if k.rpartition(".")[0] not in _ALEXNET_LAYERS]
+    wanted = {t: k for t, k in _ALEXNET_LAYERS.items() if k in layers}
+    missing = [
+        f"{prefix}.{kind}"
+        for prefix in wanted
+        for kind in ("weight", "bias")
+        if f"{prefix}.{kind}" not in state
+    ]
+    if unknown or missing or not wanted:
+        raise InputError(
+            "torchvision's AlexNet weights for the layers "
+            f"{', '.join(wanted.values()) or 'of AlexNet'} were expected. Received: "
+            f"{where} without {missing or 'nothing'} and with unknown "
+            f"{unknown or 'nothing'}. Take {IMAGENET['alexnet'].url}"
+        )
+    for prefix, name in wanted.items():
+        kernel = _kernel_from_torch(state[f"{prefix}.weight"])
+        found = [kernel, state[f"{prefix}.bias"]]
+        shapes = [tuple(w.shape) for w in layers[name].weights]
+        if [w.shape for w in found] != shapes:
+            raise InputError(
+                f"Weights of the shapes {shapes} were expected for {name}. Received: "
+                f"{where} with {[w.shape for w in found]}. Is it another network?"
+            )
+        layers[name].set_weights(found)
+
+
+def _kernel_from_torch(weight: np.ndarray) -> np.ndarray:
+    if weight.ndim == 4:
+        return weight.transpose(2, 3, 1, 0)
+    if weight.shape[1] == 256 * 6 * 6:
+        # torch flattens the last feature map channel first, Keras channel last.
+        weight = weight.reshape(-1, 256, 6, 6).transpose(0, 2, 3, 1)
+        weight = weight.reshape(len(weight), -1)
+    return weight.T
