@@ -70,8 +70,8 @@ def read_class_map(
 
 def class_number(
     name: str, classes: Sequence[str], labels: Mapping[str, str] | None = None
-) -> int | None:
-    """Number of a class, 1…n, by its name in the data; None where it is ignored.
+) -> int:
+    """Number of a class, 1…n, by its name in the data; 0 where it is ignored.
 
     Raises:
         InputError: no class of that name and no mapping to one.
@@ -80,7 +80,7 @@ def class_number(
     mapping = {key.lower(): value for key, value in (labels or {}).items()}
     mapped = mapping.get(name.lower(), name)
     if mapped == IGNORE:
-        return None
+        return 0
     if mapped.lower() not in known:
         raise InputError(
             f"A class among {', '.join(classes)} was expected. Received: "
@@ -122,7 +122,7 @@ def read_geojson(
             number = class_number(name, classes, labels)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        if number is None:
+        if not number:
             continue
         shape = _area(feature.get("geometry"), path)
         if not shape.is_empty:
@@ -202,7 +202,7 @@ def _map_values(
             f"config, mask_values: {{{unknown[0]}: {classes[0]}}}, or leave them out, "
             f"mask_values: {{{unknown[0]}: {IGNORE}}}."
         )
-    numbers = [class_number(mapping[int(value)], classes) or 0 for value in found]
+    numbers = [class_number(mapping[int(value)], classes) for value in found]
     return np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
+from gastric_keras import config_io
 from gastric_keras.errors import InputError
 from gastric_keras.records import SPLITS
+
+Schema = TypeVar("Schema")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,9 +338,8 @@ class SetConfig:
         stored_size: side in px that every patch is resized to; null stores it as
             it was cut.
         splits: shares of the splits.
-        max_per_class: split -> most patches of a class.
+        max_per_class: split -> most patches of a class; the first by nested rank.
         subsets: name -> patches per class out of train, each inside the next.
-        seed: of the order of patches: shards, caps and subsets follow it.
         records_per_shard: about how many records a file holds.
         max_pixels: pictures with more pixels are set aside.
     """
@@ -348,7 +354,6 @@ class SetConfig:
     splits: SplitConfig = field(default_factory=SplitConfig)
     max_per_class: dict[str, int] = field(default_factory=dict)
     subsets: dict[str, int] = field(default_factory=dict)
-    seed: int = 0
     records_per_shard: int = 1000
     max_pixels: int = 200_000_000
 
@@ -454,3 +459,62 @@ class NucleiSetConfig(SetConfig):
             classes=self.classes,
             clusters=self.clusters.clusters,
         )
+
+
+#: The schema of each command that builds a set.
+SET_CONFIGS: dict[str, type[SetConfig]] = {
+    "tissue": TissueSetConfig,
+    "nuclei": NucleiSetConfig,
+    "target": TargetSetConfig,
+}
+
+
+def load_config(
+    schema: type[Schema], path: Path | str | None, overrides: Sequence[str] = ()
+) -> Schema:
+    """Read a config file, or the defaults where none is given.
+
+    Args:
+        schema: one of the dataclasses here.
+        path: YAML file; None starts from the defaults.
+        overrides: ``dotted.key=value``.
+    """
+    # The null device is an empty YAML file: overrides work the same without a file.
+    return config_io.load(schema, os.devnull if path is None else path, overrides)
+
+
+def with_source(
+    config: SetConfig,
+    *,
+    images: str | None = None,
+    annotations: str | None = None,
+    index: str | None = None,
+) -> SetConfig:
+    """Put the folders of the command line into the config's one source.
+
+    Args:
+        config: with one source or none; several only when nothing is given.
+        images: folder of the pictures.
+        annotations: folder of the region maps.
+        index: CSV.
+
+    Raises:
+        InputError: several sources, so that it is not clear which is meant.
+    """
+    if images is annotations is index is None:
+        return config
+    _require(
+        len(config.sources) <= 1,
+        "A config with at most one source was expected beside --images, "
+        "--annotations and --cases.",
+        "Name the folders in the config's sources, and leave these flags out.",
+        sources=len(config.sources),
+    )
+    source = config.sources[0] if config.sources else SourceConfig()
+    source = dataclasses.replace(
+        source,
+        images=source.images if images is None else images,
+        annotations=source.annotations if annotations is None else annotations,
+        index=source.index if index is None else index,
+    )
+    return dataclasses.replace(config, sources=(source,))

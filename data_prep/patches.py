@@ -53,6 +53,15 @@ def grid_origins(
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.int64)
 
 
+def cut_patch(
+    pixels: npt.NDArray[np.uint8], ref: PatchRef, size: int
+) -> npt.NDArray[np.uint8]:
+    """(size, size, 3) uint8 out of (H, W, 3); the whole picture for size 0."""
+    if not size:
+        return pixels
+    return pixels[ref.y : ref.y + size, ref.x : ref.x + size]
+
+
 def class_shares(
     class_map: npt.NDArray[np.uint8],
     origins: npt.NDArray[np.int64],
@@ -107,13 +116,16 @@ def label_patches(
         The patches kept, row by row, labels 0…n-1; and how many were dropped, by
         reason.
     """
-    origins = grid_origins(class_map.shape, size, stride=stride)
+    height, width = class_map.shape
+    origins = grid_origins((height, width), size, stride=stride)
     if not len(origins):
         return [], Counter({TOO_SMALL: 1})
     shares = class_shares(class_map, origins, size, num_classes=len(classes))
     annotated = shares.sum(axis=1)
     labels = shares.argmax(axis=1)
-    least = np.array([rules.class_purity.get(name, rules.min_purity) for name in classes])
+    least = np.array(
+        [rules.class_purity.get(name, rules.min_purity) for name in classes]
+    )
     is_covered = (annotated >= rules.min_coverage) & (annotated > 0)
     # Compared without a division: a patch with nothing annotated has none to divide.
     is_pure = shares.max(axis=1) >= least[labels] * annotated - 1e-9

@@ -34,6 +34,7 @@ class ImageSource:
         label: class name as the data spell it, or None.
         annotation: region map, or None.
         split: train, validation or test where the index fixes it, or None.
+        is_grouped: whether the case is known.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class ImageSource:
     label: str | None = None
     annotation: Path | None = None
     split: str | None = None
+    is_grouped: bool = True
 
 
 def read_sources(
@@ -111,6 +113,7 @@ def _read_source(
             label=entry["label"] if need == "label" else None,
             annotation=_annotation(source, entry) if need == "annotation" else None,
             split=_split(source, entry["split"]),
+            is_grouped=bool(case),
         )
 
 
@@ -143,9 +146,7 @@ def _read_index(source: SourceConfig, need: Need) -> Iterator[dict[str, str]]:
         ) from error
 
 
-def _check_columns(
-    path: Path, header: list[str], wanted: Sequence[str | None]
-) -> None:
+def _check_columns(path: Path, header: list[str], wanted: Sequence[str | None]) -> None:
     missing = [name for name in wanted if name and name not in header]
     if missing:
         raise InputError(

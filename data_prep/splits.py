@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,9 @@ def assign_splits(
     scale = np.maximum(total, 1)
     best: tuple[int, float, list[int]] | None = None
     for draw in range(max(1, min(_MAX_DRAWS, _DRAWN_CASES // len(free)))):
-        order = sorted(free, key=lambda case: nested_rank(f"{draw}:{case}", config.seed))
+        order = sorted(
+            free, key=lambda case: nested_rank(f"{draw}:{case}", config.seed)
+        )
         dealt, after = _deal([sizes[case] for case in order], held, wanted, scale)
         empty = int(((after == 0) & (total > 0)).sum())
         distance = float((((after - wanted) / scale) ** 2).sum())
@@ -115,8 +117,12 @@ def check_splits(
 
 
 def wanted_splits(config: SplitConfig, fixed: Sequence[str | None]) -> list[str]:
-    """The splits that a set has: those fixed, and those with a share when cases are
-    drawn."""
+    """Splits that a set must have: those fixed, and those with a share if any is drawn.
+
+    Args:
+        config: the shares.
+        fixed: split of each picture, None where its case is drawn.
+    """
     drawn = None in fixed
     return [
         split
@@ -125,23 +131,17 @@ def wanted_splits(config: SplitConfig, fixed: Sequence[str | None]) -> list[str]
     ]
 
 
-def capped(
-    keys: Mapping[str, Sequence[str]], limit: int, *, seed: int = 0
-) -> dict[str, set[str]]:
-    """Draw at most ``limit`` patches of each class, the same ones every time.
+def first_ranked(keys: Iterable[str], limit: int) -> set[str]:
+    """Draw ``limit`` patches, the same ones every time, fewer inside more.
 
     Args:
-        keys: class -> record keys, see :func:`gastric_keras.records.record_key`.
-        limit: most patches of a class.
-        seed: of the draw.
+        keys: record keys, see :func:`gastric_keras.records.record_key`.
+        limit: most that stay.
 
     Returns:
-        class -> the keys that stay: the first by ``nested_rank``.
+        The first by :func:`gastric_keras.records.nested_rank`.
     """
-    return {
-        name: set(sorted(entries, key=lambda key: nested_rank(key, seed))[:limit])
-        for name, entries in keys.items()
-    }
+    return set(sorted(keys, key=lambda key: (nested_rank(key), key))[:limit])
 
 
 def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
@@ -166,12 +166,9 @@ def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
             )
 
 
-def count_by_case(
-    labels: Sequence[tuple[str, int]],
-) -> dict[str, Counter[int]]:
+def count_by_case(patches: Iterable[tuple[str, int]]) -> dict[str, Counter[int]]:
     """(case, label) of each patch to case -> label -> number of patches."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for case, label in labels:
+    for case, label in patches:
         counts[case][label] += 1
     return dict(counts)
-

@@ -9,12 +9,13 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from data_prep import images
-from data_prep.patches import PatchRef
+from data_prep.patches import PatchRef, cut_patch
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
 from gastric_keras.records import (
@@ -30,6 +31,8 @@ from gastric_keras.records import (
     shard_name,
     write_manifest,
 )
+
+Number = TypeVar("Number", int, float)
 
 #: Position in the split and length of the record that follows, in a spool file.
 _SPOOL_HEAD = struct.Struct("<QQ")
@@ -112,15 +115,6 @@ class CutPatches:
             y=ref.y,
             mpp=mpp,
         )
-
-
-def cut_patch(
-    pixels: npt.NDArray[np.uint8], ref: PatchRef, size: int
-) -> npt.NDArray[np.uint8]:
-    """(size, size, 3) uint8 out of (H, W, 3); the whole picture for size 0."""
-    if not size:
-        return pixels
-    return pixels[ref.y : ref.y + size, ref.x : ref.x + size]
 
 
 def check_out(out: Path | str, *, force: bool) -> None:
@@ -260,13 +254,13 @@ def _places(
     return places
 
 
-def _finish_shards(
-    work: Path, places: dict[str, tuple[str, int]]
-) -> Iterator[Shard]:
+def _finish_shards(work: Path, places: dict[str, tuple[str, int]]) -> Iterator[Shard]:
     import tensorflow as tf
 
     counts = Counter(name for name, _ in places.values())
-    for name in sorted(counts, key=lambda name: (SPLITS.index(name.split("-")[0]), name)):
+    for name in sorted(
+        counts, key=lambda name: (SPLITS.index(name.split("-")[0]), name)
+    ):
         spool = work / f"{name}.spool"
         records = _read_spool(spool)
         if len(records) != counts[name]:
@@ -315,6 +309,6 @@ def _side(record: PatchRecord, image: PlannedImage, stored_size: int | None) -> 
     return height if height == width else 0
 
 
-def _common(values: Sequence, default: float) -> int | float:
+def _common(values: Sequence[Number], default: Number) -> Number:
     """The value that all share, else the default."""
     return values[0] if len(set(values)) == 1 else default

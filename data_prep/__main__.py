@@ -1,0 +1,153 @@
+"""python -m data_prep: parse and dispatch; no logic."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+# Everything heavier is imported by the command that needs it: --help stays quick.
+from gastric_keras.errors import InputError
+
+# TensorFlow is used for its record format only; its start-up notes help nobody here.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_SETS = {
+    "tissue": "mid-level set: background / epithelium / stroma out of region maps",
+    "nuclei": "mid-level set: patches clustered by their nuclei, no labels needed",
+    "target": "target set: benign / malignant, from a CSV or a folder of classes",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line; None takes the process's own.
+
+    Returns:
+        0; 1 when ``check`` finds a leak; 2 for an input that must be mended.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep",
+        description="Images to records: the mid-level and target sets, made offline.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, summary in _SETS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        _add_build_arguments(command, has_annotations=name == "tissue")
+        command.set_defaults(run=_build, dataset=name)
+    command = commands.add_parser("phantom", help="synthetic H&E with known truth")
+    command.add_argument("--out", required=True, metavar="DIR")
+    _add_config_arguments(command)
+    command.set_defaults(run=_phantom)
+    command = commands.add_parser("inspect", help="the card of a set")
+    command.add_argument("folder", metavar="DIR")
+    command.set_defaults(run=_inspect)
+    command = commands.add_parser(
+        "check", help="leaks; exit status 1 when there is one"
+    )
+    command.add_argument("folders", metavar="DIR", nargs="+")
+    command.set_defaults(run=_check)
+    return parser
+
+
+def _add_config_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", metavar="FILE", help="YAML, see configs/data_prep")
+    command.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one value of the config; may be repeated",
+    )
+
+
+def _add_build_arguments(
+    command: argparse.ArgumentParser, *, has_annotations: bool
+) -> None:
+    command.add_argument("--images", metavar="DIR", help="folder of the pictures")
+    if has_annotations:
+        command.add_argument("--annotations", metavar="DIR", help="of the region maps")
+    command.add_argument("--cases", metavar="CSV", help="index: path, case_id, …")
+    command.add_argument("--out", required=True, metavar="DIR", help="of the set")
+    _add_config_arguments(command)
+    command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
+    command.add_argument(
+        "--strict", action="store_true", help="an unreadable picture is an error"
+    )
+    command.add_argument(
+        "--force", action="store_true", help="replace the finished set in --out"
+    )
+    command.add_argument(
+        "--allow-ungrouped",
+        action="store_true",
+        help="pictures of unknown patient are cases of their own",
+    )
+
+
+def _build(parsed: argparse.Namespace) -> int:
+    from data_prep import sets
+    from data_prep.card import describe
+    from data_prep.config import SET_CONFIGS, load_config, with_source
+
+    config = with_source(
+        load_config(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
+        images=parsed.images,
+        annotations=getattr(parsed, "annotations", None),
+        index=parsed.cases,
+    )
+    manifest = sets.BUILDERS[parsed.dataset](
+        config,
+        parsed.out,
+        options=sets.BuildOptions(
+            workers=parsed.workers,
+            strict=parsed.strict,
+            force=parsed.force,
+            allow_ungrouped=parsed.allow_ungrouped,
+        ),
+    )
+    print(f"{parsed.out}\n{describe(manifest)}")
+    return 0
+
+
+def _phantom(parsed: argparse.Namespace) -> int:
+    from data_prep.config import PhantomConfig, load_config
+    from data_prep.phantom import write_phantom
+
+    config = load_config(PhantomConfig, parsed.config, parsed.overrides)
+    write_phantom(parsed.out, config)
+    print(f"{parsed.out}: regions/ and target/ written")
+    return 0
+
+
+def _inspect(parsed: argparse.Namespace) -> int:
+    from data_prep.card import card_of
+
+    print(card_of(parsed.folder))
+    return 0
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from data_prep.card import describe_leaks
+    from data_prep.duplicates import find_leaks, read_contents
+
+    contents = [part for folder in parsed.folders for part in read_contents(folder)]
+    leaks = find_leaks(contents)
+    print(describe_leaks(leaks))
+    return 1 if leaks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
