@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
 
 from gastric_keras.augment import augment
 from gastric_keras.config import AugmentConfig
@@ -103,10 +104,8 @@ def train_dataset(
         chosen = _key_table(subset_keys(folder, split, subset, seed=subset_seed))
 
     def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        seeds = tf.random.experimental.stateless_fold_in(
-            tf.constant([seed, 0], tf.int64), epoch
-        )
-        files = tf.random.experimental.stateless_shuffle(paths, seeds)
+        seeds = stateless_fold_in(tf.constant([seed, 0], tf.int64), epoch)
+        files = stateless_shuffle(paths, seeds)
         # Reading several shards at once mixes patches that lie far apart on disk.
         records = tf.data.Dataset.from_tensor_slices(files).interleave(
             tf.data.TFRecordDataset,
@@ -116,16 +115,19 @@ def train_dataset(
         )
         if chosen is not None:
             records = records.filter(lambda raw: chosen.lookup(_key(raw)))
-        # Shuffled while still encoded: a patch takes a tenth of its decoded size.
-        records = records.shuffle(
-            shuffle_buffer, seed=seeds[0], reshuffle_each_iteration=False
-        )
+        # Shuffled while still encoded: a patch takes a tenth of its decoded size. By
+        # window and not with Dataset.shuffle, whose order also hangs on TensorFlow's
+        # global seed and which refuses a seed tensor where that is 0.
+        windows = records.batch(shuffle_buffer).enumerate(1)
+        records = windows.map(
+            lambda i, window: stateless_shuffle(window, stateless_fold_in(seeds, -i))
+        ).unbatch()
         # Cut to whole batches here, so that no batch spans two epochs below.
         records = records.take(steps * batch_size).enumerate()
         return records.map(
             lambda i, raw: (
                 raw,
-                tf.random.experimental.stateless_fold_in(seeds, i),
+                stateless_fold_in(seeds, i),
             )
         )
 

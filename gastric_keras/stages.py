@@ -21,6 +21,7 @@ from gastric_keras.run_dir import FitStage, RunDir
 from gastric_keras.runtime import build_strategy, set_up
 from gastric_keras.train import FitResult, fit
 from gastric_keras.transfer import TransferReport, pretrained_report, warm_start
+from gastric_keras.weights import load_file
 
 
 def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
@@ -116,16 +117,13 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     if stage == "initial":
         return _build(config, section.classes, weights=config.backbone.weights)
     model = _build(config, section.classes, weights="none")
-    path = _stage_weights(config, run_dir, stage)
-    try:
-        model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"Weights of a finished stage {stage} of {config.backbone.name} with "
-            f"{len(section.classes)} classes were expected. Received: {path}: "
-            f"{str(error).splitlines()[0]}. Run that stage again with --force, or mend "
-            "the path."
-        ) from error
+    load_file(
+        model,
+        _stage_weights(config, run_dir, stage),
+        wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
+        f"with {len(section.classes)} classes",
+        way_out="Run that stage again with --force, or mend the path.",
+    )
     return model
 
 

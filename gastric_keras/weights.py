@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,36 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
     if path.suffix in (".pth", ".pt"):
         assign_torch(backbone, read_torch_state(path), path)
         return
+    load_file(
+        backbone,
+        path,
+        wanted=f"A Keras weights file of {name} without its top",
+        way_out=_how_to_fetch(name),
+    )
+
+
+def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> None:
+    """Load a Keras weights file wholly, or not at all in silence.
+
+    Args:
+        model: to be filled.
+        path: ``.weights.h5`` or ``.h5``.
+        wanted: what the file should be, for the message.
+        way_out: what to do otherwise, for the message.
+
+    Raises:
+        InputError: missing, damaged, of another network, or a weight would be left as
+            it was.
+    """
     try:
-        backbone.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that keep their random weights.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (OSError, KeyError, ValueError, UserWarning) as error:
+        first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
-            f"A Keras weights file of {name} without its top was expected. "
-            f"Received: {path}: {str(error).splitlines()[0]} {_how_to_fetch(name)}"
+            f"{wanted} was expected. Received: {path}: {first_line} {way_out}"
         ) from error
 
 

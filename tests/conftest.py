@@ -1,0 +1,32 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real images; skips the test where it is not there."""
+    return _require(SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """Folder of the real ImageNet weights; skips the test where it is not there."""
+    return _require(SHARED / "weights")
+
+
+def _require(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(
+            f"the real files in {folder.parent.name}/{folder.name} are not here"
+        )
+    return folder

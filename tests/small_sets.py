@@ -1,0 +1,73 @@
+"""Tiny sets of records, written through the real record module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from gastric_keras.files import sha256_of
+from gastric_keras.records import (
+    SPLITS,
+    Manifest,
+    PatchRecord,
+    Shard,
+    serialize,
+    shard_name,
+    write_manifest,
+)
+
+
+def make_records(
+    classes: tuple[str, ...], split: str, per_class: int, size: int
+) -> list[PatchRecord]:
+    """Patches with dots; the more dots, the higher the label. Two patches a case."""
+    rng = np.random.default_rng([SPLITS.index(split), len(classes)])
+    records = []
+    for i in range(per_class * len(classes)):
+        label = i % len(classes)
+        image = rng.integers(180, 240, (size, size, 3)).astype(np.uint8)
+        for _ in range(2 + 8 * label):
+            center = tuple(int(v) for v in rng.integers(4, size - 4, 2))
+            cv2.circle(image, center, 4, (90, 40, 120), -1)
+        encoded = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+        case = f"{split}-case-{i // (2 * len(classes))}-{label}"
+        records.append(PatchRecord(encoded, label, case, f"{split}-{i}", 8 * i, 0, 0.5))
+    return records
+
+
+def write_small_set(
+    folder: Path,
+    dataset: str,
+    classes: tuple[str, ...],
+    *,
+    per_class: dict[str, int],
+    size: int = 64,
+    shards: int = 2,
+    subsets: dict[str, int] | None = None,
+) -> list[PatchRecord]:
+    """Write a set of ``per_class`` patches a class and split; returns all its records
+    in file order, split after split."""
+    folder.mkdir(parents=True)
+    written, files, counts, cases = [], [], {}, {}
+    for split, n in per_class.items():
+        records = make_records(classes, split, n, size)
+        counts[split] = {name: n for name in classes}
+        cases[split] = tuple(sorted({record.case_id for record in records}))
+        for index in range(shards):
+            name = shard_name(split, index, shards)
+            part = records[index::shards]
+            with tf.io.TFRecordWriter(str(folder / name)) as writer:
+                for record in part:
+                    writer.write(serialize(record))
+            size_on_disk = (folder / name).stat().st_size
+            digest = sha256_of(folder / name)
+            files.append(Shard(name, split, len(part), size_on_disk, digest))
+            written += part
+    manifest = Manifest(
+        dataset, classes, counts, cases, size, 0.5, {}, {}, tuple(files), subsets or {}
+    )
+    write_manifest(folder, manifest)
+    return written

@@ -1,0 +1,223 @@
+"""The whole loop, small: two stages on tiny sets, skipped, resumed, refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from gastric_keras import stages, train
+from gastric_keras.config import (
+    AugmentConfig,
+    BackboneConfig,
+    EvaluateConfig,
+    ExperimentConfig,
+    FitConfig,
+    MidConfig,
+    RuntimeConfig,
+    TargetConfig,
+)
+from gastric_keras.errors import InputError
+from gastric_keras.files import read_json
+from gastric_keras.run_dir import RunDir
+from gastric_keras.train import read_history
+from tests.small_sets import write_small_set
+
+TISSUE = ("background", "epithelium", "stroma")
+FIT = FitConfig(epochs=2, batch_size=6)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
+    root = tmp_path_factory.mktemp("ladder")
+    write_small_set(
+        root / "tissue", "tissue", TISSUE, per_class={"train": 6, "validation": 3}
+    )
+    write_small_set(
+        root / "target",
+        "target",
+        ("benign", "malignant"),
+        per_class={"train": 9, "validation": 5, "test": 5},
+        subsets={"small": 6},
+    )
+    return ExperimentConfig(
+        name="two-stages",
+        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
+        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FIT),
+        target=TargetConfig(str(root / "target"), subset="small", fit=FIT),
+        evaluate=EvaluateConfig(bootstrap=100),
+        runtime=RuntimeConfig(output=str(root / "runs"), deterministic=False),
+    )
+
+
+def _run_dir(config: ExperimentConfig) -> RunDir:
+    return RunDir(Path(config.runtime.output) / config.name)
+
+
+@pytest.fixture(scope="module")
+def finished(config: ExperimentConfig) -> RunDir:
+    run_dir = _run_dir(config)
+    stages.run_mid(config, run_dir)
+    stages.run_target(config, run_dir)
+    return run_dir
+
+
+def test_both_stages_leave_weights_history_and_report(finished: RunDir) -> None:
+    for stage in ("mid", "target"):
+        assert finished.weights(stage).is_file()
+        assert len(read_history(finished.history(stage))) == 2
+        assert not finished.backup(stage).exists()
+        done = read_json(finished.done(stage))
+        best = max(read_history(finished.history(stage)), key=lambda r: r["val_auc"])
+        assert (done["best_epoch"], done["val_auc"]) == (best["epoch"], best["val_auc"])
+    report = read_json(finished.transfer_report("target"))
+    assert len(report["copied"]) == 10 and report["source"].endswith("best.weights.h5")
+    assert report["initialised"] == ["head/kernel", "head/bias"] == report["unused"]
+
+
+def test_target_starts_from_the_mid_backbone(
+    config: ExperimentConfig, finished: RunDir
+) -> None:
+    mid = stages.load_stage(config, finished, "mid")
+    start, _ = stages._build_model(config, finished, "target")
+    one_stage = stages._build_model(
+        dataclasses.replace(config, mid=None), finished, "target"
+    )[0]
+    for a, b in zip(
+        mid.get_layer("backbone").weights,
+        start.get_layer("backbone").weights,
+        strict=True,
+    ):
+        assert np.array_equal(a, b)
+    conv = "conv3"
+    assert not np.array_equal(
+        start.get_layer("backbone").get_layer(conv).kernel,
+        one_stage.get_layer("backbone").get_layer(conv).kernel,
+    )
+
+
+def test_event_files_hold_curves_of_both_stages(finished: RunDir) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for stage in ("mid", "target"):
+        history = read_history(finished.history(stage))
+        for part, tag, column in (
+            ("train", "epoch_loss", "loss"),
+            ("validation", "epoch_loss", "val_loss"),
+            ("validation", "epoch_auc", "val_auc"),
+            ("train", "epoch_learning_rate", "learning_rate"),
+        ):
+            events = EventAccumulator(str(finished.stage(stage) / part)).Reload()
+            values = [
+                float(np.asarray(keras.ops.convert_to_numpy(_scalar(e))))
+                for e in events.Tensors(tag)
+            ]
+            np.testing.assert_allclose(values, [r[column] for r in history], rtol=1e-5)
+
+
+def _scalar(event: object) -> np.ndarray:
+    from tensorboard.util import tensor_util
+
+    return tensor_util.make_ndarray(event.tensor_proto)  # type: ignore[attr-defined]
+
+
+def test_finished_stages_are_skipped_and_named(
+    config: ExperimentConfig, finished: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = finished.weights("mid").read_bytes()
+    stages.run_mid(config, finished)
+    stages.run_target(config, finished)
+    said = capsys.readouterr().out
+    assert said.count("finished, best validation AUC") == 2
+    assert str(finished.stage("mid")) in said
+    assert finished.weights("mid").read_bytes() == before
+
+
+def test_interrupted_fit_resumes_to_the_same_weights(
+    config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = FitConfig(epochs=3, batch_size=6)
+    mid = dataclasses.replace(config.mid, fit=fit)
+    unbroken = dataclasses.replace(config, name="unbroken", mid=mid)
+    stages.run_mid(unbroken, _run_dir(unbroken))
+
+    broken = dataclasses.replace(unbroken, name="broken")
+    calls = []
+
+    def power_cut(self: train.EpochLog, epoch: int, logs: dict | None = None) -> None:
+        calls.append(epoch)
+        if epoch == 2 and len(calls) == 3:
+            raise KeyboardInterrupt
+        honest(self, epoch, logs)
+
+    honest = train.EpochLog.on_epoch_end
+    monkeypatch.setattr(train.EpochLog, "on_epoch_end", power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        stages.run_mid(broken, _run_dir(broken))
+    stages.run_mid(broken, _run_dir(broken))
+    assert calls == [0, 1, 2, 2]
+    a, b = (stages.load_stage(c, _run_dir(c), "mid") for c in (unbroken, broken))
+    for one, other in zip(a.weights, b.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    histories = [
+        [row["val_auc"] for row in read_history(_run_dir(c).history("mid"))]
+        for c in (unbroken, broken)
+    ]
+    assert histories[0] == histories[1]
+
+
+def test_mid_can_be_taken_from_another_run(
+    config: ExperimentConfig, finished: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mid = dataclasses.replace(config.mid, init=str(finished.weights("mid")))
+    other = dataclasses.replace(config, name="borrowed", mid=mid)
+    stages.run_mid(other, _run_dir(other))
+    stages.run_target(other, _run_dir(other))
+    assert "taken from" in capsys.readouterr().out
+    assert read_json(_run_dir(other).transfer_report("target"))["source"] == mid.init
+
+
+def test_target_before_mid_is_refused(config: ExperimentConfig) -> None:
+    early = dataclasses.replace(config, name="early")
+    with pytest.raises(InputError, match="finished stage mid was expected"):
+        stages.run_target(early, _run_dir(early))
+
+
+def test_classes_that_differ_from_the_set_are_refused(config: ExperimentConfig) -> None:
+    swapped = dataclasses.replace(config.mid, classes=("stroma", *TISSUE[:2]))
+    wrong = dataclasses.replace(config, name="wrong", mid=swapped)
+    with pytest.raises(InputError, match=r"mid.classes.*\['background', 'epithelium'"):
+        stages.run_mid(wrong, _run_dir(wrong))
+    assert not _run_dir(wrong).stage("mid").exists()
+
+
+def test_weights_of_another_network_are_refused(
+    config: ExperimentConfig, finished: RunDir
+) -> None:
+    mid = dataclasses.replace(config.mid, init=str(finished.weights("target")))
+    other = dataclasses.replace(config, name="odd", mid=mid)
+    with pytest.raises(InputError, match="stage mid of alexnet with 3 classes was"):
+        stages.run_target(other, _run_dir(other))
+
+
+def test_infinite_loss_stops_with_the_way_out(config: ExperimentConfig) -> None:
+    fit = FitConfig(epochs=2, batch_size=6, learning_rate=1e30, schedule="constant")
+    mid = dataclasses.replace(config.mid, fit=fit, augment=AugmentConfig(stain=0.0))
+    wild = dataclasses.replace(config, name="wild", mid=mid)
+    with pytest.raises(InputError, match="finite loss.*Lower mid.fit.learning_rate"):
+        stages.run_mid(wild, _run_dir(wild))
+    assert not _run_dir(wild).done("mid").exists()
+
+
+def test_patience_ends_a_fit_early(config: ExperimentConfig) -> None:
+    # With hardly any rate the validation AUC cannot rise after the first epoch.
+    fit = FitConfig(epochs=9, batch_size=6, learning_rate=1e-12, patience=2)
+    mid = dataclasses.replace(config.mid, fit=fit)
+    patient = dataclasses.replace(config, name="patient", mid=mid)
+    stages.run_mid(patient, _run_dir(patient))
+    done = json.loads(_run_dir(patient).done("mid").read_text())
+    assert done["epochs"] == done["best_epoch"] + 3 < 9
