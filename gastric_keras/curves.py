@@ -1,0 +1,142 @@
+"""ROC and precision-recall plots of one classifier or several."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from gastric_keras.drawing import GRAY, STYLE, WIDTH, color_of, png_of, style_of
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One classifier in a ROC or precision-recall plot.
+
+    Attributes:
+        name: for the legend.
+        label: (n,) 0 or 1, both present.
+        score: (n,) float in [0, 1].
+        area: area under the curve with the ends of its interval, for the legend; the
+            ends may be None.
+        threshold: operating point to mark; None: none.
+    """
+
+    name: str
+    label: np.ndarray
+    score: np.ndarray
+    area: tuple[float, float | None, float | None]
+    threshold: float | None = None
+
+
+def plot_roc(
+    path: Path | None, *, curves: Sequence[Curve], title: str = "ROC"
+) -> bytes:
+    """ROC curves, each with its AUC in the legend and its operating point marked.
+
+    Args:
+        path: PNG to write; None: only return it.
+        curves: one or several.
+        title: of the plot.
+
+    Returns:
+        The PNG.
+    """
+    with rc_context(STYLE):
+        figure, axes = _square(title, rows=len(curves))
+        axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1)
+        for i, curve in enumerate(curves):
+            x, y, _ = roc_curve(curve.label, curve.score, drop_intermediate=False)
+            axes.plot(x, y, label=_legend(curve, "AUC"), clip_on=False, **style_of(i))
+            if curve.threshold is not None:
+                called = curve.score >= curve.threshold
+                _mark(
+                    axes,
+                    called[curve.label == 0].mean(),
+                    called[curve.label == 1].mean(),
+                    i,
+                )
+        axes.set_xlabel("1 − specificity")
+        axes.set_ylabel("sensitivity")
+        _finish(figure, axes, curves)
+        return png_of(figure, path)
+
+
+def plot_precision_recall(
+    path: Path | None, *, curves: Sequence[Curve], title: str = "Precision and recall"
+) -> bytes:
+    """Precision against recall of the positive class; dotted: the share of positives.
+
+    Args:
+        path: PNG to write; None: only return it.
+        curves: one or several; ``area`` is the average precision.
+        title: of the plot.
+
+    Returns:
+        The PNG.
+    """
+    with rc_context(STYLE):
+        figure, axes = _square(title, rows=len(curves))
+        for i, curve in enumerate(curves):
+            axes.axhline(np.mean(curve.label), ls=":", lw=1, color=GRAY)
+            precision, recall, _ = precision_recall_curve(curve.label, curve.score)
+            axes.step(
+                recall,
+                precision,
+                where="post",
+                label=_legend(curve, "AP"),
+                **style_of(i),
+            )
+            called = curve.score >= (2 if curve.threshold is None else curve.threshold)
+            if called.any():
+                hits = called & (curve.label == 1)
+                _mark(
+                    axes, hits.sum() / curve.label.sum(), hits.sum() / called.sum(), i
+                )
+        axes.set_xlabel("recall (sensitivity)")
+        axes.set_ylabel("precision")
+        _finish(figure, axes, curves)
+        return png_of(figure, path)
+
+
+def _square(title: str, rows: int) -> tuple[Figure, Axes]:
+    """Axes of the unit square, with room for a legend of so many rows below."""
+    figure = Figure((WIDTH, WIDTH + 0.1 + 0.36 * rows), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
+    return figure, axes
+
+
+def _mark(axes: Axes, x: float, y: float, index: int) -> None:
+    axes.plot(
+        x,
+        y,
+        "o",
+        ms=9,
+        mfc="white",
+        mew=2,
+        color=color_of(index),
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _legend(curve: Curve, area: str) -> str:
+    value, low, high = curve.area
+    ends = "" if low is None or high is None else f" ({low:.3f}–{high:.3f})"
+    name = textwrap.fill(curve.name, 48, break_long_words=False)
+    gap = "\n" if len(curve.name) > 22 else " "
+    return f"{name}:{gap}{area} {value:.3f}{ends}"
+
+
+def _finish(figure: Figure, axes: Axes, curves: Sequence[Curve]) -> None:
+    if any(curve.threshold is not None for curve in curves):
+        axes.plot([], [], "o", mfc="white", mew=2, color=GRAY, label="operating point")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
