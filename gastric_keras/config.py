@@ -81,7 +81,10 @@ class FitConfig:
         for name in ("epochs", "batch_size", "shuffle_buffer"):
             value = getattr(self, name)
             _require(
-                value >= 1, f"{name} of 1 or more was expected.", "", **{name: value}
+                value >= 1,
+                f"{name} of 1 or more was expected.",
+                "1 is the least.",
+                **{name: value},
             )
         _require(
             self.learning_rate > 0,

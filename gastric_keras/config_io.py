@@ -23,9 +23,16 @@ class _StrictLoader(yaml.SafeLoader):
     """Safe YAML in which a repeated key is an error and ``1e-4`` is a float."""
 
 
+class _StrictDumper(yaml.SafeDumper):
+    """Writes what ``_StrictLoader`` reads back to an equal value."""
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    loader.flatten_mapping(node)
-    keys = [loader.construct_object(key) for key, _ in node.value]
+    # Before ``<<`` is unfolded: a key may stand here and in what is merged.
+    keys = [loader.construct_object(k) for k, _ in node.value if k.tag != _MERGE]
     for position, key in enumerate(keys):
         if key in keys[:position]:
             raise yaml.constructor.ConstructorError(
@@ -37,12 +44,14 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
 _StrictLoader.add_constructor(
     yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
 )
-# YAML 1.1 asks for a dot and a signed exponent; everybody writes 1e-4.
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+# YAML 1.1 asks for a dot and a signed exponent; everybody writes 1e-4. The dumper
+# must know it too, or a name such as 1e4 would be written without its quotes.
+for _side in (_StrictLoader, _StrictDumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
 
 
 def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) -> Any:
@@ -68,7 +77,8 @@ def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) 
             f"A YAML config file was expected. Received: path={path} ({error}). "
             "Check the path."
         ) from error
-    tree = _parse(text, str(path))
+    # The copy parts sections that share an anchor: an override is for one of them.
+    tree = _plain(_parse(text, str(path)))
     tree = {} if tree is None else tree
     for override in overrides:
         _apply_override(tree, override)
@@ -87,7 +97,9 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def dump(config: Any) -> str:
     """A config dataclass as YAML that :func:`load` reads back to an equal object."""
-    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
+    return yaml.dump(
+        to_dict(config), Dumper=_StrictDumper, sort_keys=False, allow_unicode=True
+    )
 
 
 def save(config: Any, path: Path | str) -> None:

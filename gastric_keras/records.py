@@ -140,16 +140,17 @@ def serialize(record: PatchRecord) -> bytes:
     """A record as the bytes of a ``tf.train.Example``; equal records, equal bytes."""
     import tensorflow as tf
 
-    def feature(value: Any) -> tf.train.Feature:
-        if isinstance(value, str):
+    # The schema decides, not the value: NumPy's integers are no int.
+    def feature(value: Any, kind: type) -> tf.train.Feature:
+        if kind is str:
             value = value.encode()
-        if isinstance(value, bytes):
+        if kind in (bytes, str):
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-        if isinstance(value, int):
+        if kind is int:
             return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
         return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
-    features = {name: feature(getattr(record, name)) for name in FEATURES}
+    features = {n: feature(getattr(record, n), kind) for n, kind in FEATURES.items()}
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -198,7 +199,7 @@ def _value(feature: Any, kind: type) -> Any:
 
 
 def write_manifest(folder: Path | str, manifest: Manifest) -> None:
-    """Write ``manifest.json``, last of all files, so that a set without it is not whole."""
+    """Write ``manifest.json``, last of all files: a set without it is not whole."""
     write_json(Path(folder) / MANIFEST_NAME, to_dict(manifest))
 
 
