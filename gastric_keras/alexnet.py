@@ -46,7 +46,7 @@ def AlexNet(  # noqa: N802 (named as in keras.applications)
     Raises:
         InputError: an input too small, or weights that do not fit.
     """
-    shape = input_shape or (224, 224, 3)
+    shape = tuple(input_shape or (224, 224, 3))
     if min(shape[:2]) < SMALLEST_SIZE or (include_top and shape[:2] != (224, 224)):
         wanted = "224" if include_top else f"at least {SMALLEST_SIZE}"
         raise InputError(

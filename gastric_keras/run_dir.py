@@ -92,10 +92,17 @@ class RunDir:
         """Hold the folder for this process; a second process is refused.
 
         Raises:
-            InputError: another process works in this folder.
+            InputError: another process works in this folder, or it cannot be made.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with open(self.lock, "w") as stream:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            stream = open(self.lock, "w")
+        except OSError as error:
+            raise InputError(
+                "A run folder that can be written was expected. Received: "
+                f"{self.root} ({error.strerror}). Mend runtime.output or name."
+            ) from error
+        with stream:
             try:
                 # The kernel drops the lock with the process, however that ends.
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

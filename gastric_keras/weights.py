@@ -1,4 +1,4 @@
-"""ImageNet weights: where they come from, how they are read, what to do without them."""
+"""ImageNet weights: where they come from, how they are read, what to do without."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import pickle
 import warnings
 import zipfile
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from gastric_keras.errors import InputError
 
-_KERAS_HOME = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+_KERAS_HOME = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Source:
     Attributes:
         url: where it is published.
         file: its name in Keras' model cache.
-        checksum: MD5 of the file, or for PyTorch's file the first digits of its SHA-256.
+        checksum: MD5 of the file, or the first digits of its SHA-256 (PyTorch's).
     """
 
     url: str
@@ -149,9 +150,9 @@ def _how_to_fetch(name: str) -> str:
     source = IMAGENET[name]
     kind = "MD5" if len(source.checksum) == 32 else "SHA-256 beginning"
     return (
-        f"Fetch {source.url} ({kind} {source.checksum}) on a machine with a network and "
-        f"put it at {source.path}, or set backbone.weights to the path of a file that "
-        "you have, or to none to train from random weights."
+        f"Fetch {source.url} ({kind} {source.checksum}) on a machine with a network "
+        f"and put it at {source.path}, or set backbone.weights to the path of a file "
+        "that you have, or to none to train from random weights."
     )
 
 
@@ -174,7 +175,8 @@ class _StateReader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return dict
+            # Not dict: torch hangs _metadata on it as an attribute.
+            return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild_tensor
         if module == "torch" and name in _STORAGE_DTYPES:
@@ -198,7 +200,7 @@ def _rebuild_tensor(
     size = int(np.prod(shape, dtype=np.int64))
     flat = storage[offset : offset + size]
     # numpy's own bounds check: a stride that leaves the storage must not be followed.
-    expected = tuple(np.cumprod((1, *shape[:0:-1]))[::-1])
+    expected = tuple(np.cumprod((1, *shape[:0:-1]))[::-1])[: len(shape)]
     if flat.size != size or tuple(stride) != expected:
         raise pickle.UnpicklingError("a tensor is not contiguous in its storage")
     return flat.reshape(shape)
@@ -233,7 +235,8 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
             f"Received: {path}: {error}. Take the official torchvision file."
         ) from error
     if not isinstance(state, dict) or not all(
-        isinstance(value, np.ndarray) for value in state.values()
+        isinstance(name, str) and isinstance(value, np.ndarray)
+        for name, value in state.items()
     ):
         raise InputError(
             "A PyTorch state dict of tensors was expected. "
@@ -301,7 +304,7 @@ def assign_torch(
 def _kernel_from_torch(weight: np.ndarray) -> np.ndarray:
     if weight.ndim == 4:
         return weight.transpose(2, 3, 1, 0)
-    if weight.shape[1] == 256 * 6 * 6:
+    if weight.ndim == 2 and weight.shape[1] == 256 * 6 * 6:
         # torch flattens the last feature map channel first, Keras channel last.
         weight = weight.reshape(-1, 256, 6, 6).transpose(0, 2, 3, 1)
         weight = weight.reshape(len(weight), -1)
