@@ -13,7 +13,7 @@ from gastric_keras import figures
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import read_predictions, require_target
-from gastric_keras.files import write_json
+from gastric_keras.files import read_json, write_json
 from gastric_keras.input_pipeline import decode
 from gastric_keras.models import BACKBONES
 from gastric_keras.records import read_records
@@ -114,17 +114,18 @@ def _plot_block(
 
 def _plot_roc(run_dir: RunDir, config: ExperimentConfig) -> Path:
     predictions = read_predictions(run_dir.predictions("test"))
+    scores = read_json(run_dir.report_json)
     positive = config.target.classes.index(config.target.positive)
+    auc = scores["test"]["patch"]["scores"]["auc"]
     path = run_dir.figures / "roc.png"
-    figures.plot_roc(
-        path,
-        {
-            config.name: (
-                (predictions.label == positive).astype(int),
-                predictions.probability[:, positive],
-            )
-        },
+    curve = figures.Curve(
+        name=config.name,
+        label=(predictions.label == positive).astype(int),
+        score=predictions.probability[:, positive],
+        area=(auc["value"], auc["low"], auc["high"]),
+        threshold=scores["threshold"],
     )
+    figures.plot_roc(path, curves=[curve], title="Test split, patches")
     return path
 
 

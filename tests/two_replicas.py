@@ -1,0 +1,60 @@
+"""Run by test_distribution.py in a process of its own: TensorFlow must be told of two
+logical CPUs before it starts. Prints the loss of each epoch on one and on two."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from gastric_keras import stages
+from gastric_keras.config import (
+    BackboneConfig,
+    ExperimentConfig,
+    FitConfig,
+    MidConfig,
+    RuntimeConfig,
+    TargetConfig,
+)
+from gastric_keras.run_dir import RunDir
+from gastric_keras.train import read_history
+from tests.small_sets import write_small_set
+
+CLASSES = ("background", "epithelium", "stroma")
+
+
+def main(folder: Path) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    # 21 training patches and a batch of 4: one is left over; 9 for validation: the
+    # last batch of 1 cannot be divided by two.
+    write_small_set(
+        folder / "set", "tissue", CLASSES, per_class={"train": 7, "validation": 3}
+    )
+    losses = {}
+    for devices in (("CPU:0",), ("CPU:0", "CPU:1")):
+        config = ExperimentConfig(
+            name=f"on-{len(devices)}",
+            # Dropout would draw for each replica apart.
+            backbone=BackboneConfig("alexnet", "none", image_size=64, dropout=0.0),
+            mid=MidConfig(
+                str(folder / "set"), CLASSES, fit=FitConfig(epochs=2, batch_size=4)
+            ),
+            target=TargetConfig("none"),
+            runtime=RuntimeConfig(output=str(folder), devices=devices),
+        )
+        run_dir = RunDir(folder / config.name)
+        stages.run_mid(config, run_dir)
+        losses[len(devices)] = [
+            [row["loss"], row["val_loss"]]
+            for row in read_history(run_dir.history("mid"))
+        ]
+    print("RESULT " + json.dumps(losses))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
