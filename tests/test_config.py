@@ -1,0 +1,232 @@
+"""What an experiment may be: each refusal, and the limits that are let through."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gastric_keras import config_io
+from gastric_keras.config import (
+    AugmentConfig,
+    BackboneConfig,
+    EvaluateConfig,
+    ExperimentConfig,
+    FitConfig,
+    MidConfig,
+    RuntimeConfig,
+    TargetConfig,
+)
+from gastric_keras.errors import InputError
+
+NAN = float("nan")
+
+
+def target(**values: Any) -> TargetConfig:
+    return TargetConfig(records="records/target", **values)
+
+
+def mid(**values: Any) -> MidConfig:
+    return MidConfig(records="records/mid", **values)
+
+
+def experiment(**values: Any) -> ExperimentConfig:
+    values = {"name": "run", "backbone": BackboneConfig("vgg16")} | values
+    return ExperimentConfig(target=target(), **values)
+
+
+@pytest.mark.parametrize(
+    "build, values, wanted, received",
+    [
+        (
+            BackboneConfig,
+            {"name": "vgg16", "image_size": 31},
+            "image_size of at least 32 px was expected for vgg16.",
+            "image_size=31",
+        ),
+        (
+            BackboneConfig,
+            {"name": "alexnet", "image_size": 62},
+            "image_size of at least 63 px was expected for alexnet.",
+            "image_size=62",
+        ),
+        (
+            BackboneConfig,
+            {"name": "inception_v3", "image_size": 74},
+            "image_size of at least 75 px was expected for inception_v3.",
+            "image_size=74",
+        ),
+        (
+            BackboneConfig,
+            {"name": "vgg16", "dropout": 1.0},
+            "dropout in [0, 1) was expected.",
+            "dropout=1.0",
+        ),
+        (
+            BackboneConfig,
+            {"name": "vgg16", "dropout": -0.1},
+            "dropout in [0, 1) was expected.",
+            "dropout=-0.1",
+        ),
+        (FitConfig, {"epochs": 0}, "epochs of 1 or more was expected.", "epochs=0"),
+        (
+            FitConfig,
+            {"batch_size": 0},
+            "batch_size of 1 or more was expected.",
+            "batch_size=0",
+        ),
+        (
+            FitConfig,
+            {"shuffle_buffer": -1},
+            "shuffle_buffer of 1 or more was expected.",
+            "shuffle_buffer=-1",
+        ),
+        (
+            FitConfig,
+            {"learning_rate": 0.0},
+            "A learning_rate above 0 was expected.",
+            "learning_rate=0.0",
+        ),
+        (
+            FitConfig,
+            {"learning_rate": NAN},
+            "A learning_rate above 0 was expected.",
+            "learning_rate=nan",
+        ),
+        (
+            FitConfig,
+            {"weight_decay": -1e-9},
+            "A weight_decay of 0 or more was expected.",
+            "weight_decay=-1e-09",
+        ),
+        (
+            FitConfig,
+            {"patience": 0},
+            "patience of 1 or more was expected.",
+            "patience=0",
+        ),
+        (AugmentConfig, {"stain": 1.0}, "stain in [0, 1) was expected.", "stain=1.0"),
+        (AugmentConfig, {"stain": -0.1}, "stain in [0, 1) was expected.", "stain=-0.1"),
+        (
+            mid,
+            {"classes": ("a",)},
+            "Two or more classes with different names were expected.",
+            "classes=('a',)",
+        ),
+        (
+            mid,
+            {"classes": ("a", "b", "a")},
+            "Two or more classes with different names were expected.",
+            "classes=('a', 'b', 'a')",
+        ),
+        (
+            target,
+            {"classes": ("a", "a")},
+            "Two or more classes with different names were expected.",
+            "classes=('a', 'a')",
+        ),
+        (
+            target,
+            {"classes": ("a", "b", "malignant")},
+            "Exactly two target classes were expected.",
+            "classes=('a', 'b', 'malignant')",
+        ),
+        (
+            target,
+            {"positive": "cancer"},
+            "positive must be one of the classes ('benign', 'malignant').",
+            "positive='cancer'",
+        ),
+        (
+            target,
+            {"subset": 0},
+            "A subset of 1 or more patches per class was expected.",
+            "subset=0",
+        ),
+        (
+            EvaluateConfig,
+            {"bootstrap": 99},
+            "100 or more bootstrap draws were expected.",
+            "bootstrap=99",
+        ),
+        (
+            EvaluateConfig,
+            {"confidence": 1.0},
+            "A confidence in (0, 1) was expected.",
+            "confidence=1.0",
+        ),
+        (
+            EvaluateConfig,
+            {"confidence": 0.0},
+            "A confidence in (0, 1) was expected.",
+            "confidence=0.0",
+        ),
+    ],
+)
+def test_refusals(build: Any, values: dict, wanted: str, received: str) -> None:
+    with pytest.raises(InputError) as error:
+        build(**values)
+    message = str(error.value)
+    assert message.startswith(f"{wanted} Received: {received}. ")
+    # The way out is never empty.
+    assert len(message.partition(f"Received: {received}. ")[2]) > 10
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "-a", "a\n", "../run"])
+def test_a_name_that_is_no_folder(name: str) -> None:
+    with pytest.raises(InputError) as error:
+        experiment(name=name)
+    assert str(error.value) == (
+        "A name of letters, digits, '.', '_' and '-' was expected. "
+        f"Received: name={name!r}. It becomes the name of a folder."
+    )
+
+
+def test_limits_are_let_through() -> None:
+    BackboneConfig("vgg16", image_size=32, dropout=0.0)
+    BackboneConfig("alexnet", image_size=63)
+    BackboneConfig("inception_v3", image_size=75)
+    FitConfig(epochs=1, batch_size=1, shuffle_buffer=1, patience=1)
+    AugmentConfig(stain=0.0)
+    EvaluateConfig(bootstrap=100)
+    target(subset=1)
+    target(subset="small")
+    experiment(name="vgg16-large_2.b")
+
+
+def test_configs_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        experiment().seed = 1  # type: ignore[misc]
+
+
+def test_round_trip_of_a_whole_experiment(tmp_path: Path) -> None:
+    config = ExperimentConfig(
+        "1e5",
+        BackboneConfig("inception_v3", "none", 299, 0.2, "train"),
+        target(
+            subset=540,
+            fit=FitConfig(3, 8, 1e-5, "constant", 1e-4, False, 2, 16),
+            augment=AugmentConfig(False, False, 0.0),
+        ),
+        mid(classes=("background", "epithelium", "stroma"), init="old/best.weights.h5"),
+        EvaluateConfig(200, 0.9),
+        RuntimeConfig("out", ("GPU:0", "GPU:1"), "mixed_bfloat16", True),
+        7,
+    )
+    path = tmp_path / "config.yaml"
+    config_io.save(config, path)
+    assert config_io.load(ExperimentConfig, path) == config
+
+
+def test_the_reader_adds_the_path(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    config_io.save(experiment(), path)
+    with pytest.raises(InputError) as error:
+        config_io.load(ExperimentConfig, path, ["target.fit.epochs=0"])
+    assert str(error.value).startswith(f"{path}: target.fit: epochs of 1 or more")
+    with pytest.raises(InputError) as error:
+        config_io.load(ExperimentConfig, path, ["backbone.name=vgg19"])
+    assert "backbone.name: expected vgg16 | alexnet | inception_v3." in str(error.value)
+    assert "Did you mean 'vgg16'?" in str(error.value)
