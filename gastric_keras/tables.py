@@ -1,0 +1,216 @@
+"""What a run's files say, as rows ready to print: scores, cases, sets, warm starts."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from gastric_keras.errors import InputError
+from gastric_keras.evaluate import Predictions
+from gastric_keras.files import read_json, sha256_of
+from gastric_keras.metrics import case_means
+from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
+from gastric_keras.run_dir import FitStage, RunDir
+
+#: The paper's spelling of the three networks.
+NETWORKS = {"vgg16": "VGG-16", "alexnet": "AlexNet", "inception_v3": "Inception V3"}
+
+#: Key in report.json -> name for a reader; the order of the tables.
+RANKING_NAMES = {
+    "auc": "AUC",
+    "auc_delong": "AUC, DeLong interval (takes rows for independent)",
+    "pr_auc": "PR-AUC (average precision)",
+    "brier": "Brier score (0 is best)",
+    "ece": "Calibration error, ECE (0 is best)",
+}
+CALL_NAMES = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity = recall of the positive class",
+    "specificity": "Specificity",
+    "precision": "Precision of the positive class",
+    "f1": "F1 of the positive class",
+    "precision_class_average": "Precision, average of both classes",
+    "recall_class_average": "Recall, average of both classes",
+}
+
+
+def spell_score(score: dict[str, Any], digits: int = 3) -> dict[str, str]:
+    """One score of report.json in words.
+
+    Args:
+        score: value, low, high, method, reason.
+        digits: after the point.
+
+    Returns:
+        value, interval and note, each "" where there is none; "†" marks an exact bound.
+    """
+    if score["value"] is None:
+        return {"value": "—", "interval": "", "note": score["reason"]}
+    value = f"{score['value']:.{digits}f}"
+    if score["low"] is None:
+        return {"value": value, "interval": "", "note": score["reason"]}
+    mark = "†" if score["method"] == "exact" else ""
+    interval = f"{score['low']:.{digits}f}–{score['high']:.{digits}f}{mark}"
+    return {"value": value, "interval": interval, "note": ""}
+
+
+def score_rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of one unit (patch or case) of report.json.
+
+    Args:
+        unit: ``report["test"]["patch"]`` or alike.
+
+    Returns:
+        name and cells: one cell for a score that needs no threshold, else two: at
+        0.5 and at the validation threshold.
+    """
+    rows = [
+        {"name": name, "cells": [spell_score(unit["scores"][key])]}
+        for key, name in RANKING_NAMES.items()
+    ]
+    points = (unit["at_half"]["scores"], unit["at_threshold"]["scores"])
+    rows += [
+        {"name": name, "cells": [spell_score(scores[key]) for scores in points]}
+        for key, name in CALL_NAMES.items()
+    ]
+    return rows
+
+
+def case_rows(
+    predictions: Predictions, positive: str, threshold: float
+) -> list[dict[str, Any]]:
+    """One row a case: the wrong calls first, the farthest from the truth on top.
+
+    Args:
+        predictions: of one split.
+        positive: name of the positive class.
+        threshold: from the validation split.
+
+    Returns:
+        case, truth, call (names of classes), patches, score (mean of the positive
+        class), is_right, is_mixed (patches of both classes: counts as positive).
+    """
+    index = predictions.classes.index(positive)
+    negative = predictions.classes[1 - index]
+    label = (predictions.label == index).astype(int)
+    names, truth, mean = case_means(
+        label, predictions.probability[:, index], predictions.case_id
+    )
+    rows = []
+    for name, is_positive, score in zip(names, truth == 1, mean, strict=True):
+        mine = label[predictions.case_id == name]
+        is_called = score >= threshold
+        rows.append(
+            {
+                "case": str(name),
+                "truth": positive if is_positive else negative,
+                "call": positive if is_called else negative,
+                "patches": int(mine.size),
+                "score": float(score),
+                "is_right": bool(is_called == is_positive),
+                "is_mixed": bool(mine.min() != mine.max()),
+                "error": float(1 - score if is_positive else score),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["is_right"], -row["error"]))
+
+
+def set_card(title: str, folder: str, recorded: str | None) -> dict[str, Any]:
+    """The data card of a set, from its manifest if that is still there.
+
+    Args:
+        title: of the card.
+        folder: of the set.
+        recorded: SHA-256 of its manifest when the run was made; None: not known.
+
+    Returns:
+        title, folder, warning ("" if none), and manifest (None if not readable).
+    """
+    card: dict[str, Any] = {"title": title, "folder": folder, "warning": ""}
+    try:
+        card["manifest"] = _counted(read_manifest(folder))
+    except InputError as error:
+        card |= {"manifest": None, "warning": f"The set cannot be read now. {error}"}
+        return card
+    if recorded and sha256_of(Path(folder) / MANIFEST_NAME) != recorded:
+        card["warning"] = (
+            "The set was made again since this run: its manifest has another checksum. "
+            "What follows describes the set as it is now."
+        )
+    return card
+
+
+def _counted(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "dataset": manifest.dataset,
+        "classes": manifest.classes,
+        "splits": [
+            {
+                "name": split,
+                "counts": [counts.get(name, 0) for name in manifest.classes],
+                "total": manifest.count(split),
+                "cases": len(manifest.cases.get(split, ())),
+            }
+            for split, counts in manifest.counts.items()
+        ],
+        "dropped": manifest.dropped,
+        "set_aside": manifest.set_aside,
+        "subsets": manifest.subsets,
+        "patch_size": manifest.patch_size,
+        "mpp": manifest.mpp,
+        "is_grouped": manifest.is_grouped,
+        "config": yaml.safe_dump(manifest.config, sort_keys=False, allow_unicode=True),
+    }
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Columns of a history.csv; an empty cell is NaN.
+
+    Raises:
+        InputError: a cell is no number.
+    """
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return {
+            key: [float(row[key] or "nan") for row in rows]
+            for key in (rows[0] if rows else ())
+        }
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"A history of numbers was expected. Received: {path} ({error}). Run the "
+            "stage again with --force."
+        ) from error
+
+
+def warm_start_card(run_dir: RunDir, stage: FitStage) -> dict[str, Any] | None:
+    """Names and numbers of the weights that a stage took over; None: not recorded."""
+    path = run_dir.transfer_report(stage)
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    groups = {
+        "copied": "taken over",
+        "initialised": "started anew",
+        "unused": "left behind",
+    }
+    return {
+        "source": found.get("source"),
+        "groups": [
+            {"name": name, "weights": found.get(key, [])}
+            for key, name in groups.items()
+        ],
+    }
+
+
+def positives_of(
+    predictions: Predictions, positive: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) 0 or 1, and (n,) probability of the positive class, float64."""
+    index = predictions.classes.index(positive)
+    label = (predictions.label == index).astype(np.int64)
+    return label, predictions.probability[:, index].astype(np.float64)

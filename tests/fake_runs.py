@@ -1,0 +1,139 @@
+"""Finished run folders through the real writers, with made-up predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gastric_keras import config_io
+from gastric_keras.config import ExperimentConfig
+from gastric_keras.evaluate import Predictions, score, write_predictions
+from gastric_keras.files import sha256_of, write_atomic, write_json
+from gastric_keras.records import MANIFEST_NAME, Manifest, Shard, write_manifest
+from gastric_keras.run_dir import RunDir
+
+CLASSES = ("benign", "malignant")
+MID_CLASSES = {
+    "tissue": ("background", "epithelium", "stroma"),
+    "nuclei": ("cluster_1", "cluster_2"),
+}
+
+
+def write_set(folder: Path, dataset: str, classes: tuple[str, ...]) -> Path:
+    """A set that read_manifest accepts: a manifest and one small shard a split."""
+    shards = []
+    for split in ("train", "validation", "test"):
+        name = f"{split}-00000-of-00001.tfrecord"
+        write_atomic(folder / name, split)
+        shards.append(Shard(name, split, 30, len(split), sha256_of(folder / name)))
+    manifest = Manifest(
+        dataset=dataset,
+        classes=classes,
+        counts={s.split: {name: 1234 for name in classes} for s in shards},
+        cases={s.split: tuple(f"{s.split}{i}" for i in range(7)) for s in shards},
+        patch_size=256,
+        mpp=0.5,
+        dropped={"too few nuclei": 42, "<b>blurred</b>": 1},
+        config={"stride": 256},
+        shards=tuple(shards),
+        subsets={"small": 540} if dataset == "target" else {},
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+def predictions(
+    seed: int, *, signal: float = 1.0, test_seed: int = 0, cases: int = 24
+) -> Predictions:
+    """Predictions of 6 patches a case; ``test_seed`` fixes all but the scores."""
+    rng = np.random.default_rng([test_seed, cases])
+    case = np.repeat(np.arange(cases), 6)
+    label = (case % 2).astype(np.int64)
+    difficulty = rng.normal(0, 0.8, cases)[case] + rng.normal(0, 1, case.size)
+    noise = np.random.default_rng([seed, 99]).normal(0, 0.5, case.size)
+    logit = 2 * signal * (label - 0.5) + difficulty + noise
+    p = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    return Predictions(
+        classes=CLASSES,
+        case_id=np.array([f"case{i:02d}" for i in case]),
+        image_id=np.array([f"image{i:02d}" for i in case]),
+        x=np.tile(np.arange(6) * 256, cases),
+        y=np.zeros(case.size, np.int64),
+        label=label,
+        probability=np.stack([1 - p, p], axis=1),
+    )
+
+
+def make_run(
+    folder: Path,
+    name: str,
+    *,
+    mid: str | None = None,
+    backbone: str = "alexnet",
+    subset: str | None = None,
+    seed: int = 0,
+    signal: float = 1.0,
+    test_seed: int = 0,
+    cases: int = 24,
+) -> ExperimentConfig:
+    """A finished run in ``folder/runs/name`` and the sets that it names."""
+    target = write_set(folder / "records" / "target", "target", CLASSES)
+    tree = {
+        "name": name,
+        "seed": seed,
+        "backbone": {"name": backbone},
+        "target": {"records": str(target), "subset": subset},
+        "evaluate": {"bootstrap": 200},
+        "runtime": {"output": str(folder / "runs")},
+    }
+    if mid:
+        records = write_set(folder / "records" / mid, mid, MID_CLASSES[mid])
+        tree["mid"] = {"records": str(records), "classes": list(MID_CLASSES[mid])}
+    config: ExperimentConfig = config_io.build(ExperimentConfig, tree)
+    run_dir = RunDir(folder / "runs" / name)
+    config_io.save(config, run_dir.config)
+    for stage in ("mid", "target") if mid else ("target",):
+        _write_stage(run_dir, stage)
+    validation = predictions(seed + 50, signal=signal, test_seed=7)
+    test = predictions(seed, signal=signal, test_seed=test_seed, cases=cases)
+    write_predictions(run_dir.predictions("validation"), validation)
+    write_predictions(run_dir.predictions("test"), test)
+    write_json(run_dir.report_json, score(config, validation, test))
+    write_json(run_dir.done("evaluate"), {"report": run_dir.report_json.name})
+    write_json(run_dir.provenance, _provenance(config))
+    return config
+
+
+def _write_stage(run_dir: RunDir, stage: str) -> None:
+    rows = ["epoch,loss,accuracy,val_loss,val_accuracy,val_auc,learning_rate"]
+    rows += [
+        f"{i},{1 / (i + 1)},0.8,{1 / (i + 2)},,{0.9 - 0.1 / (i + 1)},1e-4"
+        for i in range(6)
+    ]
+    write_atomic(run_dir.history(stage), "\n".join(rows) + "\n")
+    report = {
+        "source": "ImageNet",
+        "copied": [f"backbone/conv{i}/kernel" for i in range(5)],
+        "initialised": ["head/kernel", "head/bias"],
+        "unused": [],
+    }
+    write_json(run_dir.transfer_report(stage), report)
+    done = {"best_epoch": 5, "val_auc": 0.88, "epochs": 6, "seconds": 12.5, "steps": 99}
+    write_json(run_dir.done(stage), done)
+
+
+def _provenance(config: ExperimentConfig) -> dict:
+    folders = [config.target.records] + ([config.mid.records] if config.mid else [])
+    return {
+        "command": "python -m gastric_keras.run --stage all --config a.yaml",
+        "started": "2024-01-01T00:00:00+00:00",
+        "commit": "0123456789ab",
+        "python": "3.11.9",
+        "packages": {"tensorflow": "2.17.1", "tensorflow-io": None},
+        "device": "x86_64, Linux",
+        "seed": config.seed,
+        "records": {
+            f: {"manifest_sha256": sha256_of(Path(f) / MANIFEST_NAME)} for f in folders
+        },
+    }

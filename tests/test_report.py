@@ -1,0 +1,282 @@
+"""The page holds what the run's files say, and nothing that leaves the page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gastric_keras import config_io
+from gastric_keras.config import ExperimentConfig
+from gastric_keras.errors import InputError
+from gastric_keras.evaluate import Predictions, read_predictions
+from gastric_keras.figures import plot_responses
+from gastric_keras.files import read_json, write_atomic, write_json
+from gastric_keras.report import run_report, write_report
+from gastric_keras.run_dir import RunDir
+from gastric_keras.tables import case_rows, read_history, spell_score
+from tests.fake_runs import make_run
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Elements, text by id of the section, and whether every tag is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, self.getpos()
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def read_page(path: Path) -> Page:
+    page = Page(path.read_text(encoding="utf-8"))
+    assert not page.open
+    return page
+
+
+@pytest.fixture(scope="module")
+def two_stages(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    folder = tmp_path_factory.mktemp("lab")
+    config = make_run(folder, "two", mid="nuclei", subset="small")
+    run_dir = RunDir(folder / "runs" / "two")
+    plot_responses(
+        run_dir.figures / "responses_benign_block1.png",
+        patch=np.zeros((8, 8, 3), np.uint8),
+        responses={"t=0": np.zeros((4, 4, 2)), "t=2": np.ones((4, 4, 2))},
+        title="block1",
+    )
+    path = write_report(config)
+    return config, run_dir, path, read_page(path)
+
+
+def test_the_page_is_one_file_without_network(two_stages: tuple) -> None:
+    _, run_dir, path, page = two_stages
+    assert path == run_dir.report_html
+    text = path.read_text(encoding="utf-8")
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    assert not re.search(r"https?:|@import|url\(|srcset", text)
+    for _, attributes in page.elements:
+        for name in ("src", "href"):
+            value = attributes.get(name, "#")
+            assert value.startswith(("#", "data:image/png;base64,")), value
+    targets = {attributes["href"] for attributes in page.all("a")}
+    ids = {f"#{a['id']}" for _, a in page.elements if "id" in a}
+    assert targets <= ids and len(targets) == 7
+    assert path.stat().st_size < 3e6
+
+
+def test_every_picture_has_a_text_that_says_what_it_shows(two_stages: tuple) -> None:
+    _, run_dir, _, page = two_stages
+    alts = [attributes["alt"] for attributes in page.all("img")]
+    # Two stages, ROC, precision-recall, reliability, two confusions, one response.
+    assert len(alts) == 8 and len(set(alts)) == 8
+    scores = read_json(run_dir.report_json)["test"]["patch"]
+    auc = scores["scores"]["auc"]["value"]
+    assert any(f"per patch: AUC {auc:.3f}" in alt for alt in alts)
+    (tn, fp), (fn, tp) = scores["at_threshold"]["confusion"]
+    assert any(f"{tp} of {tp + fn} malignant and {tn} of {tn + fp}" in a for a in alts)
+
+
+def test_the_scores_are_those_of_report_json(two_stages: tuple) -> None:
+    _, run_dir, _, page = two_stages
+    report = read_json(run_dir.report_json)
+    for unit in ("patch", "case"):
+        assert f"Per {unit}: {report['test'][unit]['n']}," in page.text
+        points = report["test"][unit]
+        for scores in (
+            points["scores"],
+            points["at_half"]["scores"],
+            points["at_threshold"]["scores"],
+        ):
+            for score in scores.values():
+                assert f"{score['value']:.3f}" in page.text
+                assert f"{score['low']:.3f}–{score['high']:.3f}" in page.text
+    assert f"at {report['threshold']:.3f}" in page.text
+    assert "Not a diagnostic device" in page.text
+    assert "from 200 bootstrap draws of whole cases" in " ".join(page.text.split())
+
+
+def test_data_training_and_provenance_are_told(two_stages: tuple) -> None:
+    config, run_dir, _, page = two_stages
+    text = " ".join(page.text.split())
+    assert "Mid-level set, t=1" in text and "Target set, t=2" in text
+    assert "42 too few nuclei" in text and "1,234" in text
+    assert "256 px; 0.5 µm per px" in text and "small (540 per class)" in text
+    assert "5 weights taken over, 2 weights started anew, 0 weights left" in text
+    assert "Best validation AUC 0.880 in epoch 6 of 6; 99 steps in 12 s" in text
+    assert "0123456789ab" in text and "tensorflow-io not installed" in text
+    records = read_json(run_dir.provenance)["records"]
+    assert records[config.mid.records]["manifest_sha256"] in text
+    assert "learning_rate: 0.0001" in text
+    assert "made again since this run" not in text
+
+
+def test_what_comes_from_outside_is_escaped(two_stages: tuple) -> None:
+    _, _, path, page = two_stages
+    assert "<b>blurred</b>" in page.text  # the name of a reason, in the manifest
+    assert not page.all("b")
+    assert "&lt;b&gt;blurred" in path.read_text(encoding="utf-8")
+
+
+def test_the_page_is_semantic_and_reads_in_light_and_dark(two_stages: tuple) -> None:
+    _, _, path, page = two_stages
+    assert page.all("html")[0]["lang"] == "en"
+    assert "width=device-width" in str(page.all("meta"))
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
+    assert all("scope" in attributes for attributes in page.all("th"))
+    style = path.read_text(encoding="utf-8").split("</style>")[0]
+    palettes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    assert len(palettes) == 3  # light, dark, print
+    for palette in palettes:
+        colors = dict(re.findall(r"--([\w-]+): (#\w+);", palette))
+        pairs = [(ink, paper) for ink in ("text", "soft") for paper in ("page", "card")]
+        pairs += [("accent", "page"), ("bad", "page"), ("warn-text", "warn")]
+        for ink, paper in pairs:
+            assert contrast(colors[ink], colors[paper]) >= 4.5, (ink, paper, palette)
+
+
+def contrast(one: str, other: str) -> float:
+    """Ratio of WCAG 2.2 between two hexadecimal colors."""
+
+    def luminance(color: str) -> float:
+        digits = color[1:] if len(color) == 7 else "".join(2 * c for c in color[1:])
+        rgb = np.array([int(digits[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_missing_parts_are_left_out(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one", signal=8)
+    run_dir = RunDir(tmp_path / "runs" / "one")
+    run_dir.provenance.unlink()
+    run_dir.history("target").unlink()
+    run_dir.transfer_report("target").unlink()
+    (tmp_path / "records" / "target" / "manifest.json").unlink()
+    page = read_page(write_report(config))
+    text = " ".join(page.text.split())
+    assert "in one stage: from ImageNet (t=0) straight to the target set" in text
+    assert "Mid-level set" not in text and "Filter responses" not in text
+    assert "The set cannot be read now. A folder of records with a" in text
+    assert "No provenance was recorded" in text
+    # A perfect score: the bound is marked as exact.
+    assert "1.000" in text and "–1.000†" in text
+
+
+def test_a_set_that_was_made_again_is_told(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one")
+    manifest = tmp_path / "records" / "target" / "manifest.json"
+    write_atomic(manifest, manifest.read_text().replace("1234", "4321"))
+    assert "made again since this run" in read_page(write_report(config)).text
+
+
+def test_a_score_that_is_not_defined_gives_its_reason(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one", cases=1)
+    text = read_page(write_report(config)).text
+    assert "needs both classes; every row is negative" in text
+    assert not re.search(r"\b(nan|None)\b", text)
+
+
+def test_the_stage_prints_where_the_page_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config = make_run(tmp_path, "one")
+    run_dir = RunDir(tmp_path / "runs" / "one")
+    run_report(config, run_dir, force=True)
+    assert f"report: {run_dir.report_html} (" in capsys.readouterr().out
+    assert run_dir.done("report").is_file()
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one")
+    RunDir(tmp_path / "runs" / "one").report_json.unlink()
+    with pytest.raises(InputError) as caught:
+        write_report(config)
+    assert "without evaluate/report.json. Run --stage evaluate" in str(caught.value)
+
+
+def test_case_rows_by_hand() -> None:
+    p = np.array([0.9, 0.7, 0.2, 0.6, 0.1], np.float32)
+    predictions = Predictions(
+        classes=("malignant", "benign"),
+        case_id=np.array(["a", "a", "b", "b", "c"]),
+        image_id=np.array(list("vwxyz")),
+        x=np.zeros(5, int),
+        y=np.zeros(5, int),
+        label=np.array([0, 1, 0, 0, 1]),
+        probability=np.stack([p, 1 - p], axis=1),
+    )
+    rows = case_rows(predictions, "malignant", threshold=0.5)
+    assert [(r["case"], r["truth"], r["call"]) for r in rows] == [
+        ("b", "malignant", "benign"),
+        ("a", "malignant", "malignant"),
+        ("c", "benign", "benign"),
+    ]
+    assert [r["score"] for r in rows] == pytest.approx([0.4, 0.8, 0.1])
+    assert [r["is_mixed"] for r in rows] == [False, True, False]
+    assert [r["patches"] for r in rows] == [2, 2, 1]
+
+
+def test_scores_are_spelled() -> None:
+    score = {"value": 0.9, "low": 0.8, "high": 1, "method": "exact", "reason": None}
+    assert spell_score(score)["interval"] == "0.800–1.000†"
+    lone = score | {"low": None, "high": None, "reason": "one case only"}
+    assert spell_score(lone) == {
+        "value": "0.900",
+        "interval": "",
+        "note": "one case only",
+    }
+    assert spell_score(lone | {"value": None})["value"] == "—"
+
+
+def test_a_broken_history_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    write_atomic(path, "epoch,loss\n0,bad\n")
+    with pytest.raises(InputError, match="history of numbers.*Run the stage again"):
+        read_history(path)
+    write_atomic(path, "epoch,loss,val_auc\n0,0.5,\n")
+    history = read_history(path)
+    assert history["loss"] == [0.5] and np.isnan(history["val_auc"][0])
+
+
+def test_fake_runs_are_real_runs(tmp_path: Path) -> None:
+    """What these tests stand on: the folder reads back through the real readers."""
+    config = make_run(tmp_path, "one", mid="tissue")
+    run_dir = RunDir(tmp_path / "runs" / "one")
+    assert config_io.load(ExperimentConfig, run_dir.config) == config
+    assert read_predictions(run_dir.predictions("test")).label.size == 144
+    write_json(run_dir.done("x"), {})
+
+
+def test_report_and_tables_never_load_tensorflow() -> None:
+    code = (
+        "import sys, gastric_keras.report; "
+        "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
