@@ -138,7 +138,7 @@ def predict_split(
         split: validation or test.
     """
     from gastric_keras.input_pipeline import eval_dataset
-    from gastric_keras.models import predict
+    from gastric_keras.models import build_forward, predict
 
     dataset = eval_dataset(
         config.target.records,
@@ -146,7 +146,7 @@ def predict_split(
         image_size=config.backbone.image_size,
         batch_size=config.target.fit.batch_size,
     )
-    columns = predict(model, dataset)
+    columns = predict(build_forward(model), dataset)
     for name in ("case_id", "image_id"):
         columns[name] = np.array([value.decode() for value in columns[name]])
     return Predictions(classes=config.target.classes, **columns)

@@ -159,29 +159,41 @@ def build_classifier(
     return keras.Model(inputs, head(x), name=f"{backbone}_classifier")
 
 
-def predict(model: keras.Model, dataset: tf.data.Dataset) -> dict[str, np.ndarray]:
+Forward = Callable[[tf.Tensor], tf.Tensor]
+
+
+def build_forward(model: keras.Model) -> Forward:
+    """The model as one graph that is traced once, whatever the size of the batch.
+
+    Args:
+        model: a classifier.
+
+    Returns:
+        (N, h, w, 3) uint8 -> (N, classes) float32 probabilities.
+    """
+    height, width = model.input_shape[1:3]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)])
+    def forward(patches: tf.Tensor) -> tf.Tensor:
+        return model(patches, training=False)
+
+    return forward
+
+
+def predict(forward: Forward, dataset: tf.data.Dataset) -> dict[str, np.ndarray]:
     """Probabilities of every patch of an ``eval_dataset``, on one device.
 
     ``keras.Model.predict`` would divide the last, smaller batch among the replicas of
     a MirroredStrategy, which fails when one is left empty.
 
     Args:
-        model: a classifier.
+        forward: out of :func:`build_forward`.
         dataset: of dicts with ``image``.
 
     Returns:
         The dataset's other columns, each (n,), and ``probability`` (n, classes)
         float32, in the order of the records.
     """
-    height, width = model.input_shape[1:3]
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
-        reduce_retracing=True,
-    )
-    def forward(images: tf.Tensor) -> tf.Tensor:
-        return model(images, training=False)
-
     columns: dict[str, list[np.ndarray]] = {}
     for batch in dataset:
         probability = forward(batch.pop("image"))

@@ -21,7 +21,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from gastric_keras.config import FitConfig
 from gastric_keras.errors import InputError
 from gastric_keras.files import write_atomic
-from gastric_keras.models import predict
+from gastric_keras.models import build_forward, predict
 from gastric_keras.run_dir import FitStage, RunDir
 
 
@@ -119,6 +119,10 @@ class EpochLog(keras.callbacks.Callback):
             return False
         return self.rows[-1]["epoch"] - self.best["epoch"] >= self.config.patience
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Trace the model once for all epochs."""
+        self._forward = build_forward(self.model)
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clock."""
         self._started = time.perf_counter()
@@ -134,7 +138,7 @@ class EpochLog(keras.callbacks.Callback):
                 f"(it is {self.config.learning_rate}); the best weights so far stay "
                 f"in {self.best_path}."
             )
-        columns = predict(self.model, self.validation)
+        columns = predict(self._forward, self.validation)
         # Written into logs, so that TensorBoard and BackupAndRestore behind this
         # callback see them too.
         logs |= validation_scores(columns["label"], columns["probability"])
