@@ -121,7 +121,9 @@ def cluster_patches(
     # A feature that never changes says nothing, and must not divide by 0.
     std = np.where(std > 0, std, 1.0)
     found = _kmeans((features - mean) / std, config, seed=config.seed)
-    centers = np.stack([features[found == i].mean(axis=0) for i in range(found.max() + 1)])
+    centers = np.stack(
+        [features[found == i].mean(axis=0) for i in range(found.max() + 1)]
+    )
     order = _by_nucleus_size(centers)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

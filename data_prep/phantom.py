@@ -135,9 +135,7 @@ def draw_target(
     return draw_region(rng, size, severity=severity, stain=stain, margin=0.0)
 
 
-def _draw(
-    config: PhantomConfig, *, set_id: int, case: int, index: int
-) -> PhantomImage:
+def _draw(config: PhantomConfig, *, set_id: int, case: int, index: int) -> PhantomImage:
     case_rng = np.random.default_rng([config.seed, set_id, 0, case])
     rng = np.random.default_rng([config.seed, set_id, 1, index])
     stain = draw_stain(case_rng, variation=config.stain_variation)

@@ -140,9 +140,7 @@ def _squash(severity: float) -> float:
     return float(1 / (1 + np.exp(-1.2 * severity)))
 
 
-def _place_glands(
-    rng: np.random.Generator, size: int, severity: float
-) -> list[_Gland]:
+def _place_glands(rng: np.random.Generator, size: int, severity: float) -> list[_Gland]:
     grade = _squash(severity)
     glands: list[_Gland] = []
     gap = 9 - 6 * grade

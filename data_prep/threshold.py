@@ -61,7 +61,9 @@ def threshold_phansalkar(
     variance -= mean * mean
     deviation = cv2.sqrt(np.maximum(variance, 0))
     lift = cv2.exp(mean * np.float32(-q))
-    return mean * (np.float32(1 - k) + np.float32(p) * lift + np.float32(k / r) * deviation)
+    return mean * (
+        np.float32(1 - k) + np.float32(p) * lift + np.float32(k / r) * deviation
+    )
 
 
 def _check(image: npt.NDArray[np.float32], radius: int) -> None:
