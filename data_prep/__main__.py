@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gastric_keras.errors import InputError
 
 # TensorFlow is used for its record format only; its start-up notes help nobody here.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _SETS = {
     "tissue": "mid-level set: background / epithelium / stroma out of region maps",

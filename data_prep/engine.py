@@ -125,15 +125,18 @@ def _with_progress(
             outcomes, title, total=total, console=Console(stderr=True), transient=True
         )
         return
-    start = last = time.monotonic()
-    for done, outcome in enumerate(outcomes, start=1):
-        yield outcome
+    last = time.monotonic()
+    first: float | None = None
+    for done, outcome in enumerate(outcomes):
         now = time.monotonic()
-        if now - last >= _LINE_EVERY:
+        # Counted from the first outcome: the start of the processes is no measure.
+        first = now if first is None else first
+        if done and now - last >= _LINE_EVERY:
             last = now
-            left = (now - start) / done * (total - done)
+            left = (now - first) / done * (total - done)
             print(
                 f"{title}: {done} of {total}, about {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )
+        yield outcome

@@ -48,7 +48,7 @@ def read_image(
         UnusableImage: not such a file, cut short, several pages, CMYK or
             floating-point colors, or too many pixels.
     """
-    return decode_image(_read_bytes(path), name=str(path), max_pixels=max_pixels)
+    return decode_image(read_bytes(path), name=str(path), max_pixels=max_pixels)
 
 
 def decode_image(
@@ -90,7 +90,7 @@ def read_labels(path: Path | str) -> npt.NDArray[np.int64]:
     Raises:
         UnusableImage: unreadable, or colors that are no labels.
     """
-    picture = _load(_open(_read_bytes(path), str(path), MAX_PIXELS), str(path))
+    picture = _load(_open(read_bytes(path), str(path), MAX_PIXELS), str(path))
     values = np.asarray(picture)
     if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
         values = values[..., 0]
@@ -136,7 +136,8 @@ def resize(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), np.uint8)
 
 
-def _read_bytes(path: Path | str) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
+    """The bytes of a picture; UnusableImage where there is no such file."""
     try:
         return Path(path).read_bytes()
     except OSError as error:

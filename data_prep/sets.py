@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from data_prep import splits
 from data_prep.annotations import class_number
@@ -121,8 +122,12 @@ def build_nuclei_set(
     sources = read_sources(config, "nothing", allow_ungrouped=options.allow_ungrouped)
     found, set_aside = _look(sources, partial(find_nuclei, config), "nuclei", options)
     _require_patches(found, set_aside)
-    counts, areas = np.array([row for _, image in found for row in image.nuclei]).T
-    clustering = cluster_patches(counts, areas, config.clusters)
+    features = np.array([row for _, seen in found for row in seen.nuclei], float)
+    if config.level_sources:
+        owner = np.array([image.source for image, seen in found for _ in seen.refs])
+        features = _leveled(features, owner)
+    counts, areas = features.T
+    clustering = cluster_patches(counts, areas, config=config.clusters)
     quality = measure_quality(counts, areas, clustering, config=config.clusters)
     labels = iter(clustering.labels.tolist())
     labeled = [
@@ -134,17 +139,31 @@ def build_nuclei_set(
         )
         for image, seen in found
     ]
-    notes = {
-        "clustering": {
-            "centers": clustering.centers.tolist(),
-            "mean": clustering.mean.tolist(),
-            "std": clustering.std.tolist(),
-            "quality": to_dict(quality),
-        }
-    }
+    numbers = {name: getattr(clustering, name) for name in ("centers", "mean", "std")}
+    notes = {name: array.tolist() for name, array in numbers.items()}
     return _finish(
-        "nuclei", config, labeled, set_aside, out=out, options=options, notes=notes
+        "nuclei",
+        config,
+        labeled,
+        set_aside,
+        out=out,
+        options=options,
+        notes={"clustering": notes | {"quality": to_dict(quality)}},
     )
+
+
+def _leveled(
+    features: npt.NDArray[np.float64], owner: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Counts and areas (N, 2), each source moved to the mean and deviation of all."""
+    leveled = features.copy()
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    for source in set(owner.tolist()) if len(set(owner.tolist())) > 1 else ():
+        rows = owner == source
+        own = features[rows].std(axis=0)
+        scale = std / np.where(own > 0, own, 1.0)
+        leveled[rows] = (features[rows] - features[rows].mean(axis=0)) * scale + mean
+    return leveled
 
 
 def _look(

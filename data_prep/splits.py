@@ -27,9 +27,9 @@ def assign_splits(
     """Give every case one split, so that each class comes near its shares.
 
     Cases are dealt one by one, in an order drawn from the seed, to the split where
-    the squared distance to the wanted numbers grows least; of several orders the
-    nearest deal stays. The same cases and seed give the same splits in any order of
-    ``counts``.
+    most of their classes are still missing, and then to that where the squared
+    distance to the wanted numbers grows least; of several orders the nearest deal
+    stays. The same cases and seed give the same splits in any order of ``counts``.
 
     Args:
         counts: case -> label -> number of patches.
@@ -85,9 +85,11 @@ def _deal(
     for size in sizes:
         gap = (held - wanted) / scale
         step = size / scale
-        growth = (step * (2 * gap + step)).sum(axis=1)
         # Rounded, so that the last bit of a sum never decides where a case goes.
-        dealt.append(int(growth.round(12).argmin()))
+        growth = (step * (2 * gap + step)).sum(axis=1).round(12)
+        # An empty class of a split is an error later: what fills one goes there.
+        filled = ((held == 0) & (size > 0)).sum(axis=1)
+        dealt.append(int(np.lexsort((growth, -filled))[0]))
         held[dealt[-1]] += size
     return dealt, held
 

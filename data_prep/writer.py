@@ -86,7 +86,7 @@ class CutPatches:
 
     def __call__(self, image: PlannedImage) -> list[PatchRecord]:
         """Records of all patches of a picture, in the plan's order."""
-        data = image.path.read_bytes()
+        data = images.read_bytes(image.path)
         pixels = images.decode_image(
             data, name=str(image.path), max_pixels=self.max_pixels
         )

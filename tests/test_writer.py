@@ -1,0 +1,234 @@
+"""Sets are whole or not there, the same every time, and in nested order."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep.engine import map_images
+from data_prep.images import UnusableImage, decode_image, resize
+from data_prep.patches import PatchRef
+from data_prep.writer import CutPatches, PlannedImage, check_out, write_set
+from gastric_keras.errors import InputError
+from gastric_keras.records import (
+    Manifest,
+    nested_rank,
+    read_manifest,
+    read_records,
+    record_key,
+    verify_shards,
+)
+from tests.small_pictures import noise, write_picture
+
+BEFORE = Manifest("target", ("a", "b"), {}, {}, 0, 0.0, {}, {}, ())
+
+
+def _plan(folder: Path, *, images: int = 4, size: int = 8) -> list[PlannedImage]:
+    plan = []
+    for i in range(images):
+        path = write_picture(folder / f"{i}.png", noise(i, 16, 24))
+        refs = [PatchRef(x, y, i % 2) for y in (0, 8) for x in (0, 8, 16)]
+        split = "train" if i < images - 1 else "test"
+        plan.append(
+            PlannedImage(path, f"{i}.png", f"case{i}", split, size, 0.5, tuple(refs))
+        )
+    return plan
+
+
+def _write(
+    plan: list[PlannedImage],
+    out: Path,
+    *,
+    workers: int = 1,
+    stored_size: int | None = None,
+    force: bool = False,
+) -> Manifest:
+    return write_set(
+        plan,
+        BEFORE,
+        out,
+        cut=CutPatches(stored_size, 10_000),
+        map_images=lambda function, items: map_images(
+            function, items, title="writing", workers=workers
+        ),
+        records_per_shard=7,
+        force=force,
+    )
+
+
+def test_every_patch_is_cut_where_it_says(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "in")
+    manifest = _write(plan, tmp_path / "set")
+    assert manifest.counts == {"train": {"a": 12, "b": 6}, "test": {"a": 0, "b": 6}}
+    assert manifest.cases == {"train": ("case0", "case1", "case2"), "test": ("case3",)}
+    assert (manifest.patch_size, manifest.mpp) == (8, 0.5)
+    assert [shard.name for shard in manifest.shards] == [
+        "train-00000-of-00003.tfrecord",
+        "train-00001-of-00003.tfrecord",
+        "train-00002-of-00003.tfrecord",
+        "test-00000-of-00001.tfrecord",
+    ]
+    assert [shard.records for shard in manifest.shards] == [6, 6, 6, 6]
+    assert read_manifest(tmp_path / "set") == manifest
+    verify_shards(tmp_path / "set", manifest)
+    records = list(read_records(tmp_path / "set", "train"))
+    for record in records:
+        number = int(record.image_id[0])
+        wanted = noise(number, 16, 24)[record.y : record.y + 8, record.x : record.x + 8]
+        np.testing.assert_array_equal(decode_image(record.image, name=""), wanted)
+        assert record.label == number % 2 and record.case_id == f"case{number}"
+    ranks = [nested_rank(record_key(r.image_id, r.x, r.y)) for r in records]
+    assert ranks == sorted(ranks), "the first n of a class are the subset of n"
+
+
+def test_workers_and_repetition_change_no_byte(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "in")
+    for name, workers in (("one", 1), ("two", 2)):
+        _write(plan, tmp_path / name, workers=workers)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "two").iterdir())
+    for name in files:
+        one, two = tmp_path / "one" / name, tmp_path / "two" / name
+        assert one.read_bytes() == two.read_bytes(), name
+
+
+def test_stored_size_resizes_and_moves_the_scale(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "in")
+    manifest = _write(plan, tmp_path / "set", stored_size=4)
+    assert (manifest.patch_size, manifest.mpp) == (4, 1.0)
+    record = next(read_records(tmp_path / "set", "test"))
+    patch = noise(3, 16, 24)[record.y : record.y + 8, record.x : record.x + 8]
+    stored = decode_image(record.image, name="")
+    np.testing.assert_array_equal(stored, resize(patch, 4))
+
+
+def test_whole_pictures_keep_their_bytes(tmp_path: Path) -> None:
+    plan = []
+    for i, (name, side) in enumerate([("a.jpg", 16), ("b.png", 16), ("c.bmp", 24)]):
+        Image.fromarray(noise(i, side, side)).save(tmp_path / name)
+        ref = PatchRef(0, 0, i % 2)
+        plan.append(PlannedImage(tmp_path / name, name, name, "train", 0, 0.0, (ref,)))
+    manifest = _write(plan, tmp_path / "set")
+    assert manifest.patch_size == 0, "the sides differ"
+    stored = {r.image_id: r.image for r in read_records(tmp_path / "set", "train")}
+    assert stored["a.jpg"] == (tmp_path / "a.jpg").read_bytes()
+    assert stored["b.png"] == (tmp_path / "b.png").read_bytes()
+    np.testing.assert_array_equal(
+        decode_image(stored["c.bmp"], name=""), noise(2, 24, 24)
+    )
+    assert _write(plan[:2], tmp_path / "same").patch_size == 16
+
+
+def test_a_failed_run_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "in")
+    plan[2].path.write_bytes(b"no longer a picture")
+    with pytest.raises(InputError, match="2.png"):
+        _write(plan, tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    with pytest.raises(InputError, match="cut short has no manifest"):
+        read_manifest(tmp_path / ".set.partial")
+    write_picture(plan[2].path, noise(2, 16, 24))
+    _write(plan, tmp_path / "set")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "set"]
+
+
+def test_a_failed_replacement_leaves_the_old_set(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "in")
+    before = _write(plan, tmp_path / "set")
+    plan[0].path.unlink()
+    with pytest.raises(InputError, match="0.png"):
+        _write(plan, tmp_path / "set", force=True)
+    assert read_manifest(tmp_path / "set") == before
+    after = _write(plan[1:], tmp_path / "set", force=True)
+    assert read_manifest(tmp_path / "set") == after != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".set.partial",
+        "in",
+        "set",
+    ] or sorted(path.name for path in tmp_path.iterdir()) == ["in", "set"]
+
+
+def test_out_is_never_lost_by_mistake(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    check_out(out, force=False)
+    out.mkdir()
+    check_out(out, force=False)
+    (out / "thesis.doc").write_text("")
+    for force in (False, True):
+        with pytest.raises(InputError, match="holds other files and no manifest.json"):
+            check_out(out, force=force)
+    (out / "thesis.doc").unlink()
+    _write(_plan(tmp_path / "in"), out)
+    with pytest.raises(InputError, match="holds a finished set.*--force"):
+        check_out(out, force=False)
+    check_out(out, force=True)
+    (out / "thesis.doc").write_text("")
+    with pytest.raises(InputError, match="with thesis.doc. Move that away"):
+        check_out(out, force=True)
+
+
+def _double(value: int) -> int:
+    if value == 3:
+        raise UnusableImage("three is out")
+    if value == 30:
+        raise InputError("thirty stops all")
+    return 2 * value
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_engine_keeps_order_and_sets_aside(workers: int) -> None:
+    aside = {}
+    found = map_images(
+        _double,
+        range(20),
+        title="doubling",
+        workers=workers,
+        on_unusable=lambda item, reason: aside.update({item: reason}),
+    )
+    assert list(found) == [(i, 2 * i) for i in range(20) if i != 3]
+    assert aside == {3: "three is out"}
+    with pytest.raises(InputError, match="three is out"):
+        list(map_images(_double, range(20), title="doubling", workers=workers))
+    with pytest.raises(InputError, match="thirty stops all"):
+        list(
+            map_images(
+                _double,
+                [1, 30],
+                title="doubling",
+                workers=workers,
+                on_unusable=lambda item, reason: None,
+            )
+        )
+
+
+def _die(value: int) -> int:
+    import os
+
+    os._exit(9)
+
+
+def test_a_killed_worker_is_explained() -> None:
+    with pytest.raises(InputError, match="workers=2, and one was killed.*--workers 1"):
+        list(map_images(_die, [1, 2], title="dying", workers=2))
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.engine._LINE_EVERY", 0.0)
+    list(map_images(_double, [1, 2, 4], title="doubling", workers=1))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "doubling: 1 of 3",
+        "doubling: 2 of 3",
+    ]
+
+
+def test_planned_images_are_plain_values(tmp_path: Path) -> None:
+    image = _plan(tmp_path)[0]
+    assert dataclasses.replace(image) == image
+    assert image.key(image.refs[1]) == "0.png@8,0"
