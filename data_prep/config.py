@@ -27,7 +27,7 @@ class NucleiConfig:
         mpp: µm per px of the image; null where it is not known, and then the image
             counts as a ×40 scan of 0.25 µm/px and no area is given in µm².
         stain_unit: amount of hematoxylin that leaves a tenth of the light, over the
-            mean + 2 deviations of the image: pale and dark slides become alike.
+            mean of the image's darker class: pale and dark slides become alike.
         min_stain_unit: least such amount, so that noise on bare glass stays noise.
         smoothing_um: deviation of the Gaussian that evens out the chromatin.
         radius_um: half-side of the window of the threshold.
@@ -42,7 +42,7 @@ class NucleiConfig:
     """
 
     mpp: float | None = None
-    stain_unit: float = 1.85
+    stain_unit: float = 2.35
     min_stain_unit: float = 0.3
     smoothing_um: float = 0.35
     radius_um: float = 16.0
@@ -60,17 +60,17 @@ class NucleiConfig:
                 "Give null where it is not known."
             )
         above = ("stain_unit", "min_stain_unit", "radius_um", "seed_distance_um")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in above and not value > 0:
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if entry.name in above and not value > 0:
                 raise InputError(
                     "A number above 0 was expected. "
-                    f"Received: {field.name}={value}. Mend the value."
+                    f"Received: {entry.name}={value}. Mend the value."
                 )
-            if field.name != "mpp" and not value >= 0:
+            if entry.name != "mpp" and not value >= 0:
                 raise InputError(
                     "A size of at least 0 was expected. "
-                    f"Received: {field.name}={value}. Give 0 to switch it off."
+                    f"Received: {entry.name}={value}. Give 0 to switch it off."
                 )
 
 

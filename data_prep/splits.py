@@ -119,7 +119,7 @@ def check_splits(
 
 
 def wanted_splits(config: SplitConfig, fixed: Sequence[str | None]) -> list[str]:
-    """Splits that a set must have: those fixed, and those with a share if any is drawn.
+    """Splits a set must have: those fixed; those with a share if any case is drawn.
 
     Args:
         config: the shares.
@@ -163,8 +163,8 @@ def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
                 f"{wanted} patches of each class in train were expected for the subset "
                 f"{name}. Received: "
                 f"{', '.join(f'{label}={n}' for label, n in short.items()) or 'none'}. "
-                f"Ask for fewer, subsets: {{{name}: {min(train.values(), default=0)}}}, "
-                "or add images."
+                f"Ask for fewer, subsets: {{{name}: "
+                f"{min(train.values(), default=0)}}}, or add images."
             )
 
 
