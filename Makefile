@@ -4,7 +4,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+PREP := $(BIN)/python -m data_prep
+RUN := $(BIN)/python -m gastric_keras.run
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test lint bench clean setup
@@ -18,7 +20,16 @@ $(VENV)/.stamp: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/python -m benchmarks.demo
+	rm -rf demo tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
+	$(PREP) phantom --config configs/data_prep/demo_phantom.yaml --out demo/images
+	$(PREP) tissue --config configs/data_prep/demo_tissue.yaml --out demo/records/tissue
+	$(PREP) nuclei --config configs/data_prep/demo_nuclei.yaml --out demo/records/nuclei
+	$(PREP) target --config configs/data_prep/demo_target.yaml --out demo/records/target
+	$(PREP) check demo/records/tissue demo/records/nuclei demo/records/target
+	$(RUN) --stage all --config configs/demo.yaml --set name=demo-one-stage --set mid=null
+	$(RUN) --stage all --config configs/demo.yaml
+	$(RUN) --stage compare --out demo/compare \
+		--runs tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
 
 lint: setup
 	$(BIN)/black --check --quiet gastric_keras data_prep tests benchmarks
