@@ -13,6 +13,7 @@ from data_prep.__main__ import main
 from data_prep.config import (
     SET_CONFIGS,
     NucleiSetConfig,
+    PhantomConfig,
     SetConfig,
     SourceConfig,
     TargetSetConfig,
@@ -146,11 +147,16 @@ def test_every_config_file_loads_and_comes_back() -> None:
     assert {path.name for path in CONFIGS} >= {
         f"{prefix}{name}.yaml" for name in SET_CONFIGS for prefix in ("", "ebhi_")
     }
+    schemas: dict[str, type] = {**SET_CONFIGS, "phantom": PhantomConfig}
     for path in CONFIGS:
-        schema = SET_CONFIGS[path.stem.removeprefix("ebhi_").split("_")[-1]]
-        config = load_config(schema, path)
-        assert config.sources, path
-        assert path.read_text().startswith("# python -m data_prep"), path
+        kind = path.stem.split("_")[-1]
+        config = load_config(schemas[kind], path)
+        assert kind == "phantom" or config.sources, path
+        opening = path.read_text().split("\n\n")[0]
+        assert opening.startswith("#"), path
+        assert (
+            f"python -m data_prep {kind} --config configs/data_prep/" in opening
+        ), path
 
 
 def test_configs_survive_a_round_trip(tmp_path: Path) -> None:
