@@ -1,4 +1,4 @@
-"""Intervals and paired differences by drawing whole cases with replacement.
+"""Intervals by drawing whole cases with replacement.
 
 Patches of one case resemble each other, so the case is the unit that is drawn
 (Davison & Hinkley 1997, doi 10.1017/CBO9780511802843, section 3.8).
@@ -7,12 +7,10 @@ Patches of one case resemble each other, so the case is the unit that is drawn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gastric_keras.errors import InputError
 from gastric_keras.scores import (
     Score,
     calibration_scores,
@@ -29,33 +27,6 @@ LEAST_DEFINED = 0.9
 CHUNK = 1 << 22
 
 Draws = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class PairedBootstrap:
-    """The difference of two AUCs on the same patches, cases drawn with replacement.
-
-    Attributes:
-        auc_a: AUC of the first score.
-        auc_b: AUC of the second.
-        difference: ``auc_b - auc_a``.
-        low: lower end of the percentile interval; None if not defined.
-        high: upper end.
-        p_value: two-sided; None if not defined.
-        cases: number of cases drawn from.
-        draws: number of draws that held both classes.
-        reason: in words, why the interval is missing; None if it is not.
-    """
-
-    auc_a: float
-    auc_b: float
-    difference: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    cases: int
-    draws: int
-    reason: str | None = None
 
 
 def cluster_bootstrap(
@@ -117,77 +88,54 @@ def cluster_bootstrap(
     }
 
 
-def paired_cluster_bootstrap(
-    label: Any,
-    score_a: Any,
-    score_b: Any,
-    case_id: Any,
+def auc_draws(
+    label: np.ndarray,
+    scores: np.ndarray,
+    case_id: np.ndarray,
     *,
     draws: int = 1000,
-    confidence: float = 0.95,
     seed: int = 0,
-) -> PairedBootstrap:
-    """Difference of two AUCs with case-clustered interval and p value.
-
-    Each draw takes as many cases as there are, with replacement, and scores both
-    models on the same patches. ``p = 2·(1 + min(#{d ≤ 0}, #{d ≥ 0})) / (B + 1)``, at
-    most 1: the interval excludes 0 where p is below ``1 - confidence``, up to the
-    grain of the draws.
+) -> np.ndarray:
+    """AUC of several scores of the same patches, on the same draws of cases.
 
     Args:
         label: (n,) 0 or 1.
-        score_a: (n,) finite; only its order counts.
-        score_b: (n,) finite, of the same patches.
+        scores: (k, n) float.
         case_id: (n,) str; cases are drawn whole.
-        draws: number of draws, 100 or more.
-        confidence: of the interval, in (0, 1).
+        draws: number of draws.
         seed: of the draws.
 
     Returns:
-        The difference b - a; interval and p value are None, with a reason, where
-        there is one case only or one draw in ten or more holds one class only.
-
-    Raises:
-        InputError: bad shape, range or NaN, or one class only.
+        (k, draws) float64, NaN where a draw holds one class only.
     """
-    check_draws(draws, confidence)
-    label, score_a = check_pairs(label, score_a, is_probability=False)
-    label, score_b = check_pairs(label, score_b, is_probability=False)
     names, case = check_cases(case_id, label.size)
-    if label.min() == label.max():
-        raise InputError(
-            "Patches of both classes were expected. Received: label with "
-            f"{label.size} times {label[0]}. Use a test set with both classes."
-        )
 
     def scores_of(weight: np.ndarray) -> Draws:
-        a = ranking_scores(label, score_a, weight)["auc"]
-        b = ranking_scores(label, score_b, weight)["auc"]
-        return {"a": a, "b": b, "difference": b - a}
+        return {
+            str(k): ranking_scores(label, score, weight)["auc"]
+            for k, score in enumerate(scores)
+        }
 
-    value = {
-        name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
-    }
-    difference = _draw(scores_of, case, len(names), draws, seed)["difference"]
-    difference = difference[np.isfinite(difference)]
-    reason = _too_few(difference.size, draws, len(names))
-    low = high = p_value = None
-    if reason is None:
-        low, high = _percentiles(difference, confidence)
-        # Ties of the two AUCs must not fall to one side by a rounding error.
-        tail = min((difference <= 1e-12).sum(), (difference >= -1e-12).sum())
-        p_value = min(1.0, float(2 * (1 + tail) / (difference.size + 1)))
-    return PairedBootstrap(
-        auc_a=value["a"],
-        auc_b=value["b"],
-        difference=value["difference"],
-        low=low,
-        high=high,
-        p_value=p_value,
-        cases=len(names),
-        draws=int(difference.size),
-        reason=reason,
-    )
+    drawn = _draw(scores_of, case, len(names), draws, seed)
+    return np.stack([drawn[str(k)] for k in range(len(scores))])
+
+
+def too_few(defined: int, draws: int, cases: int) -> str | None:
+    """In words, why an interval cannot be made; None if it can."""
+    if cases < 2:
+        return "one case only: there is nothing to draw from"
+    if defined < LEAST_DEFINED * draws:
+        return (
+            f"defined in only {defined} of {draws} draws: too few cases for an interval"
+        )
+    return None
+
+
+def percentiles(drawn: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Ends of the percentile interval of (draws,) finite values."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _draw(
@@ -220,10 +168,10 @@ def _interval(
     value: float, drawn: np.ndarray, cases: int, independent: int, confidence: float
 ) -> Score:
     finite = drawn[np.isfinite(drawn)]
-    if reason := _too_few(finite.size, drawn.size, cases):
+    if reason := too_few(finite.size, drawn.size, cases):
         return Score(value, reason=reason)
     if np.ptp(finite) > 1e-12:
-        low, high = _percentiles(finite, confidence)
+        low, high = percentiles(finite, confidence)
         # The ECE of a draw is biased upward; its interval still holds the value.
         return Score(value, min(low, value), max(high, value), method="bootstrap")
     if independent and min(value, 1 - value) < 1e-12:
@@ -279,19 +227,3 @@ def _reasons(label: np.ndarray, is_called: np.ndarray) -> dict[str, str]:
         "precision_class_average": uncalled,
         "recall_class_average": both,
     }
-
-
-def _too_few(defined: int, draws: int, cases: int) -> str | None:
-    if cases < 2:
-        return "one case only: there is nothing to draw from"
-    if defined < LEAST_DEFINED * draws:
-        return (
-            f"defined in only {defined} of {draws} draws: too few cases for an interval"
-        )
-    return None
-
-
-def _percentiles(drawn: np.ndarray, confidence: float) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)

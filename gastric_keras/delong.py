@@ -106,13 +106,48 @@ def paired_auc_test(
     Raises:
         InputError: as :func:`auc_interval`.
     """
+    return pooled_auc_test(label, [score_a], [score_b], confidence=confidence)
+
+
+def pooled_auc_test(
+    label: Any, scores_a: Any, scores_b: Any, *, confidence: float = 0.95
+) -> PairedTest:
+    """DeLong's test of two mean AUCs, each over several scores of the same patches.
+
+    The scores are those of several seeds. Their AUCs are correlated through the
+    patches, so the variance is that of the contrast of all of them. The seeds
+    themselves count as fixed: another training is not part of the question.
+
+    Args:
+        label: (n,) 0 or 1, two or more of each.
+        scores_a: (s, n) finite.
+        scores_b: (s, n) finite.
+        confidence: of the interval, in (0, 1).
+
+    Returns:
+        As :func:`paired_auc_test`, of the means.
+
+    Raises:
+        InputError: as :func:`auc_interval`.
+    """
     check_confidence(confidence)
-    label, score_a = check_pairs(label, score_a, is_probability=False)
-    label, score_b = check_pairs(label, score_b, is_probability=False)
-    auc, covariance = _delong(label, np.stack([score_a, score_b]))
-    auc_a, auc_b = map(float, auc)
+    sides = []
+    for scores in (scores_a, scores_b):
+        checked = [check_pairs(label, s, is_probability=False)[1] for s in scores]
+        sides.append(np.stack(checked))
+    label = np.asarray(label).astype(np.int64)
+    auc, covariance = _delong(label, np.concatenate(sides))
+    half_a, half_b = (np.full(len(side), 1 / len(side)) for side in sides)
+    auc_a, auc_b = (
+        float(half_a @ auc[: len(half_a)]),
+        float(half_b @ auc[len(half_a) :]),
+    )
+    contrast = np.concatenate([-half_a, half_b])
+    return _test(auc_a, auc_b, float(contrast @ covariance @ contrast), confidence)
+
+
+def _test(auc_a: float, auc_b: float, variance: float, confidence: float) -> PairedTest:
     difference = auc_b - auc_a
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if variance <= 1e-18:
         if abs(difference) < 1e-12:
             why = "both scores rank the patches equally well throughout: no variance"

@@ -16,7 +16,12 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from gastric_keras.curves import Curve, plot_precision_recall, plot_roc
+from gastric_keras.curves import (
+    Curve,
+    plot_precision_recall,
+    plot_roc,
+    plot_roc_panels,
+)
 from gastric_keras.drawing import (
     BLUE,
     GRAY,
@@ -40,6 +45,7 @@ __all__ = [
     "plot_reliability",
     "plot_responses",
     "plot_roc",
+    "plot_roc_panels",
 ]
 
 
@@ -216,7 +222,13 @@ def plot_differences(
         axes = figure.subplots()
         axes.axvline(0, color="black", lw=1)
         if published:
-            axes.axvspan(*published, color=ORANGE, alpha=0.25, lw=0, label="published")
+            axes.axvspan(
+                *published,
+                color=ORANGE,
+                alpha=0.25,
+                lw=0,
+                label="published range, Qu et al. 2018",
+            )
             figure.legend(loc="outside lower center")
         for y, row in enumerate(rows):
             if row.low is not None and row.high is not None:

@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from gastric_keras.bootstrap import (
-    PairedBootstrap,
-    cluster_bootstrap,
-    paired_cluster_bootstrap,
-)
+from gastric_keras.bootstrap import cluster_bootstrap
 from gastric_keras.delong import PairedTest, auc_interval, paired_auc_test
 from gastric_keras.errors import InputError
+from gastric_keras.paired import PairedBootstrap, paired_cluster_bootstrap
 from gastric_keras.scores import (
     Score,
     check_cases,

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import norm
 from sklearn import metrics as sk
 
+from gastric_keras.delong import pooled_auc_test
 from gastric_keras.errors import InputError
 from gastric_keras.metrics import (
     auc_interval,
@@ -22,6 +23,7 @@ from gastric_keras.metrics import (
     paired_cluster_bootstrap,
     report,
 )
+from gastric_keras.paired import holm, pool_differences
 
 
 def sample(
@@ -383,3 +385,74 @@ def test_metrics_never_load_tensorflow() -> None:
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_pooled_delong_is_the_contrast_of_all_aucs() -> None:
+    label, a, b, _ = sample(7)
+    _, c, d, _ = sample(8)
+    test = pooled_auc_test(label, [a, c], [b, d])
+    auc, covariance = brute_delong(label, np.stack([a, c, b, d]))
+    contrast = np.array([-0.5, -0.5, 0.5, 0.5])
+    assert test.difference == pytest.approx(contrast @ auc)
+    assert test.z == pytest.approx(
+        contrast @ auc / (contrast @ covariance @ contrast) ** 0.5
+    )
+    # The same seed twice is no more evidence than once.
+    once, twice = paired_auc_test(label, a, b), pooled_auc_test(label, [a] * 2, [b] * 2)
+    assert twice.p_value == pytest.approx(once.p_value)
+
+
+def test_pooling_counts_seeds_and_cases_once() -> None:
+    rng = np.random.default_rng(0)
+    draws = 20_000
+    cases_part = rng.normal(0, 0.02, draws)
+    value = np.array([0.05, 0.01, 0.03, 0.07])
+    drawn = value[:, None] + cases_part
+    names = {"setting": ["a"] * 4, "replicate": list("0123"), "cases": 50}
+    found = pool_differences(value, drawn, **names)
+    # Variance of the cases, plus that of a mean over four seeds.
+    expected = (0.02**2 + value.var(ddof=1) / 4) ** 0.5
+    assert found.difference == pytest.approx(0.04)
+    assert (found.high - found.low) / (2 * 1.96) == pytest.approx(expected, rel=0.05)
+    # One setting copied under another name must not narrow the interval.
+    twice = pool_differences(
+        np.tile(value, 2),
+        np.tile(drawn, (2, 1)),
+        setting=["a"] * 4 + ["b"] * 4,
+        replicate=list("01230123"),
+        cases=50,
+    )
+    assert (twice.low, twice.high) == pytest.approx((found.low, found.high))
+    assert (twice.settings, twice.seeds) == (2, 4)
+    one = pool_differences(
+        value[:1], drawn[:1], setting=["a"], replicate=["0"], cases=50
+    )
+    assert one.low == pytest.approx(np.quantile(drawn[0], 0.025))
+
+
+def test_holm_by_hand() -> None:
+    # 0.01·3, then max(0.03, 0.02·2), then max(0.04, 0.04·1); None does not count.
+    assert holm([0.04, None, 0.01, 0.02]) == pytest.approx([0.04, None, 0.03, 0.04])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_size_of_the_paired_tests_under_the_null() -> None:
+    """Clustered data without a difference: 5 % of the tests may find one."""
+    bold = clustered = 0
+    repeats = 150
+    for seed in range(repeats):
+        rng = np.random.default_rng(1000 + seed)
+        case = np.repeat(np.arange(50), 6)
+        label = (case % 2).astype(int)
+        base = label + rng.normal(0, 0.7, 50)[case]
+        # What a model makes of a case is common to the patches of that case.
+        a, b = (
+            base + rng.normal(0, 0.7, 50)[case] + rng.normal(0, 0.3, 300)
+            for _ in range(2)
+        )
+        found = paired_cluster_bootstrap(label, a, b, case, draws=200, seed=seed)
+        clustered += found.p_value < 0.05
+        bold += paired_auc_test(label, a, b).p_value < 0.05
+    assert bold / repeats > 0.2
+    assert clustered / repeats < 0.12

@@ -1,0 +1,254 @@
+"""Finished runs to tables 2 and 3 of the paper, and the verdict on the second stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gastric_keras import figures
+from gastric_keras.bootstrap import auc_draws
+from gastric_keras.delong import pooled_auc_test
+from gastric_keras.files import write_atomic, write_json
+from gastric_keras.finished_runs import (
+    PATHS,
+    FinishedRun,
+    Pair,
+    find_pairs,
+    other_changes,
+    read_runs,
+)
+from gastric_keras.paired import PooledDifference, holm, pool_differences
+from gastric_keras.scores import check_draws
+from gastric_keras.tables import NETWORKS
+from gastric_keras.verdict import (
+    PUBLISHED_GAIN,
+    TABLE_SCORES,
+    Cell,
+    Comparison,
+    SettingDifference,
+    Verdict,
+    spell_tables,
+    spell_verdict,
+)
+
+CONFIDENCE = 0.95
+WHOLE = "All networks"
+
+
+def run_compare(runs: Sequence[Path], out: Path) -> None:
+    """Stage compare: write tables, pictures and verdict, and print the text.
+
+    Args:
+        runs: folders of finished runs.
+        out: folder to write to.
+    """
+    print(spell_tables(compare(runs, out)))
+    print(f"compare: tables.md, comparison.json and pictures in {out}")
+
+
+def compare(
+    run_folders: Sequence[Path], out: Path, *, bootstrap: int = 1000, seed: int = 0
+) -> Comparison:
+    """Compare finished runs of one stage and of two on the same test split.
+
+    Writes ``tables.md``, ``comparison.json``, ``roc.png`` and, if there are pairs,
+    ``differences.png``.
+
+    Args:
+        run_folders: folders of finished runs, of any networks, subsets and seeds.
+        out: folder to write to.
+        bootstrap: number of paired draws of cases, 100 or more.
+        seed: of the draws.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        InputError: as :func:`gastric_keras.finished_runs.read_runs`.
+    """
+    check_draws(bootstrap, CONFIDENCE)
+    runs = read_runs([Path(folder) for folder in run_folders])
+    pairs = find_pairs(runs)
+    case_id = np.array([row[0] for row in runs[0].rows])
+    differences, pooled = _differences(runs, pairs, case_id, bootstrap, seed)
+    cases = np.unique(case_id).size
+    comparison = Comparison(
+        patches=len(case_id),
+        cases=cases,
+        bootstrap=bootstrap,
+        seed=seed,
+        cells=_cells(runs),
+        differences=differences,
+        verdicts=_verdicts(pooled, cases),
+        notes=_notes(runs, pairs),
+    )
+    write_atomic(out / "tables.md", spell_tables(comparison))
+    write_json(out / "comparison.json", asdict(comparison))
+    _draw(runs, comparison, out)
+    return comparison
+
+
+def _differences(
+    runs: Sequence[FinishedRun],
+    pairs: Sequence[Pair],
+    case_id: np.ndarray,
+    bootstrap: int,
+    seed: int,
+) -> tuple[tuple[SettingDifference, ...], dict[str, PooledDifference]]:
+    """Each setting's difference, and the pooled ones: by network, then over all."""
+    label = runs[0].label
+    if not pairs:
+        return (), {}
+    scores = np.stack([run.score for run in runs])
+    drawn = auc_draws(label, scores, case_id, draws=bootstrap, seed=seed)
+    auc = np.array(
+        [run.scores["test"]["patch"]["scores"]["auc"]["value"] for run in runs]
+    )
+    cases = np.unique(case_id).size
+
+    def pool(chosen: Sequence[Pair]) -> PooledDifference:
+        one, two = [p.one for p in chosen], [p.two for p in chosen]
+        return pool_differences(
+            auc[two] - auc[one],
+            drawn[two] - drawn[one],
+            setting=["/".join(p.setting) for p in chosen],
+            replicate=[p.replicate for p in chosen],
+            cases=cases,
+            confidence=CONFIDENCE,
+            seed=seed,
+        )
+
+    settings = {
+        name: [pair for pair in pairs if pair.setting == name]
+        for name in dict.fromkeys(pair.setting for pair in pairs)
+    }
+    pooled = {name: pool(chosen) for name, chosen in settings.items()}
+    adjusted = holm([found.p_value for found in pooled.values()])
+    differences = tuple(
+        SettingDifference(
+            *name,
+            seeds={p.replicate: float(auc[p.two] - auc[p.one]) for p in chosen},
+            clustered=pooled[name],
+            p_holm=p_holm,
+            delong=pooled_auc_test(
+                label, scores[[p.one for p in chosen]], scores[[p.two for p in chosen]]
+            ),
+        )
+        for (name, chosen), p_holm in zip(settings.items(), adjusted, strict=True)
+    )
+    networks = dict.fromkeys(pair.setting[0] for pair in pairs)
+    by_network = {
+        NETWORKS[name]: pool([p for p in pairs if p.setting[0] == name])
+        for name in networks
+    }
+    return differences, {**by_network, WHOLE: pool(pairs)}
+
+
+def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict, ...]:
+    networks = {name: found for name, found in pooled.items() if name != WHOLE}
+    adjusted = holm([found.p_value for found in networks.values()])
+    verdicts = [
+        Verdict(name, found, p, spell_verdict(name, found, p, cases))
+        for (name, found), p in zip(networks.items(), adjusted, strict=True)
+    ]
+    if len(networks) > 1:
+        whole = pooled[WHOLE]
+        sentence = spell_verdict(WHOLE, whole, whole.p_value, cases)
+        verdicts.append(Verdict(WHOLE, whole, whole.p_value, sentence))
+    return tuple(verdicts)
+
+
+def _cells(runs: Sequence[FinishedRun]) -> tuple[Cell, ...]:
+    groups: dict[tuple[str, str, str | None], list[FinishedRun]] = {}
+    for run in runs:
+        groups.setdefault((*run.cell, run.mid), []).append(run)
+    return tuple(
+        Cell(
+            backbone,
+            subset,
+            mid,
+            runs=tuple(str(run.folder) for run in group),
+            scores={
+                name: tuple(_read_score(run.scores, *at) for run in group)
+                for name, at in TABLE_SCORES.items()
+            },
+        )
+        for (backbone, subset, mid), group in groups.items()
+    )
+
+
+def _read_score(report: dict[str, Any], part: str, key: str) -> float | None:
+    unit = report["test"]["patch"]
+    scores = unit[part] if part == "scores" else unit[part]["scores"]
+    return scores[key]["value"]
+
+
+def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    notes = []
+    counts = {p.setting: sum(q.setting == p.setting for q in pairs) for p in pairs}
+    if counts and min(counts.values()) < 3:
+        notes.append(
+            f"The smallest setting has {_count_seeds(min(counts.values()))}: how much "
+            "the difference varies from one training to the next is not known well. "
+            "Three seeds or more, better five, would show it."
+        )
+    for pair in pairs:
+        one, two = runs[pair.one], runs[pair.two]
+        changed = other_changes(one.config, two.config)
+        if changed:
+            notes.append(
+                f"{one.folder.name} and {two.folder.name} differ in more than the "
+                f"second stage: {', '.join(changed)}. Their difference cannot "
+                "be put down to the second stage alone."
+            )
+    paired = {i for pair in pairs for i in (pair.one, pair.two)}
+    alone = [run.folder.name for i, run in enumerate(runs) if i not in paired]
+    if alone:
+        notes.append(f"In the table only, without a partner: {', '.join(alone)}.")
+    return tuple(notes)
+
+
+def _count_seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> None:
+    panels: dict[str, list[figures.Curve]] = {}
+    for run in runs:
+        area = run.scores["test"]["patch"]["scores"]["auc"]
+        if area["value"] is not None:
+            title = f"{NETWORKS[run.cell[0]]}, {run.cell[1]}"
+            name = PATHS.get(run.mid, str(run.mid))
+            curve = figures.Curve(
+                name, run.label, run.score, (area["value"], area["low"], area["high"])
+            )
+            panels.setdefault(title, []).append(curve)
+    if panels:
+        figures.plot_roc_panels(out / "roc.png", panels=panels)
+    rows = [
+        figures.Difference(
+            f"{NETWORKS[d.backbone]}, {d.subset}, {d.mid}",
+            d.clustered.difference,
+            d.clustered.low,
+            d.clustered.high,
+        )
+        for d in comparison.differences
+    ]
+    rows += [
+        figures.Difference(
+            f"{v.about}, pooled",
+            v.clustered.difference,
+            v.clustered.low,
+            v.clustered.high,
+        )
+        for v in comparison.verdicts
+        if v.clustered.settings > 1
+    ]
+    if rows:
+        figures.plot_differences(
+            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
+        )

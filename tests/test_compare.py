@@ -1,0 +1,246 @@
+"""The verdict: right when the second stage helps, silent when nobody can know."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gastric_keras import config_io
+from gastric_keras.compare import compare, run_compare
+from gastric_keras.config import ExperimentConfig
+from gastric_keras.errors import InputError
+from gastric_keras.evaluate import read_predictions, write_predictions
+from gastric_keras.files import read_json, write_json
+from gastric_keras.metrics import paired_auc_test, paired_cluster_bootstrap
+from gastric_keras.run_dir import RunDir
+from gastric_keras.verdict import spell_tables
+from tests.fake_runs import make_run
+
+
+def run(folder: Path, name: str, **options: object) -> Path:
+    make_run(folder, name, **options)  # type: ignore[arg-type]
+    return folder / "runs" / name
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    """AlexNet gains by construction with three seeds; VGG-16 has one seed and noise."""
+    folder = tmp_path_factory.mktemp("grid")
+    runs = []
+    for mid in (None, "tissue", "nuclei"):
+        for seed in range(3):
+            name = f"alexnet_{mid}_{seed}"
+            signal = 1.5 if mid else 0.7
+            options = {"mid": mid, "seed": seed, "signal": signal, "subset": "large"}
+            runs.append(run(folder, name, cases=40, **options))
+    for mid, seed in ((None, 4), ("tissue", 4)):
+        options = {"mid": mid, "seed": seed, "backbone": "vgg16", "subset": "small"}
+        path = run(folder, f"vgg16_{mid}", cases=40, **options)
+        if mid:
+            # Another noise, so that the two differ, in neither direction.
+            other = run(folder, "other", seed=78, cases=40)
+            (path / "evaluate" / "predictions_test.csv").write_bytes(
+                (other / "evaluate" / "predictions_test.csv").read_bytes()
+            )
+            report = read_json(path / "evaluate" / "report.json")
+            report["test"] = read_json(other / "evaluate" / "report.json")["test"]
+            write_json(path / "evaluate" / "report.json", report)
+        runs.append(path)
+    out = folder / "out"
+    return runs, out, compare(runs[::-1], out, bootstrap=400)
+
+
+def test_the_verdict_says_who_was_helped_and_who_cannot_tell(grid: tuple) -> None:
+    _, _, found = grid
+    vgg, alexnet, whole = (v.sentence for v in found.verdicts)
+    assert re.fullmatch(
+        r"AlexNet: the second stage helped\. AUC \+0\.\d{3} \(95 % interval \+0\.\d{3} "
+        r"to \+0\.\d{3}, p = 0\.\d+\)\.",
+        alexnet,
+    )
+    assert vgg.startswith("VGG-16: the data are too few to tell. AUC ")
+    assert "with 40 test cases a difference within about ±0.0" in vgg
+    assert whole.startswith("All networks: ")
+    assert "The smallest setting has one seed" in found.notes[0]
+
+
+def test_a_setting_with_one_seed_equals_the_paired_tests(grid: tuple) -> None:
+    runs, _, found = grid
+    one, two = (read_predictions(RunDir(r).predictions("test")) for r in runs[-2:])
+    scores = (one.label, one.probability[:, 1], two.probability[:, 1])
+    difference = next(d for d in found.differences if d.backbone == "vgg16")
+    expected = paired_cluster_bootstrap(*scores, one.case_id, draws=400)
+    clustered = difference.clustered
+    assert (clustered.low, clustered.high, clustered.p_value) == pytest.approx(
+        (expected.low, expected.high, expected.p_value)
+    )
+    assert difference.seeds == pytest.approx({"4": expected.difference})
+    delong = paired_auc_test(*scores)
+    assert difference.delong.p_value == pytest.approx(delong.p_value)
+    # Three settings, this one the least significant: Holm multiplies it by one.
+    assert difference.p_holm == pytest.approx(expected.p_value)
+    others = [d for d in found.differences if d.backbone == "alexnet"]
+    assert [d.p_holm for d in others] == pytest.approx(
+        [3 * d.clustered.p_value for d in others]
+    )
+
+
+def test_seeds_are_averaged(grid: tuple) -> None:
+    runs, _, found = grid
+    reports = [read_json(RunDir(r).report_json) for r in runs]
+    auc = [r["test"]["patch"]["scores"]["auc"]["value"] for r in reports]
+    tissue = next(d for d in found.differences if d.backbone == "alexnet")
+    assert tissue.mid == "tissue"
+    gains = np.subtract(auc[3:6], auc[:3])
+    assert list(tissue.seeds.values()) == pytest.approx(gains)
+    assert tissue.clustered.difference == pytest.approx(gains.mean())
+    assert tissue.delong.difference == pytest.approx(gains.mean())
+    assert (tissue.clustered.seeds, tissue.clustered.settings) == (3, 1)
+    alexnet = next(v for v in found.verdicts if v.about == "AlexNet").clustered
+    settings = [d.clustered for d in found.differences if d.backbone == "alexnet"]
+    assert alexnet.difference == pytest.approx(
+        np.mean([s.difference for s in settings])
+    )
+    cell = next(c for c in found.cells if (c.backbone, c.mid) == ("alexnet", None))
+    assert cell.scores["AUC"] == pytest.approx(auc[:3])
+    mean, sd = np.mean(auc[:3]), np.std(auc[:3], ddof=1)
+    assert f"{mean:.3f} ± {sd:.3f}" in spell_tables(found)
+
+
+def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> None:
+    runs, out, found = grid
+    text = (out / "tables.md").read_text(encoding="utf-8")
+    assert text == spell_tables(found)
+    for row in ("| VGG-16  | small  | AUC ", "| AlexNet | large  | recall, class"):
+        assert row in text
+    assert text.index("| VGG-16") < text.index("| AlexNet")  # the paper's order
+    header = next(line for line in text.splitlines() if line.startswith("| network"))
+    assert re.findall(r"one stage|tissue|nuclei", header) == [
+        "one stage",
+        "tissue",
+        "nuclei",
+    ]
+    assert "+0.016 to +0.053" in text and "for orientation only" in text
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 2
+    for table in tables:
+        assert len({len(line) for line in table.splitlines()}) == 1
+    tree = read_json(out / "comparison.json")
+    assert tree["verdicts"][0]["sentence"] == found.verdicts[0].sentence
+    assert (tree["patches"], tree["cases"]) == (240, 40)
+    assert sum(len(cell["runs"]) for cell in tree["cells"]) == len(runs)
+    for name in ("roc.png", "differences.png"):
+        with Image.open(out / name) as picture:
+            assert picture.format == "PNG"
+        assert (out / name).stat().st_size < 300_000
+
+
+def test_harm_is_called_harm(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path, "one", signal=2, cases=40),
+        run(tmp_path, "two", mid="tissue", signal=0.3, cases=40),
+    ]
+    found = compare(runs, tmp_path / "out", bootstrap=200)
+    assert "AlexNet: the second stage did harm. AUC -0." in found.verdicts[0].sentence
+    assert len(found.verdicts) == 1
+
+
+def test_two_perfect_runs_are_not_called_equal(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path, "one", signal=9),
+        run(tmp_path, "two", mid="tissue", signal=9),
+    ]
+    sentence = compare(runs, tmp_path / "out", bootstrap=200).verdicts[0].sentence
+    assert "nothing to tell apart. AUC +0.000 in every draw" in sentence
+
+
+def test_two_cases_are_too_few(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "one", cases=2), run(tmp_path, "two", mid="tissue", cases=2)]
+    found = compare(runs, tmp_path / "out", bootstrap=200)
+    sentence = found.verdicts[0].sentence
+    assert "too few to tell" in sentence and "no interval: defined in only" in sentence
+    assert found.differences[0].p_holm is None
+    assert "not defined" in (tmp_path / "out" / "tables.md").read_text()
+
+
+def test_runs_without_a_partner_are_only_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    runs = [run(tmp_path, "one"), run(tmp_path, "two", mid="tissue", seed=1)]
+    run_compare(runs, tmp_path / "out")
+    text = capsys.readouterr().out
+    assert "there is nothing to compare" in text
+    assert "without a partner: one, two." in text
+    assert f"pictures in {tmp_path / 'out'}" in text
+    assert not (tmp_path / "out" / "differences.png").exists()
+
+
+def test_what_else_differs_is_told(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "one"), run(tmp_path, "two", mid="tissue")]
+    path = RunDir(runs[1]).config
+    config = config_io.load(ExperimentConfig, path, ["backbone.dropout=0.1"])
+    config_io.save(config, path)
+    notes = compare(runs, tmp_path / "out", bootstrap=200).notes
+    assert any("backbone.dropout (0.5 and 0.1). Their" in note for note in notes)
+
+
+def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "one"), run(tmp_path, "two", mid="tissue", signal=1.4)]
+    before = compare(runs, tmp_path / "out", bootstrap=200)
+    path = RunDir(runs[1]).predictions("test")
+    found = read_predictions(path)
+    turned = {
+        name: getattr(found, name)[::-1]
+        for name in ("case_id", "image_id", "x", "y", "label", "probability")
+    }
+    write_predictions(path, type(found)(classes=found.classes, **turned))
+    after = compare(runs, tmp_path / "out", bootstrap=200)
+    assert after.differences[0].clustered == before.differences[0].clustered
+
+
+def test_runs_that_cannot_be_compared_are_refused_by_name(tmp_path: Path) -> None:
+    one = run(tmp_path, "one")
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"Received: runs=\(\). Name them with --runs"):
+        compare([], out)
+    half = run(tmp_path, "half", mid="tissue")
+    RunDir(half).done("evaluate").unlink()
+    with pytest.raises(InputError) as caught:
+        compare([one, half, tmp_path / "none"], out)
+    assert f"{half} (without evaluate/done.json)" in str(caught.value)
+    assert f"{tmp_path / 'none'} (without config.yaml, " in str(caught.value)
+    assert str(one) not in str(caught.value)
+    other = run(tmp_path, "other", mid="tissue", cases=26)
+    with pytest.raises(InputError) as caught:
+        compare([one, other], out)
+    assert f"those of {one}. Received: {other} (12 rows that" in str(caught.value)
+    assert "Compare runs of one target set only" in str(caught.value)
+    twin = run(tmp_path, "twin")
+    with pytest.raises(InputError) as caught:
+        compare([one, twin], out)
+    assert f"{one} and {twin}, both alexnet, all, one stage" in str(caught.value)
+    lone = run(tmp_path, "lone", cases=1)
+    with pytest.raises(InputError, match="0 positive of 6. Make a target set"):
+        compare([lone], out)
+    assert not out.exists()
+
+
+def test_subsets_come_by_size(tmp_path: Path) -> None:
+    names = ("large", "small", None, 1000, 90)
+    runs = [run(tmp_path, f"run_{n}", subset=n, signal=9) for n in names]
+    found = compare(runs, tmp_path / "out", bootstrap=100)
+    assert [c.subset for c in found.cells] == ["small", "large", "90", "1000", "all"]
+
+
+def test_compare_never_loads_tensorflow() -> None:
+    code = (
+        "import sys, gastric_keras.compare; "
+        "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
