@@ -27,7 +27,8 @@ def augment(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Tens
     Returns:
         (h, w, 3) uint8.
     """
-    seeds = tf.random.split(seed, 3)
+    # In one type: the same numbers as int32 and int64 are split differently.
+    seeds = tf.random.split(tf.cast(seed, tf.int64), 3)
     if config.flip:
         image = tf.image.stateless_random_flip_left_right(image, seeds[0])
     if config.turn:
