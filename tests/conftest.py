@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,15 @@ def shared_data() -> Path:
 def shared_weights() -> Path:
     """Folder of the real ImageNet weights; skips the test where it is not there."""
     return _require(SHARED / "weights")
+
+
+@pytest.fixture(scope="session")
+def classifiers() -> dict[str, Any]:
+    """See ``small_models.build_pair``: slow to build, so that tests share them. Their
+    weights are random; a test may change them, but not to what is no network's."""
+    from tests.small_models import build_pair
+
+    return build_pair()
 
 
 def _require(folder: Path) -> Path:
