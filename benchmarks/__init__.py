@@ -1,0 +1,1 @@
+"""One command each, a printed table each; see make bench and docs/."""
