@@ -103,6 +103,9 @@ def plot_history(
             lower.set_title(
                 f"best: {auc[best]:.3f} at epoch {epoch[best]:.0f}", size=10
             )
+            # Margins would show AUCs above 1 and an epoch 0.
+            lower.set_ylim(top=min(lower.get_ylim()[1], 1.01))
+        lower.set_xlim(epoch[0] - 0.5, epoch[-1] + 0.5)
         lower.set_ylabel("validation AUC")
         lower.set_xlabel("epoch")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
