@@ -1,7 +1,7 @@
 """Tables 2 and 3 of the paper on the stand-in benchmark: real images, real weights.
 
-Command: python -m benchmarks.standin --data ../shared/data --weights ../shared/weights \
-    --network alexnet --seeds 0 1 2
+Command: python -m benchmarks.standin --weights ../shared/weights --network alexnet
+Reads the pictures where configs/data_prep/ebhi_*.yaml say (../shared/data).
 Makes the records that are missing, runs every cell (network x subset x {one stage,
 tissue, nuclei} x seed) as `gastric_keras.run --stage all`, then compares. Finished
 cells are skipped, a half-finished one resumes: the same command goes on where it was.
@@ -33,7 +33,7 @@ MIDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: a network, a subset of the target set, a mid-level set or none, a seed."""
+    """One run: network, subset of the target set, mid-level set or none, seed."""
 
     network: str
     subset: str
@@ -69,7 +69,6 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--network", choices=WEIGHTS, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])

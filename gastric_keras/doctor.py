@@ -27,7 +27,7 @@ def examine() -> Iterator[str]:
         yield f"{name} {version}" if version else f"! {name} is not installed"
     if versions["tensorflow"] and versions["tensorflow"] != TESTED_TENSORFLOW:
         yield (
-            f"! tensorflow {TESTED_TENSORFLOW} is the tested version (the last one whose "
+            f"! tensorflow {TESTED_TENSORFLOW} is the tested version (the last whose "
             "tensorflow-io loads): pip install -c constraints.txt -e ."
         )
     yield f"gastric_keras at commit {read_commit() or 'unknown'}"

@@ -139,8 +139,9 @@ def build_classifier(
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if min(size) < kind.smallest_size:
         raise InputError(
-            f"image_size of at least {kind.smallest_size} px was expected for {backbone}."
-            f" Received: image_size={image_size}. Its pooling leaves nothing of less."
+            f"image_size of at least {kind.smallest_size} px was expected for "
+            f"{backbone}. Received: image_size={image_size}. Its pooling leaves "
+            "nothing of less."
         )
     network = kind.build(
         include_top=False, weights=None, input_shape=(*size, 3), name="backbone"

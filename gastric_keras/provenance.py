@@ -47,8 +47,8 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
         if changed:
             raise InputError(
                 f"The config that {run_dir.root} was begun with was expected. "
-                f"Received: other values for {', '.join(changed)}. Give the run another "
-                "name, or --force to do its stages again."
+                f"Received: other values for {', '.join(changed)}. Give the run "
+                "another name, or --force to do its stages again."
             )
     config_io.save(config, run_dir.config)
     write_json(run_dir.provenance, collect(config))
