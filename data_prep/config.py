@@ -42,16 +42,16 @@ class NucleiConfig:
     """
 
     mpp: float | None = None
-    stain_unit: float = 2.35
+    stain_unit: float = 2.25
     min_stain_unit: float = 0.3
     smoothing_um: float = 0.35
     radius_um: float = 16.0
     max_hole_um2: float = 15.0
-    opening_um: float = 0.75
+    opening_um: float = 1.0
     seed_smoothing_um: float = 0.9
-    seed_distance_um: float = 2.0
+    seed_distance_um: float = 2.5
     min_area_um2: float = 5.0
-    min_evidence_um2: float = 1.0
+    min_evidence_um2: float = 0.8
 
     def __post_init__(self) -> None:
         if self.mpp is not None and not self.mpp > 0:
