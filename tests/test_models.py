@@ -11,7 +11,7 @@ from keras import applications
 from gastric_keras import alexnet, models
 from gastric_keras.config import BackboneConfig
 from gastric_keras.errors import InputError
-from gastric_keras.models import BACKBONES, build_classifier, predict
+from gastric_keras.models import BACKBONES, build_classifier, build_forward, predict
 from tests.small_models import OBLONG, SMALL, draw_patches
 
 PREPROCESS = {
@@ -154,7 +154,7 @@ def test_predict_equals_the_model_with_an_uneven_last_batch(
     patches = draw_patches(7, 32, 32)
     columns = {"image": patches, "label": np.arange(7), "case_id": list("abcdefg")}
     dataset = tf.data.Dataset.from_tensor_slices(columns).batch(3)
-    found = predict(model, dataset)
+    found = predict(build_forward(model), dataset)
     assert set(found) == {"label", "case_id", "probability"}
     assert found["label"].tolist() == list(range(7))
     assert found["case_id"].tolist() == [c.encode() for c in "abcdefg"]
@@ -166,7 +166,7 @@ def test_predict_equals_the_model_with_an_uneven_last_batch(
 def test_predict_switches_dropout_off() -> None:
     model = build_classifier("vgg16", 2, image_size=32, weights="none", dropout=0.9)
     dataset = tf.data.Dataset.from_tensors({"image": draw_patches(2, 32, 32)}).repeat(3)
-    found = predict(model, dataset)["probability"].reshape(3, 2, 2)
+    found = predict(build_forward(model), dataset)["probability"].reshape(3, 2, 2)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
 
