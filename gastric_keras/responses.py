@@ -107,7 +107,7 @@ def _plot_block(
         path,
         patch=patch,
         responses={title: values[block][index] for title, values in by_stage.items()},
-        title=f"{config.backbone.name}, first convolution of {block}: {name}",
+        title=f"{name}: first convolution of {block} in {config.backbone.name}",
     )
     return path
 
