@@ -13,7 +13,7 @@ import numpy as np
 from gastric_keras import metrics
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import write_atomic, write_json
+from gastric_keras.files import read_json, write_atomic, write_json
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
 
@@ -107,7 +107,8 @@ def run_evaluate(
     Raises:
         InputError: stage target is not finished, or the set does not fit.
     """
-    if run_dir.done("evaluate").is_file() and not force:
+    done, settings = run_dir.done("evaluate"), asdict(config.evaluate)
+    if done.is_file() and read_json(done) == settings and not force:
         print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
         return
     # Imported here, so that report and compare read predictions without TensorFlow.
@@ -115,6 +116,7 @@ def run_evaluate(
 
     require_target(run_dir)
     stages.check_set(config.target.records, config.target.classes, key="target")
+    run_dir.reopen("evaluate")
     model = stages.load_stage(config, run_dir, "target")
     predictions = {}
     for split in ("validation", "test"):
@@ -122,7 +124,7 @@ def run_evaluate(
         write_predictions(run_dir.predictions(split), predictions[split])
     scores = score(config, predictions["validation"], predictions["test"])
     write_json(run_dir.report_json, scores)
-    write_json(run_dir.done("evaluate"), {"report": run_dir.report_json.name})
+    write_json(done, settings)
     auc = scores["test"]["patch"]["scores"]["auc"]
     print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
 

@@ -34,6 +34,7 @@ def run_export(
         print(f"export: finished, the model stands in {run_dir.export / '1'}")
         return
     require_target(run_dir)
+    run_dir.reopen("export")
     threshold = float(read_json(run_dir.report_json)["threshold"])
     model = load_stage(config, run_dir, "target")
     folder = run_dir.export / "1"

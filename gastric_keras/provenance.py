@@ -112,7 +112,9 @@ def _version(package: str) -> str | None:
 def _identity(config: ExperimentConfig) -> dict[str, Any]:
     """What decides the weights: all but where it runs and how it is scored."""
     tree = config_io.to_dict(config)
-    return {k: v for k, v in tree.items() if k not in ("runtime", "evaluate")}
+    runtime = {"precision": tree.pop("runtime")["precision"]}
+    del tree["evaluate"]
+    return tree | {"runtime": runtime}
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[str]:

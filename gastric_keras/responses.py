@@ -66,6 +66,8 @@ def run_visualize(
         print(f"visualize: finished, the pictures stand in {run_dir.figures}")
         return
     require_target(run_dir)
+    if not images:
+        run_dir.reopen("visualize")
     patches = _own_patches(config, images) if images else _test_patches(config)
     by_stage = {}
     for stage, title in _stage_titles(config).items():

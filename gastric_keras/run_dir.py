@@ -13,6 +13,9 @@ from gastric_keras.errors import InputError
 
 FitStage = Literal["mid", "target"]
 
+#: Of ``--stage all``, in order; a later one builds on the earlier ones.
+STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
+
 
 @dataclass(frozen=True)
 class RunDir:
@@ -62,6 +65,11 @@ class RunDir:
     def done(self, stage: str) -> Path:
         """Written last in a stage: a stage with this file is finished. JSON."""
         return self.stage(stage) / "done.json"
+
+    def reopen(self, stage: str) -> None:
+        """Take back that a stage and those after it are finished: it is done again."""
+        for later in STAGES[STAGES.index(stage) :]:
+            self.done(later).unlink(missing_ok=True)
 
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""

@@ -150,6 +150,7 @@ def _run_fit(
         )
         return
     manifest = check_set(section.records, section.classes, key=stage)
+    run_dir.reopen(stage)
     if force:
         shutil.rmtree(run_dir.stage(stage), ignore_errors=True)
     run_dir.stage(stage).mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -85,6 +86,11 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
             f"Received: weights={weights!r}. {_how_to_fetch(name)}"
         )
     if path.suffix in (".pth", ".pt"):
+        if name != "alexnet":
+            raise InputError(
+                f"A Keras weights file was expected for {name}. Received: {path}, a "
+                f"PyTorch file, which is read for AlexNet only. {_how_to_fetch(name)}"
+            )
         assign_torch(backbone, read_torch_state(path), path)
         return
     load_file(
@@ -125,25 +131,32 @@ def imagenet_file(name: str) -> Path:
 
     Raises:
         InputError: it is not there and cannot be fetched; the message says which file,
-            which checksum, and where to put it.
+            which checksum, and where to put it; or the file is damaged.
     """
     source = IMAGENET[name]
-    if source.path.is_file():
-        return source.path
-    # keras takes an MD5 or a whole SHA-256; PyTorch publishes the first digits only.
-    file_hash = source.checksum if len(source.checksum) == 32 else None
-    try:
-        path = Path(
-            keras.utils.get_file(
-                source.file, source.url, cache_subdir="models", file_hash=file_hash
-            )
-        )
-    except Exception as error:
+    if not source.path.is_file():
+        try:
+            keras.utils.get_file(source.file, source.url, cache_subdir="models")
+        except Exception as error:
+            raise InputError(
+                f"The ImageNet weights of {name} were expected, in the cache or on the "
+                f"network. Received: neither ({error}). {_how_to_fetch(name)}"
+            ) from error
+    found = _checksum(source.path, source)
+    if not found.startswith(source.checksum):
         raise InputError(
-            f"The ImageNet weights of {name} were expected, in the cache or on the "
-            f"network. Received: neither ({error}). {_how_to_fetch(name)}"
-        ) from error
-    return path
+            f"The ImageNet weights of {name} with checksum {source.checksum} were "
+            f"expected. Received: {source.path} with {found}. Delete that file. "
+            f"{_how_to_fetch(name)}"
+        )
+    return source.path
+
+
+def _checksum(path: Path, source: Source) -> str:
+    # Keras publishes an MD5, PyTorch the first digits of the SHA-256.
+    algorithm = "md5" if len(source.checksum) == 32 else "sha256"
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
 def _how_to_fetch(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -99,6 +100,20 @@ def test_finished_stages_are_skipped(
     export.run_export(*run)
     said = capsys.readouterr().out
     assert "evaluate: finished" in said and "export: finished" in said
+
+
+def test_other_intervals_are_scored_anew_and_reopen_what_follows(
+    run: tuple[ExperimentConfig, RunDir],
+) -> None:
+    config, run_dir = run
+    wider = dataclasses.replace(config, evaluate=EvaluateConfig(150, 0.8))
+    evaluate.run_evaluate(wider, run_dir)
+    assert read_json(run_dir.report_json)["test"]["confidence"] == 0.8
+    assert run_dir.done("target").is_file()
+    assert not run_dir.done("export").exists()
+    evaluate.run_evaluate(config, run_dir)
+    export.run_export(config, run_dir)
+    assert read_json(run_dir.report_json)["test"]["confidence"] == 0.95
 
 
 def test_served_without_gastric_keras_equals_predictions(

@@ -33,7 +33,7 @@ def draw_disks(radius: int, *, size: int = 256, strength: float = 0.6) -> np.nda
 def test_disks_are_counted_and_measured() -> None:
     measured = measure_nuclei(draw_disks(12))
     assert measured.count == len(CENTERS)
-    assert measured.total_area == pytest.approx(6 * np.pi * 12**2, rel=0.10)
+    assert measured.total_area == pytest.approx(6 * np.pi * 12**2, rel=0.15)
     assert measured.total_area_um2 is None
     for index, (x, y) in enumerate(sorted(CENTERS, key=lambda c: c[1]), start=1):
         assert measured.labels[y, x] == index

@@ -132,6 +132,9 @@ def test_where_it_runs_and_how_it_is_scored_may_change(
     )
     provenance.open_run(changed, run_dir)
     assert held(run_dir) == changed
+    halved = replace(config, runtime=RuntimeConfig(precision="mixed_bfloat16"))
+    with pytest.raises(InputError, match="other values for runtime.precision"):
+        provenance.open_run(halved, run_dir)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from gastric_keras.errors import InputError
 from gastric_keras.run import STAGES
-from gastric_keras.run_dir import RunDir
+from gastric_keras.run_dir import STAGES, RunDir
 
 
 def list_paths(run_dir: RunDir) -> list[Path]:
@@ -26,7 +26,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
         elif name in arguments:
             paths += [member(run_dir, argument) for argument in arguments[name]]
         else:
-            assert name.startswith("_") or name in ("stage", "locked"), name
+            assert name.startswith("_") or name in ("stage", "locked", "reopen"), name
     return paths
 
 
@@ -56,7 +56,7 @@ def test_names_that_others_rely_on() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from gastric_keras.run_dir import RunDir
+from gastric_keras.run_dir import STAGES, RunDir
 
 with RunDir(Path(sys.argv[1])).locked():
     print("held", flush=True)
@@ -103,3 +103,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         message = str(error.value)
         assert "A run folder that can be written was expected." in message
         assert f"Received: {root} (" in message
+
+
+def test_reopening_a_stage_takes_back_what_follows(tmp_path: Path) -> None:
+    run_dir = RunDir(tmp_path)
+    for stage in ("mid", "target", "evaluate", "report"):
+        run_dir.done(stage).parent.mkdir()
+        run_dir.done(stage).touch()
+    run_dir.reopen("target")
+    assert [s for s in STAGES if run_dir.done(s).exists()] == ["mid"]
