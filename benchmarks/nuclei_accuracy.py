@@ -26,10 +26,10 @@ STRENGTHS = (0.6, 0.8, 1.0, 1.3, 1.6)
 CANDIDATES = (
     NucleiConfig(),
     NucleiConfig(stain_unit=2.2),
-    NucleiConfig(stain_unit=2.5),
-    NucleiConfig(seed_distance_um=2.0),
-    NucleiConfig(seed_distance_um=3.0),
-    NucleiConfig(opening_um=0.75),
+    NucleiConfig(stain_unit=2.4),
+    NucleiConfig(seed_distance_um=1.5),
+    NucleiConfig(seed_distance_um=2.5),
+    NucleiConfig(opening_um=1.0),
     NucleiConfig(min_evidence_um2=1.3),
     NucleiConfig(radius_um=12.0),
 )
@@ -105,7 +105,7 @@ def score_image(drawn: Drawn, config: NucleiConfig, *, strength: float = 1.0) ->
 
 
 def summarize(scores: list[Score]) -> str:
-    """One row of a table: Dice, AJI, count correlation and ratio, whole and by patch."""
+    """One row: Dice, AJI, count correlation and ratio, whole and by patch."""
     true = np.concatenate([score.true_counts for score in scores])
     cells = [
         f"{np.mean([score.dice for score in scores]):.3f}",
@@ -151,7 +151,9 @@ def print_left_out(drawn: list[Drawn]) -> None:
     print("| --- | --- | --- | --- |")
     means = []
     for organ in sorted({item.organ for item in drawn}):
-        others = [np.mean([_merit(s) for s in row if s.organ != organ]) for row in table]
+        others = [
+            np.mean([_merit(s) for s in row if s.organ != organ]) for row in table
+        ]
         best = int(np.argmax(others))
         held = [score for score in table[best] if score.organ == organ]
         means += [(score.dice, score.jaccard) for score in held]

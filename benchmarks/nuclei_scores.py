@@ -18,9 +18,9 @@ def dice(truth: Labels, found: Labels) -> float:
     Returns:
         In [0, 1]; 1 when both are empty.
     """
-    truth, found = truth > 0, found > 0
-    total = np.count_nonzero(truth) + np.count_nonzero(found)
-    return 2 * np.count_nonzero(truth & found) / total if total else 1.0
+    total = np.count_nonzero(truth > 0) + np.count_nonzero(found > 0)
+    common = np.count_nonzero((truth > 0) & (found > 0))
+    return 2 * common / total if total else 1.0
 
 
 def aggregated_jaccard(truth: Labels, found: Labels) -> float:

@@ -18,9 +18,9 @@ class Clustering:
     """Clusters of patches by (nuclei count, total nuclei area).
 
     Attributes:
-        labels: (N,) int, cluster of each patch. Cluster 0 has the smallest nuclei, on
-            average; the last (1 of 2) the largest and so, for an equal area, the
-            fewest: figure 5 of the paper.
+        labels: (N,) int, cluster of each patch, in rising order of mean nuclear size
+            over count: of two, cluster 1 has the fewer and larger nuclei, as in
+            figure 5 of the paper.
         centers: (k, 2) float64: mean (count, area) of each cluster, in raw units.
         mean: (2,) float64: of (count, area) over all patches.
         std: (2,) float64: likewise; k-means ran on ``(features - mean) / std``.
@@ -198,9 +198,10 @@ def _kmeans(
 
 
 def _by_nucleus_size(centers: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    count, area = centers.T
-    size = area / np.maximum(count, 1e-9)
-    return np.lexsort((-count, size))
+    # Mean size over count: fewer and larger weigh alike, also where the clusters
+    # differ in one of the two only.
+    count, area = np.maximum(centers, 1e-9).T
+    return np.argsort(area / count**2, kind="stable")
 
 
 def _features(counts: npt.ArrayLike, areas: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -35,21 +35,22 @@ class NucleiConfig:
         opening_um: radius of the disk that cuts bridges and removes specks.
         seed_smoothing_um: deviation of the Gaussian that joins the seeds of one
             uneven nucleus.
-        seed_distance_um: least distance between the centers of two nuclei.
+        seed_distance_um: least distance between the centers of two nuclei, the larger
+            of the distances along x and y.
         min_area_um2: anything smaller is no nucleus.
         min_evidence_um2: least sum, over the area of a nucleus, of how far it is
             darker than the threshold: small and faint things are no nuclei.
     """
 
     mpp: float | None = None
-    stain_unit: float = 2.25
+    stain_unit: float = 2.3
     min_stain_unit: float = 0.3
     smoothing_um: float = 0.35
     radius_um: float = 16.0
     max_hole_um2: float = 15.0
-    opening_um: float = 1.0
+    opening_um: float = 1.2
     seed_smoothing_um: float = 0.9
-    seed_distance_um: float = 2.5
+    seed_distance_um: float = 2.0
     min_area_um2: float = 5.0
     min_evidence_um2: float = 0.8
 

@@ -8,6 +8,7 @@ NumPy: this is the inner loop of a mid-level set.
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -104,7 +105,8 @@ def measure_nuclei(
     nuclei = cv2.compare(found.labels.astype(np.float32), 0, cv2.CMP_GT)
     mean, deviation = cv2.meanStdDev(found.amount, mask=nuclei)
     inside, spread = float(mean[0, 0]), float(deviation[0, 0])
-    outside = float(cv2.mean(found.amount, mask=cv2.bitwise_not(nuclei))[0])
+    share = cv2.countNonZero(nuclei) / nuclei.size
+    outside = (cv2.mean(found.amount)[0] - share * inside) / max(1 - share, 1e-9)
     tissue = cv2.compare(cv2.extractChannel(found.image, 1), _GLASS, cv2.CMP_LT)
     return NucleiMeasurement(
         count=found.count,
@@ -168,7 +170,7 @@ def _to_working_scale(
     height, width = image.shape[:2]
     factor = mpp / WORKING_MPP
     # OpenCV mistakes a picture of up to four pixels for a scalar.
-    size = (max(5, round(width * factor)), max(5, round(height * factor)))
+    size = (max(9, round(width * factor)), max(9, round(height * factor)))
     if size == (width, height):
         return image
     shrinks = factor < 1
@@ -191,6 +193,8 @@ def _to_full_size(found: _Found, shape: tuple[int, ...]) -> npt.NDArray[np.int32
 def _stain_unit(amount: npt.NDArray[np.float32], config: NucleiConfig) -> float:
     # The mean of the darker class, one step of Ridler and Calvard's iteration, hangs
     # on the stain and hardly on how many nuclei share the picture.
+    # Three means need no more pixels than this.
+    amount = cv2.resize(amount, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mean = cv2.mean(amount)[0]
     above = cv2.compare(amount, mean, cv2.CMP_GT)
     dark, pale = cv2.mean(amount, above)[0], cv2.mean(amount, cv2.bitwise_not(above))[0]
@@ -202,6 +206,7 @@ def _blur(plane: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float3
     return cv2.GaussianBlur(plane, (0, 0), sigma) if sigma > 0 else plane
 
 
+@lru_cache(maxsize=32)
 def _disk(radius_um: float) -> npt.NDArray[np.uint8]:
     radius = radius_um / WORKING_MPP
     reach = int(np.ceil(radius))
@@ -209,15 +214,14 @@ def _disk(radius_um: float) -> npt.NDArray[np.uint8]:
     return (u * u + v * v <= radius * radius + 0.3).astype(np.uint8)
 
 
-def _fill_holes(
-    mask: npt.NDArray[np.uint8], max_area: float
-) -> npt.NDArray[np.uint8]:
+def _fill_holes(mask: npt.NDArray[np.uint8], max_area: float) -> npt.NDArray[np.uint8]:
     if max_area < 1:
         return mask
     _, holes, stats, _ = cv2.connectedComponentsWithStats(
         cv2.bitwise_not(mask), connectivity=4
     )
-    fill = np.where(stats[:, cv2.CC_STAT_AREA] <= max_area, 255, 0).astype(np.uint8)
+    fill: npt.NDArray[np.uint8] = np.zeros(len(stats), np.uint8)
+    fill[stats[:, cv2.CC_STAT_AREA] <= max_area] = 255
     fill[0] = 255  # the mask itself
     return fill[holes]
 
@@ -227,7 +231,9 @@ def _seed(
     distance: npt.NDArray[np.float32],
     config: NucleiConfig,
 ) -> npt.NDArray[np.int32]:
-    summit = cv2.dilate(distance, _disk(config.seed_distance_um))
+    side = 2 * max(1, round(config.seed_distance_um / WORKING_MPP)) + 1
+    # A square window is two passes over rows and columns; a disk scores no better.
+    summit = cv2.dilate(distance, np.ones((side, side), np.uint8))
     peaks = cv2.bitwise_and(cv2.compare(distance, summit, cv2.CMP_GE), mask)
     return cv2.connectedComponents(peaks)[1]
 
@@ -241,16 +247,13 @@ def _watershed(
 
     The levels are whole pixels, as those of immersion are (Vincent and Soille, IEEE
     PAMI 13:583, 1991): a few dilations of the whole picture in place of a queue of
-    pixels, which differs from scikit-image's in 2 % of the nuclear pixels and takes a
-    third of its time.
+    pixels. On the 18 images of docs/NUCLEI.md it scores as scikit-image's does.
     """
     kind = np.uint16 if markers.max(initial=0) < 2**16 else np.float32
     labels = markers.astype(kind)
     depth = cv2.bitwise_and(cv2.convertScaleAbs(distance), mask)
     for level in range(int(depth.max(initial=0)), 0, -1):
-        flooded = cv2.compare(depth, level, cv2.CMP_GE)
-        _grow(labels, flooded)
-        _grow(labels, flooded)
+        _grow(labels, cv2.compare(depth, level, cv2.CMP_GE))
     reached = -1
     while reached != (reached := cv2.countNonZero(labels)):
         _grow(labels, mask)
@@ -267,15 +270,20 @@ def _drop_faint(
     margin: npt.NDArray[np.float32],
     config: NucleiConfig,
 ) -> tuple[npt.NDArray[np.int32], int]:
-    flat = labels.ravel()
-    area = np.bincount(flat) * WORKING_MPP**2
-    evidence = np.bincount(flat, np.maximum(margin, 0).ravel()) * WORKING_MPP**2
+    inside = np.flatnonzero(labels)
+    label = labels.ravel()[inside]
+    size = int(label.max(initial=0)) + 1
+    pixel = WORKING_MPP**2
+    area = np.bincount(label, minlength=size) * pixel
+    # Smoothing, holes and flooding reach pixels that are no darker than the threshold.
+    darkness = np.maximum(margin.ravel()[inside], 0)
+    evidence = np.bincount(label, darkness, minlength=size) * pixel
     # What the border cuts shows a part of itself, and is held to a part of the limits.
-    part = np.ones(len(area))
+    part = np.ones(size)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         part[edge] = _BORDER_PART
     keep = area >= config.min_area_um2 * part
     keep &= evidence >= config.min_evidence_um2 * part
     keep[0] = False
     number = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return number[labels], int(keep.sum())
+    return np.take(number, labels), int(keep.sum())

@@ -70,12 +70,12 @@ def write_phantom(out: Path, config: PhantomConfig = PhantomConfig()) -> None:
         )
         rows.append((f"images/{name}.png", f"geojson/{name}.geojson", _case(0, case)))
     _write_index(out / "regions", ("path", "geojson", "case_id"), rows)
-    rows = []
+    target_rows = []
     for index, (name, case, label, split) in enumerate(targets):
         picture = _draw(config, set_id=1, case=case, index=index)
         _write_png(out / "target" / "images" / f"{name}.png", picture.image)
-        rows.append((f"images/{name}.png", label, _case(1, case), split))
-    _write_index(out / "target", ("path", "label", "case_id", "split"), rows)
+        target_rows.append((f"images/{name}.png", label, _case(1, case), split))
+    _write_index(out / "target", ("path", "label", "case_id", "split"), target_rows)
 
 
 def to_geojson(picture: PhantomImage) -> dict[str, Any]:

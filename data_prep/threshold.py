@@ -60,10 +60,10 @@ def threshold_phansalkar(
     variance = cv2.sqrBoxFilter(image, cv2.CV_32F, window, borderType=border)
     variance -= mean * mean
     deviation = cv2.sqrt(np.maximum(variance, 0))
-    lift = cv2.exp(mean * np.float32(-q))
-    return mean * (
-        np.float32(1 - k) + np.float32(p) * lift + np.float32(k / r) * deviation
-    )
+    factor = np.float32(p) * cv2.exp(mean * np.float32(-q))
+    factor += np.float32(k / r) * deviation
+    factor += np.float32(1 - k)
+    return mean * factor
 
 
 def _check(image: npt.NDArray[np.float32], radius: int) -> None:

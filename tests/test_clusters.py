@@ -80,6 +80,11 @@ def test_four_patches_by_hand() -> None:
     np.testing.assert_array_equal(found.assign([11, 4], [90, 400]), [0, 1])
 
 
+def test_fewer_nuclei_of_like_size_are_cluster_1_too() -> None:
+    found = cluster_patches([30, 31, 16, 17], [12000, 12300, 6300, 6700])
+    np.testing.assert_array_equal(found.labels, [0, 0, 1, 1])
+
+
 def test_a_feature_that_never_changes_is_no_obstacle() -> None:
     found = cluster_patches([5, 5, 5, 5], [10, 11, 90, 91])
     np.testing.assert_array_equal(found.labels, [0, 0, 1, 1])

@@ -21,7 +21,9 @@ def test_the_paper_s_matrix_is_that_of_scikit_image() -> None:
 
 def test_optical_density_by_hand() -> None:
     image = np.array([[[255, 0, 1], [51, 128, 255]]], np.uint8)
-    expected = [[[0, np.log10(255), np.log10(255)], [np.log10(5), np.log10(255 / 128), 0]]]
+    expected = [
+        [[0, np.log10(255), np.log10(255)], [np.log10(5), np.log10(255 / 128), 0]]
+    ]
     np.testing.assert_allclose(stain.optical_density(image), expected, atol=1e-5)
 
 
