@@ -31,10 +31,28 @@ def examine() -> Iterator[str]:
             "tensorflow-io loads): pip install -c constraints.txt -e ."
         )
     yield f"gastric_keras at commit {read_commit() or 'unknown'}"
+    yield from _native_operations()
     yield from _devices()
     yield from _weights()
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     yield f"{'!' if free < 5 else ''} {free:.0f} GiB free on this disk".strip()
+
+
+def _native_operations() -> Iterator[str]:
+    """On a TensorFlow that it was not built for, tensorflow-io imports with a mere
+    warning and fails at the first call: so one is made."""
+    import cv2
+    import numpy as np
+
+    try:
+        import tensorflow_io as tfio
+
+        tiff = cv2.imencode(".tiff", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+        tfio.experimental.image.decode_tiff(tiff)
+    except (ImportError, NotImplementedError, RuntimeError) as error:
+        yield f"! tensorflow-io's native operations fail: {str(error).splitlines()[0]}"
+    else:
+        yield "tensorflow-io's native operations load (a TIFF was decoded)"
 
 
 def _devices() -> Iterator[str]:

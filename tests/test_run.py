@@ -180,6 +180,7 @@ def test_doctor_prints(
         "tensorflow 2.",
         "keras 3.",
         "gastric_keras at commit ",
+        "tensorflow-io's native operations load",
     ):
         assert wanted in out
     for network in ("vgg16", "alexnet", "inception_v3"):
