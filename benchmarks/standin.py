@@ -119,7 +119,7 @@ def _arguments(cell: Cell, options: argparse.Namespace) -> Iterator[str]:
         "runtime.output": options.logs,
     }
     if cell.subset != "all":
-        settings |= {"target.fit.epochs": 30, "target.fit.batch_size": 20}
+        settings |= {"target.fit.epochs": 20, "target.fit.batch_size": 20}
     if cell.mid is None:
         settings["mid"] = "null"
     else:
