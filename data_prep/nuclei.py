@@ -25,6 +25,8 @@ WORKING_MPP = 0.5
 # Green light that bare glass lets through, of 255: eosin and hematoxylin both take it.
 _GLASS = 215
 _BORDER_PART = 0.4
+# Deviation, in px of the working scale, that rounds outlines off when enlarged.
+_OUTLINE_BLUR = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +82,7 @@ def segment_nuclei(
     References:
         Qu et al., J. Healthc. Eng. 2018, doi:10.1155/2018/8961781.
     """
-    return _to_full_size(_find(image, config), image.shape[:2])
+    return _to_full_size(_find(image, config), image.shape[:2])[0]
 
 
 def measure_nuclei(
@@ -100,7 +102,7 @@ def measure_nuclei(
         InputError: ``image`` is not (H, W, 3) uint8.
     """
     found = _find(image, config)
-    labels = _to_full_size(found, image.shape[:2])
+    labels, count = _to_full_size(found, image.shape[:2])
     area = float(np.count_nonzero(labels))
     nuclei = cv2.compare(found.labels.astype(np.float32), 0, cv2.CMP_GT)
     mean, deviation = cv2.meanStdDev(found.amount, mask=nuclei)
@@ -109,13 +111,13 @@ def measure_nuclei(
     outside = (cv2.mean(found.amount)[0] - share * inside) / max(1 - share, 1e-9)
     tissue = cv2.compare(cv2.extractChannel(found.image, 1), _GLASS, cv2.CMP_LT)
     return NucleiMeasurement(
-        count=found.count,
+        count=count,
         total_area=area,
         total_area_um2=None if config.mpp is None else area * config.mpp**2,
         labels=labels,
         tissue_fraction=cv2.countNonZero(tissue) / tissue.size,
         nuclear_hematoxylin=inside,
-        contrast=inside - outside if found.count else 0.0,
+        contrast=inside - outside if count else 0.0,
         unevenness=spread / inside if inside > 0 else 0.0,
     )
 
@@ -179,22 +181,33 @@ def _to_working_scale(
     )
 
 
-def _to_full_size(found: _Found, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+def _to_full_size(
+    found: _Found, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int32], int]:
+    """Labels at the scale of the image, and their number."""
     if found.labels.shape == shape:
-        return found.labels
+        return found.labels, found.count
+    size = (shape[1], shape[0])
     # OpenCV resizes no int32; a float32 holds every label up to 2^24 exactly.
-    kind = np.uint16 if found.count < 2**16 else np.float32
-    labels = cv2.resize(
-        found.labels.astype(kind), shape[::-1], interpolation=cv2.INTER_NEAREST
-    )
-    return labels.astype(np.int32)
+    labels = found.labels.astype(np.uint16 if found.count < 2**16 else np.float32)
+    enlarged = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+    if shape[0] < labels.shape[0] or shape[1] < labels.shape[1]:
+        # A small nucleus can fall between the pixels of a coarse image.
+        values, numbers = np.unique(enlarged, return_inverse=True)
+        numbers = numbers.reshape(shape) + (values[0] > 0)
+        return numbers.astype(np.int32), int(numbers.max())
+    mask = cv2.compare(labels, 0, cv2.CMP_GT)
+    # The outline of the smooth mask in place of the stairs of its large pixels.
+    smooth = cv2.resize(cv2.GaussianBlur(mask, (0, 0), _OUTLINE_BLUR), size)
+    inside = cv2.compare(smooth, 127, cv2.CMP_GT)
+    enlarged = cv2.copyTo(enlarged, inside)
+    _grow(enlarged, inside)
+    return enlarged.astype(np.int32), found.count
 
 
 def _stain_unit(amount: npt.NDArray[np.float32], config: NucleiConfig) -> float:
     # The mean of the darker class, one step of Ridler and Calvard's iteration, hangs
     # on the stain and hardly on how many nuclei share the picture.
-    # Three means need no more pixels than this.
-    amount = cv2.resize(amount, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mean = cv2.mean(amount)[0]
     above = cv2.compare(amount, mean, cv2.CMP_GT)
     dark, pale = cv2.mean(amount, above)[0], cv2.mean(amount, cv2.bitwise_not(above))[0]

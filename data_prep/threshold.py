@@ -75,6 +75,6 @@ def _check(image: npt.NDArray[np.float32], radius: int) -> None:
         )
     if radius < 1:
         raise InputError(
-            f"A window radius of at least 1 px was expected. Received: radius={radius}. "
-            "Give the half-side of the window in px."
+            "A window radius of at least 1 px was expected. "
+            f"Received: radius={radius}. Give the half-side of the window in px."
         )
