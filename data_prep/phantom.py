@@ -19,13 +19,12 @@ import numpy.typing as npt
 from shapely.geometry import mapping
 
 from data_prep.config import PhantomConfig
+from data_prep.phantom_glands import CLASSES, polygons
 from data_prep.phantom_tissue import (
-    CLASSES,
     PhantomImage,
     Stain,
     draw_region,
     draw_stain,
-    polygons,
 )
 from gastric_keras.config_io import save
 from gastric_keras.errors import InputError

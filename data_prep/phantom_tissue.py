@@ -13,18 +13,24 @@ import dataclasses
 import cv2
 import numpy as np
 import numpy.typing as npt
-from shapely import affinity
-from shapely.geometry import MultiPolygon, Point, Polygon, box
+from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import unary_union
 
+from data_prep.phantom_glands import (
+    BACKGROUND,
+    EPITHELIUM,
+    STROMA,
+    Gland,
+    grade_of,
+    paint_classes,
+    place_glands,
+    polygons,
+    split_regions,
+)
 from data_prep.stain import rgb_from_stains
 
-#: Class of each value of a class map.
-CLASSES = ("Background", "Epithelium", "Stroma")
 #: µm per px of every picture of the phantom: a ×20 scan.
 MPP = 0.5
-BACKGROUND, EPITHELIUM, STROMA = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +58,7 @@ class PhantomImage:
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
-        classes: (H, W) uint8: index into `CLASSES`.
+        classes: (H, W) uint8: index into `phantom_glands.CLASSES`.
         labels: (H, W) int32: 0 is background, 1…n are nuclei.
         centers: (n, 2) float64: x, y of each nucleus in px.
         amounts: (H, W, 3) float32: H, E, DAB before the sensor's noise.
@@ -70,12 +76,6 @@ class PhantomImage:
     def count(self) -> int:
         """Number of nuclei."""
         return len(self.centers)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Gland:
-    outer: Polygon
-    lumen: Polygon
 
 
 def draw_stain(rng: np.random.Generator, *, variation: float = 1.0) -> Stain:
@@ -115,9 +115,9 @@ def draw_region(
     Returns:
         The picture and its truth.
     """
-    glands = _place_glands(rng, size, severity)
-    regions = _split_regions(rng, size, glands, margin)
-    classes = _paint_classes(size, regions)
+    glands = place_glands(rng, size, severity)
+    regions = split_regions(rng, size, glands, margin)
+    classes = paint_classes(size, regions)
     nuclei = _Nuclei(rng, classes, severity)
     for gland in glands:
         nuclei.line_gland(gland)
@@ -135,100 +135,6 @@ def draw_region(
     )
 
 
-def _squash(severity: float) -> float:
-    """Severity to (0, 1), so that no extreme case leaves the range of real tissue."""
-    return float(1 / (1 + np.exp(-1.2 * severity)))
-
-
-def _place_glands(rng: np.random.Generator, size: int, severity: float) -> list[_Gland]:
-    grade = _squash(severity)
-    glands: list[_Gland] = []
-    gap = 9 - 6 * grade
-    for _ in range(max(40, size**2 // 500)):
-        # Some glands are cut along their wall and show no lumen, whatever the grade.
-        is_solid = rng.random() < 0.3 + 0.15 * grade
-        radius = rng.uniform(34, 60) if is_solid else rng.uniform(28, 54)
-        x, y = rng.uniform(-0.1 * size, 1.1 * size, 2)
-        center = Point(x, y)
-        if any(other.outer.distance(center) < 0.5 * radius for other in glands):
-            continue
-        outer = _blob(rng, radius, wobble=0.05 + 0.16 * grade)
-        outer = affinity.scale(outer, 1.0, rng.uniform(0.65, 1.0))
-        outer = affinity.rotate(outer, rng.uniform(0, 180), origin=(0, 0))
-        outer = affinity.translate(outer, x, y)
-        if any(outer.distance(other.outer) < gap for other in glands):
-            continue
-        wall = rng.uniform(17, 21) * (1 + 0.3 * grade * rng.uniform(0.3, 1))
-        # Opening rounds the corners that shrinking leaves.
-        lumen = Polygon() if is_solid else outer.buffer(-wall - 4).buffer(4)
-        if isinstance(lumen, MultiPolygon):
-            lumen = max(lumen.geoms, key=lambda part: part.area)
-        glands.append(_Gland(outer, lumen))
-    return glands
-
-
-def _blob(rng: np.random.Generator, radius: float, *, wobble: float) -> Polygon:
-    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    length = np.ones_like(angle)
-    for order in (2, 3, 4, 5):
-        length += (
-            wobble
-            * rng.normal(0, 0.8)
-            / order**0.5
-            * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-            / 2
-        )
-    length = np.clip(length, 0.45, 1.6) * radius
-    return Polygon(np.c_[length * np.cos(angle), length * np.sin(angle)]).buffer(0)
-
-
-def _split_regions(
-    rng: np.random.Generator, size: int, glands: list[_Gland], margin: float
-) -> tuple[BaseGeometry, ...]:
-    frame = box(0, 0, size, size)
-    glass: BaseGeometry = Polygon()
-    if margin > 0:
-        along = np.linspace(-20, size + 20, 40)
-        depth = margin * size + sum(
-            rng.normal(0, 8) * np.sin(along * f / size * 2 * np.pi + rng.uniform(0, 6))
-            for f in (1, 2, 3.5)
-        )
-        side = Polygon(
-            [(-30, -20), *zip(depth, along, strict=True), (-30, size + 20)]
-        ).buffer(0)
-        turn = 90 * int(rng.integers(4))
-        glass = affinity.rotate(side, turn, origin=(size / 2, size / 2))
-    lumina = unary_union([gland.lumen for gland in glands])
-    outer = unary_union([gland.outer for gland in glands])
-    background = unary_union([glass, lumina]).intersection(frame)
-    epithelium = outer.intersection(frame).difference(background)
-    stroma = frame.difference(outer).difference(background)
-    return background, epithelium, stroma
-
-
-def _paint_classes(
-    size: int, regions: tuple[BaseGeometry, ...]
-) -> npt.NDArray[np.uint8]:
-    classes = np.full((size, size), STROMA, np.uint8)
-    for value in (BACKGROUND, EPITHELIUM):
-        for part in polygons(regions[value]):
-            mask = np.zeros((size, size), np.uint8)
-            rings = [part.exterior, *part.interiors]
-            # 4 fractional bits; pixel (0, 0) is centered on (0.5, 0.5).
-            points = [
-                np.rint((np.array(r.coords) - 0.5) * 16).astype(np.int32) for r in rings
-            ]
-            cv2.fillPoly(mask, points, 1, shift=4)
-            classes[mask > 0] = value
-    return classes
-
-
-def polygons(geometry: BaseGeometry) -> list[Polygon]:
-    """The polygons of a geometry, without the lines and points that cutting leaves."""
-    parts = getattr(geometry, "geoms", [geometry])
-    return [part for part in parts if isinstance(part, Polygon) and part.area > 1]
-
-
 class _Nuclei:
     """Nuclei placed one by one, none over another."""
 
@@ -240,7 +146,7 @@ class _Nuclei:
     ) -> None:
         self.rng = rng
         self.classes = classes
-        self.grade = _squash(severity)
+        self.grade = grade_of(severity)
         self.labels = np.zeros(classes.shape, np.int32)
         self.centers: list[tuple[float, float]] = []
         self.darkness: list[float] = []
@@ -252,7 +158,7 @@ class _Nuclei:
         )
         self.direction *= np.float32(1.1 / max(float(self.direction.std()), 1e-6))
 
-    def line_gland(self, gland: _Gland) -> None:
+    def line_gland(self, gland: Gland) -> None:
         """Rows of nuclei along the base, in disorder as the grade grows."""
         grade, rng = self.grade, self.rng
         mean = 4.3 + 2.3 * grade

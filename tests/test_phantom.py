@@ -13,10 +13,8 @@ from shapely.geometry import shape
 
 from data_prep.config import PhantomConfig
 from data_prep.phantom import draw_target, write_phantom
+from data_prep.phantom_glands import BACKGROUND, CLASSES, EPITHELIUM
 from data_prep.phantom_tissue import (
-    BACKGROUND,
-    CLASSES,
-    EPITHELIUM,
     PhantomImage,
     Stain,
     draw_region,
