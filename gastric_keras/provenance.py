@@ -41,7 +41,9 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
     Raises:
         InputError: the folder holds a run of another config.
     """
-    if run_dir.config.is_file() and not force:
+    # Before the first epoch there is nothing that another config could spoil.
+    begun = run_dir.history("mid").is_file() or run_dir.history("target").is_file()
+    if begun and run_dir.config.is_file() and not force:
         held = config_io.load(ExperimentConfig, run_dir.config)
         changed = _differences(_identity(held), _identity(config))
         if changed:

@@ -41,9 +41,11 @@ def config(tmp_path: Path) -> ExperimentConfig:
 
 @pytest.fixture()
 def run_dir(tmp_path: Path, config: ExperimentConfig) -> RunDir:
-    """A folder that was opened with ``config``."""
+    """A folder that was opened with ``config``, with an epoch of training in it."""
     run_dir = RunDir(tmp_path / "runs" / "run")
     provenance.open_run(config, run_dir)
+    run_dir.history("mid").parent.mkdir()
+    run_dir.history("mid").touch()
     return run_dir
 
 
@@ -97,6 +99,15 @@ def test_another_config_is_refused_by_its_dotted_keys(
         "Give the run another name, or --force to do its stages again."
     )
     assert held(run_dir) == config
+
+
+def test_before_the_first_epoch_the_config_may_be_mended(
+    config: ExperimentConfig, run_dir: RunDir
+) -> None:
+    run_dir.history("mid").unlink()
+    mended = replace(config, mid=None)
+    provenance.open_run(mended, run_dir)
+    assert held(run_dir) == mended
 
 
 def test_a_stage_more_or_less_is_another_config(
