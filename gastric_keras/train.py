@@ -235,6 +235,8 @@ def fit(
             optimizer=_build_optimizer(config, steps_per_epoch),
             loss=keras.losses.SparseCategoricalCrossentropy(),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            # On a CPU, XLA's convolutions are 1.5 to 2.5 times slower than oneDNN's.
+            jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
         )
     log = EpochLog(
         validation,
