@@ -16,7 +16,7 @@ from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_json
 from gastric_keras.input_pipeline import eval_dataset, steps_per_epoch, train_dataset
 from gastric_keras.models import build_classifier
-from gastric_keras.records import Manifest, read_manifest
+from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
 from gastric_keras.runtime import build_strategy, set_up
 from gastric_keras.train import FitResult, fit
@@ -100,6 +100,33 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
     return manifest
 
 
+def check_cases(mid: Manifest, target: Manifest) -> None:
+    """Refuse a mid-level set that has seen the cases that the target is judged on.
+
+    Args:
+        mid: manifest of the mid-level set.
+        target: manifest of the target set.
+
+    Raises:
+        InputError: a case stands in the mid-level set and in validation or test of the
+            target set.
+    """
+    seen = {case for cases in mid.cases.values() for case in cases}
+    shared = sorted(
+        case
+        for split in ("validation", "test")
+        for case in target.cases.get(split, ())
+        if case in seen
+    )
+    if shared:
+        raise InputError(
+            "A mid-level set without the cases of the target's validation and test "
+            f"splits was expected. Received: {len(shared)} shared cases, first "
+            f"{shared[0]!r}. Make one of the sets from other cases; if they only share "
+            "a name, give each source its own name in the data_prep config."
+        )
+
+
 def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
     """The model of a stage, as it stood at the end of that stage.
 
@@ -113,7 +140,8 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     """
     section = config.mid if stage == "mid" else config.target
     assert section is not None, "a run with one stage has no model of stage mid"
-    keras.utils.set_random_seed(config.seed)
+    # The same precision in every process: what is served equals what was evaluated.
+    set_up(config.runtime, config.seed)
     if stage == "initial":
         return _build(config, section.classes, weights=config.backbone.weights)
     model = _build(config, section.classes, weights="none")
@@ -150,6 +178,13 @@ def _run_fit(
         )
         return
     manifest = check_set(section.records, section.classes, key=stage)
+    # Not only at t=2: hours of t=1 would be lost by then.
+    if (
+        config.mid is not None
+        and (Path(config.target.records) / MANIFEST_NAME).exists()
+    ):
+        mid = read_manifest(config.mid.records)
+        check_cases(mid, read_manifest(config.target.records))
     run_dir.reopen(stage)
     if force:
         shutil.rmtree(run_dir.stage(stage), ignore_errors=True)

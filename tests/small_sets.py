@@ -21,7 +21,12 @@ from gastric_keras.records import (
 
 
 def make_records(
-    classes: tuple[str, ...], split: str, per_class: int, size: int
+    dataset: str,
+    classes: tuple[str, ...],
+    split: str,
+    per_class: int,
+    size: int,
+    suffix: str,
 ) -> list[PatchRecord]:
     """Patches with dots; the more dots, the higher the label. Two patches a case."""
     rng = np.random.default_rng([SPLITS.index(split), len(classes)])
@@ -32,8 +37,8 @@ def make_records(
         for _ in range(2 + 8 * label):
             center = tuple(int(v) for v in rng.integers(4, size - 4, 2))
             cv2.circle(image, center, 4, (90, 40, 120), -1)
-        encoded = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-        case = f"{split}-case-{i // (2 * len(classes))}-{label}"
+        encoded = cv2.imencode(suffix, image[..., ::-1])[1].tobytes()
+        case = f"{split}-{dataset}-{i // (2 * len(classes))}-{label}"
         records.append(PatchRecord(encoded, label, case, f"{split}-{i}", 8 * i, 0, 0.5))
     return records
 
@@ -46,6 +51,7 @@ def write_small_set(
     per_class: dict[str, int],
     size: int = 64,
     shards: int = 2,
+    suffix: str = ".png",
     subsets: dict[str, int] | None = None,
 ) -> list[PatchRecord]:
     """Write a set of ``per_class`` patches a class and split; returns all its records
@@ -53,7 +59,7 @@ def write_small_set(
     folder.mkdir(parents=True)
     written, files, counts, cases = [], [], {}, {}
     for split, n in per_class.items():
-        records = make_records(classes, split, n, size)
+        records = make_records(dataset, classes, split, n, size, suffix)
         counts[split] = {name: n for name in classes}
         cases[split] = tuple(sorted({record.case_id for record in records}))
         for index in range(shards):

@@ -50,6 +50,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, Run
         per_class={"train": 6, "validation": 5, "test": 6},
         # Not the network's size: resizing is a part of what must agree.
         size=80,
+        # The bytes that a client would send.
+        suffix=".jpg",
     )
     config = ExperimentConfig(
         name="exported",
@@ -122,12 +124,10 @@ def test_served_without_gastric_keras_equals_predictions(
     config, run_dir = run
     paths = []
     for i, record in enumerate(read_records(config.target.records, "test")):
-        paths.append(tmp_path / f"{i}.png")
+        paths.append(tmp_path / f"{i}.jpg")
         paths[-1].write_bytes(record.image)
-    # -I and the folder /: neither the checkout nor its installed link can be imported.
+    # Neither the checkout nor its installed link can be imported from there.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    blocker = tmp_path / "blocked"
-    blocker.mkdir()
     script = Path(__file__).with_name("served.py")
     launcher = (
         "import sys, runpy;"
@@ -191,7 +191,7 @@ def test_visualize_writes_pictures_and_events(
     }
     events = EventAccumulator(str(run_dir.stage("visualize"))).Reload()
     assert len(events.Tags()["tensors"]) == len(names)
-    own = tmp_path / "mine.png"
+    own = tmp_path / "mine.jpg"
     own.write_bytes(next(read_records(config.target.records, "test")).image)
     responses.run_visualize(config, run_dir, images=[str(own)])
     assert (run_dir.figures / "responses_mine_conv5.png").is_file()

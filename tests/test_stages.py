@@ -23,6 +23,7 @@ from gastric_keras.config import (
 )
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
+from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
 from gastric_keras.train import read_history
 from tests.small_sets import write_small_set
@@ -221,3 +222,17 @@ def test_patience_ends_a_fit_early(config: ExperimentConfig) -> None:
     stages.run_mid(patient, _run_dir(patient))
     done = json.loads(_run_dir(patient).done("mid").read_text())
     assert done["epochs"] == done["best_epoch"] + 3 < 9
+
+
+def test_cases_of_the_test_split_in_the_mid_level_set_are_refused(
+    config: ExperimentConfig,
+) -> None:
+    target = read_manifest(config.target.records)
+    seen = {"train": (*target.cases["train"], target.cases["test"][0])}
+    mid = dataclasses.replace(read_manifest(config.mid.records), cases=seen)
+    with pytest.raises(InputError, match="1 shared cases, first 'test-target-0-0'"):
+        stages.check_cases(mid, target)
+    # Cases of the training split may have been seen: they judge nothing.
+    stages.check_cases(
+        dataclasses.replace(mid, cases={"train": target.cases["train"]}), target
+    )
