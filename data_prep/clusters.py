@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.config import ClusterConfig
+from data_prep.measure_config import ClusterConfig
 from data_prep.nuclei import NucleiMeasurement
 from gastric_keras.errors import InputError
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.config import NucleiConfig
+from data_prep.measure_config import NucleiConfig
 from data_prep.stain import check_image, hematoxylin, transmittance_from_amount
 from data_prep.threshold import threshold_phansalkar
 

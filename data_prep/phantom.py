@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from shapely.geometry import mapping
 
-from data_prep.config import PhantomConfig
+from data_prep.measure_config import PhantomConfig
 from data_prep.phantom_glands import CLASSES, polygons
 from data_prep.phantom_tissue import (
     PhantomImage,
