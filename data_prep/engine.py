@@ -134,8 +134,10 @@ def _with_progress(
         if done and now - last >= _LINE_EVERY:
             last = now
             left = (now - first) / done * (total - done)
+            # An estimate from the first few would only frighten.
+            guess = f", about {left:.0f} s left" if done * 20 >= total else ""
             print(
-                f"{title}: {done} of {total}, about {left:.0f} s left",
+                f"{title}: {done} of {total}{guess}",
                 file=sys.stderr,
                 flush=True,
             )
