@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras import config_io, doctor, run
+from gastric_keras import config_io, doctor, run, run_dir
 from gastric_keras.config import (
     BackboneConfig,
     ExperimentConfig,
@@ -95,12 +95,16 @@ def test_a_mistake_ends_in_status_2(
 
 def test_another_config_in_the_folder_ends_in_status_2(
     config: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = record_calls(monkeypatch)
     command = ["--stage", "target", "--config", str(config)]
     assert run.main(command) == 0
+    history = RunDir(tmp_path / "runs" / "run").history("target")
+    history.parent.mkdir()
+    history.touch()
     assert run.main([*command, "--set", "seed=1"]) == 2
     assert "Received: other values for seed." in capsys.readouterr().err
     assert run.main([*command, "--set", "seed=1", "--force"]) == 0
@@ -116,6 +120,10 @@ def record_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple, dict
 
     monkeypatch.setattr(run, "_call", call)
     return asked
+
+
+def test_the_stages_that_can_be_asked_for_are_those_of_the_run_folder() -> None:
+    assert tuple(run.STAGES) == run_dir.STAGES
 
 
 def test_all_is_the_six_stages_in_order_under_one_lock(

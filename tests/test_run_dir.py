@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from gastric_keras.errors import InputError
-from gastric_keras.run import STAGES
 from gastric_keras.run_dir import STAGES, RunDir
 
 
@@ -18,7 +17,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     """Every path that a run folder can name, found by looking at the class."""
     by_fit = ("weights", "backup", "history", "transfer_report")
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
-    arguments |= {"done": tuple(STAGES), "predictions": ("train", "validation", "test")}
+    arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
     paths = []
     for name, member in inspect.getmembers(RunDir):
         if isinstance(member, property):
@@ -56,7 +55,7 @@ def test_names_that_others_rely_on() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from gastric_keras.run_dir import STAGES, RunDir
+from gastric_keras.run_dir import RunDir
 
 with RunDir(Path(sys.argv[1])).locked():
     print("held", flush=True)
