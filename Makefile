@@ -45,5 +45,6 @@ bench: setup
 	$(BIN)/python -m benchmarks.nuclei
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .import_linter_cache .coverage demo tensorboard_logs/*
+	rm -rf $(VENV) build *.egg-info .mypy_cache .import_linter_cache .coverage
+	rm -rf demo tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -53,7 +53,9 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
                 "another name, or --force to do its stages again."
             )
     config_io.save(config, run_dir.config)
-    write_json(run_dir.provenance, collect(config))
+    # What made a finished run is not what looked at it later.
+    if force or not run_dir.done("target").is_file():
+        write_json(run_dir.provenance, collect(config))
 
 
 def collect(config: ExperimentConfig) -> dict[str, Any]:

@@ -101,6 +101,18 @@ def test_another_config_is_refused_by_its_dotted_keys(
     assert held(run_dir) == config
 
 
+def test_a_finished_run_keeps_its_provenance(
+    config: ExperimentConfig, run_dir: RunDir
+) -> None:
+    run_dir.done("target").parent.mkdir()
+    run_dir.done("target").touch()
+    run_dir.provenance.write_text('"as it was"')
+    provenance.open_run(config, run_dir)
+    assert run_dir.provenance.read_text() == '"as it was"'
+    provenance.open_run(config, run_dir, force=True)
+    assert json.loads(run_dir.provenance.read_text())["seed"] == config.seed
+
+
 def test_before_the_first_epoch_the_config_may_be_mended(
     config: ExperimentConfig, run_dir: RunDir
 ) -> None:
