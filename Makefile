@@ -30,6 +30,8 @@ demo: setup
 	$(RUN) --stage all --config configs/demo.yaml
 	$(RUN) --stage compare --out demo/compare \
 		--runs tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
+	@echo "report to open:   tensorboard_logs/demo-two-stages/report.html"
+	@echo "model to serve:   tensorboard_logs/demo-two-stages/export"
 
 lint: setup
 	$(BIN)/black --check --quiet gastric_keras data_prep tests benchmarks

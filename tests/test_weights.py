@@ -19,6 +19,7 @@ from gastric_keras.alexnet import AlexNet
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
 from gastric_keras.models import BACKBONES
+from gastric_keras.torch_state import read_torch_state
 from tests.small_models import SMALL
 from tests.test_alexnet import make_state
 from tests.torch_zip import write_state, write_zip
@@ -59,7 +60,7 @@ def test_read_torch_state(tmp_path: Path) -> None:
         "a.scalar": np.array(7, np.float32),
         "a.flat": np.ones((1, 5), np.float32),
     }
-    found = weights.read_torch_state(write_state(tmp_path / "state.pth", state))
+    found = read_torch_state(write_state(tmp_path / "state.pth", state))
     assert list(found) == list(state)
     for name, array in state.items():
         np.testing.assert_array_equal(found[name], array)
@@ -84,7 +85,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     assert evidence.exists()
     evidence.unlink()
     path = write_zip(tmp_path / "hostile.pth", pickled, {})
-    message = fail(weights.read_torch_state, path)
+    message = fail(read_torch_state, path)
     assert not evidence.exists()
     assert f"Received: {path}: it asks for {os.system.__module__}.system" in message
     assert "which is not allowed. Take the official torchvision file." in message
@@ -96,7 +97,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
 def test_any_other_global_is_refused(tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "x.pth", f"c{name}\n.".encode(), {})
     asked = name.replace("\n", ".")
-    assert f"it asks for {asked}, which is not" in fail(weights.read_torch_state, path)
+    assert f"it asks for {asked}, which is not" in fail(read_torch_state, path)
 
 
 def test_damaged_files(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         b"": "File is not a zip file",
     }.items():
         path.write_bytes(content)
-        message = fail(weights.read_torch_state, path)
+        message = fail(read_torch_state, path)
         assert message.startswith("A PyTorch state dict in zip layout, tensors only,")
         assert f"Received: {path}: {reason}" in message
 
@@ -122,20 +123,20 @@ def test_a_storage_that_is_cut_short(tmp_path: Path) -> None:
     path = write_zip(
         tmp_path / "cut.pth", pickled[start:], {"0": np.ones(8, "f4").tobytes()}
     )
-    assert "storage 0 is cut short" in fail(weights.read_torch_state, path)
+    assert "storage 0 is cut short" in fail(read_torch_state, path)
 
 
 def test_a_tensor_that_is_not_contiguous(tmp_path: Path) -> None:
     turned = np.ones((3, 4), np.float32).T
     path = write_state(tmp_path / "turned.pth", {"a": turned})
-    message = fail(weights.read_torch_state, path)
+    message = fail(read_torch_state, path)
     assert "a tensor is not contiguous in its storage" in message
 
 
 def test_a_zip_of_something_else(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "x.pth", b"", {})
     path.write_bytes(path.read_bytes().replace(b"data.pkl", b"data.txt"))
-    assert "there is no data.pkl in it" in fail(weights.read_torch_state, path)
+    assert "there is no data.pkl in it" in fail(read_torch_state, path)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
 )
 def test_a_pickle_of_something_else(tmp_path: Path, value: object, kind: str) -> None:
     path = write_zip(tmp_path / "x.pth", pickle.dumps(value), {})
-    message = fail(weights.read_torch_state, path)
+    message = fail(read_torch_state, path)
     assert "A PyTorch state dict of tensors was expected." in message
     assert f"Received: {path}, which holds {kind}. Save it with torch.save" in message
 
