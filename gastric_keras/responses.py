@@ -109,7 +109,7 @@ def _plot_block(
         path,
         patch=patch,
         responses={title: values[block][index] for title, values in by_stage.items()},
-        title=f"{name}: first convolution of {block} in {config.backbone.name}",
+        title=f"{name}: {config.backbone.name} {block}, first convolution",
     )
     return path
 
