@@ -61,7 +61,7 @@ def main() -> None:
         seconds[cell.name] = round(time.time() - started)
     write_json(log, seconds)
     folders = [str(options.logs / cell.name) for cell in cells]
-    out = options.out / f"ebhi-{options.network}"
+    out = options.out / options.network
     _call(
         "gastric_keras.run", "--stage", "compare", "--out", str(out), "--runs", *folders
     )
