@@ -140,6 +140,12 @@ def spell_verdict(
     )
     if p_value < LEVEL:
         answer = "helped" if pooled.difference > 0 else "did harm"
+        if pooled.seeds == 1:
+            return (
+                f"{begin}the second stage {answer} in this one training. {figures}. "
+                "Interval and p value cover the choice of test cases only: another "
+                "seed may turn out otherwise."
+            )
         return f"{begin}the second stage {answer}. {figures}."
     half = (pooled.high - pooled.low) / 2
     return (

@@ -147,7 +147,9 @@ def test_harm_is_called_harm(tmp_path: Path) -> None:
         run(tmp_path, "two", mid="tissue", signal=0.3, cases=40),
     ]
     found = compare(runs, tmp_path / "out", bootstrap=200)
-    assert "AlexNet: the second stage did harm. AUC -0." in found.verdicts[0].sentence
+    assert "AlexNet: the second stage did harm in this one training. AUC -0." in (
+        found.verdicts[0].sentence
+    )
     assert len(found.verdicts) == 1
 
 
