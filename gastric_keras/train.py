@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -191,7 +192,13 @@ def initial_epoch(run_dir: RunDir, stage: FitStage) -> int:
     metadata = run_dir.backup(stage) / "training_metadata.json"
     if not metadata.is_file():
         return 0
-    return int(json.loads(metadata.read_text())["epoch"])
+    try:
+        return int(json.loads(metadata.read_text())["epoch"])
+    except ValueError:
+        # Keras writes it in place; a kill in that moment leaves a part of it.
+        print(f"{stage}: the backup is damaged, the stage starts over", flush=True)
+        shutil.rmtree(run_dir.backup(stage))
+        return 0
 
 
 def fit(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gastric_keras.train import read_history, validation_scores
+from gastric_keras.run_dir import RunDir
+from gastric_keras.train import initial_epoch, read_history, validation_scores
 
 
 def test_two_classes_by_hand() -> None:
@@ -28,5 +30,20 @@ def test_three_classes_are_averaged_one_against_the_rest() -> None:
     assert scores["val_auc"] == pytest.approx((1 + 1 + 0.75) / 3)
 
 
-def test_no_history_is_no_rows(tmp_path) -> None:
+def test_no_history_is_no_rows(tmp_path: Path) -> None:
     assert read_history(tmp_path / "history.csv") == []
+
+
+def test_a_backup_that_was_cut_short_starts_the_stage_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = RunDir(tmp_path)
+    assert initial_epoch(run_dir, "mid") == 0
+    run_dir.backup("mid").mkdir(parents=True)
+    metadata = run_dir.backup("mid") / "training_metadata.json"
+    metadata.write_text('{"epoch": 3, "batch": 0}')
+    assert initial_epoch(run_dir, "mid") == 3
+    metadata.write_text('{"epo')
+    assert initial_epoch(run_dir, "mid") == 0
+    assert not run_dir.backup("mid").exists()
+    assert "mid: the backup is damaged" in capsys.readouterr().out
