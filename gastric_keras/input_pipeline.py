@@ -122,21 +122,11 @@ def train_dataset(
         )
         if chosen is not None:
             records = records.filter(lambda raw: chosen.lookup(_key(raw)))
-        # Shuffled while still encoded: a patch takes a tenth of its decoded size. By
-        # window and not with Dataset.shuffle, whose order also hangs on TensorFlow's
-        # global seed and which refuses a seed tensor where that is 0.
-        windows = records.batch(shuffle_buffer).enumerate(1)
-        records = windows.map(
-            lambda i, window: stateless_shuffle(window, stateless_fold_in(seeds, -i))
-        ).unbatch()
+        # Shuffled while still encoded: a patch takes a tenth of its decoded size.
+        records = _shuffle(records, seeds, window=shuffle_buffer)
         # Cut to whole batches here, so that no batch spans two epochs below.
         records = records.take(steps * batch_size).enumerate()
-        return records.map(
-            lambda i, raw: (
-                raw,
-                stateless_fold_in(seeds, i),
-            )
-        )
+        return records.map(lambda i, raw: (raw, stateless_fold_in(seeds, i)))
 
     def example(raw: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = parse(raw, ("image", "label"))
@@ -151,6 +141,18 @@ def train_dataset(
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
     return dataset.prefetch(AUTOTUNE)
+
+
+def _shuffle(
+    records: tf.data.Dataset, seeds: tf.Tensor, *, window: int
+) -> tf.data.Dataset:
+    """By window and not with Dataset.shuffle, whose order also hangs on TensorFlow's
+    global seed and which refuses a seed tensor where that is 0."""
+
+    def shuffled(number: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
+        return stateless_shuffle(part, stateless_fold_in(seeds, -number))
+
+    return records.batch(window).enumerate(1).map(shuffled).unbatch()
 
 
 def eval_dataset(
