@@ -65,10 +65,13 @@ class PlannedImage:
         return record_key(self.image_id, ref.x, ref.y)
 
 
+#: A patch as it will be stored, and its side in px; 0 where it is not square.
+Cut = tuple[PatchRecord, int]
+
 #: Maps a function over pictures in order; ``engine.map_images`` with its options set.
 ImageMap = Callable[
-    [Callable[["PlannedImage"], list[PatchRecord]], Sequence["PlannedImage"]],
-    Iterable[tuple["PlannedImage", list[PatchRecord]]],
+    [Callable[["PlannedImage"], list[Cut]], Sequence["PlannedImage"]],
+    Iterable[tuple["PlannedImage", list[Cut]]],
 ]
 
 
@@ -84,21 +87,21 @@ class CutPatches:
     stored_size: int | None
     max_pixels: int
 
-    def __call__(self, image: PlannedImage) -> list[PatchRecord]:
-        """Records of all patches of a picture, in the plan's order."""
+    def __call__(self, image: PlannedImage) -> list[Cut]:
+        """All patches of a picture, in the plan's order."""
         data = images.read_bytes(image.path)
         pixels = images.decode_image(
             data, name=str(image.path), max_pixels=self.max_pixels
         )
-        return [self._record(image, ref, data, pixels) for ref in image.refs]
+        return [self._cut(image, ref, data, pixels) for ref in image.refs]
 
-    def _record(
+    def _cut(
         self,
         image: PlannedImage,
         ref: PatchRef,
         data: bytes,
         pixels: npt.NDArray[np.uint8],
-    ) -> PatchRecord:
+    ) -> Cut:
         patch = cut_patch(pixels, ref, image.patch_size)
         mpp = image.mpp
         if self.stored_size is not None:
@@ -106,7 +109,7 @@ class CutPatches:
             patch = images.resize(patch, self.stored_size)
         if patch.shape != pixels.shape or not images.is_stored_as_is(data):
             data = images.encode_png(patch)
-        return PatchRecord(
+        record = PatchRecord(
             image=data,
             label=ref.label,
             case_id=image.case_id,
@@ -115,6 +118,8 @@ class CutPatches:
             y=ref.y,
             mpp=mpp,
         )
+        height, width = patch.shape[:2]
+        return record, height if height == width else 0
 
 
 def check_out(out: Path | str, *, force: bool) -> None:
@@ -190,15 +195,15 @@ def write_set(
     work.mkdir(parents=True)
     places = _places(plan, records_per_shard)
     sizes: Counter[tuple[int, float]] = Counter()
-    for image, records in map_images(cut, plan):
+    for _, patches in map_images(cut, plan):
         by_shard: dict[str, bytearray] = {}
-        for record in records:
+        for record, side in patches:
             key = record_key(record.image_id, record.x, record.y)
             name, position = places[key]
             data = serialize(record)
             spool = by_shard.setdefault(name, bytearray())
             spool += _SPOOL_HEAD.pack(position, len(data)) + data
-            sizes[_side(record, image, cut.stored_size), record.mpp] += 1
+            sizes[side, record.mpp] += 1
         # Opened for each picture, so that no number of shards runs out of handles.
         for name, spool in by_shard.items():
             with open(work / f"{name}.spool", "ab") as stream:
@@ -300,13 +305,6 @@ def _take_name(work: Path, out: Path) -> None:
         out.rename(old)
     work.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _side(record: PatchRecord, image: PlannedImage, stored_size: int | None) -> int:
-    if stored_size or image.patch_size:
-        return stored_size or image.patch_size
-    height, width = images.decode_image(record.image, name=record.image_id).shape[:2]
-    return height if height == width else 0
 
 
 def _common(values: Sequence[Number], default: Number) -> Number:
