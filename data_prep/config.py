@@ -16,9 +16,9 @@ from data_prep.source_config import (
     SourceConfig,
     SplitConfig,
     WhiteConfig,
-    require,
 )
 from gastric_keras import config_io
+from gastric_keras.errors import require
 from gastric_keras.records import SPLITS
 
 Schema = TypeVar("Schema")

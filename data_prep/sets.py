@@ -41,7 +41,7 @@ from data_prep.writer import (
 )
 from gastric_keras.config_io import to_dict
 from gastric_keras.errors import InputError
-from gastric_keras.records import Manifest
+from gastric_keras.records import Manifest, first_ranked
 
 OVER_CAP = "over max_per_class"
 
@@ -268,7 +268,7 @@ def _capped(
         for ref in image.refs:
             keys[image.split, ref.label].append(image.key(ref))
     kept = {
-        (split, label): splits.first_ranked(names, max_per_class[split])
+        (split, label): first_ranked(names, max_per_class[split])
         for (split, label), names in keys.items()
         if split in max_per_class
     }

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gastric_keras.errors import InputError
+from gastric_keras.errors import require
 from gastric_keras.records import SPLITS
-
-
-def require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
-    """Raise an InputError in the house's form unless the condition holds."""
-    if not condition:
-        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        raise InputError(f"{wanted} Received: {values}. {way_out}")
 
 
 @dataclass(frozen=True)

@@ -133,19 +133,6 @@ def wanted_splits(config: SplitConfig, fixed: Sequence[str | None]) -> list[str]
     ]
 
 
-def first_ranked(keys: Iterable[str], limit: int) -> set[str]:
-    """Draw ``limit`` patches, the same ones every time, fewer inside more.
-
-    Args:
-        keys: record keys, see :func:`gastric_keras.records.record_key`.
-        limit: most that stay.
-
-    Returns:
-        The first by :func:`gastric_keras.records.nested_rank`.
-    """
-    return set(sorted(keys, key=lambda key: (nested_rank(key), key))[:limit])
-
-
 def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
     """Refuse a subset that asks for more patches of a class than train holds.
 

@@ -8,10 +8,11 @@ import keras
 from keras import layers
 from keras.applications import imagenet_utils
 
+from gastric_keras.config import SMALLEST_SIZES
 from gastric_keras.errors import InputError
 from gastric_keras.weights import load_weights
 
-SMALLEST_SIZE = 63
+SMALLEST_SIZE = SMALLEST_SIZES["alexnet"]
 
 
 def AlexNet(  # noqa: N802 (named as in keras.applications)

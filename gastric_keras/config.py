@@ -6,15 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gastric_keras.errors import InputError
+from gastric_keras.errors import require
 
 BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
 
 
-def _require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
-    if not condition:
-        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        raise InputError(f"{wanted} Received: {values}. {way_out}")
+#: Side in px below which a network's pooling leaves nothing of a patch.
+SMALLEST_SIZES: dict[str, int] = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,14 @@ class BackboneConfig:
     batch_norm: Literal["frozen", "train"] = "frozen"
 
     def __post_init__(self) -> None:
-        smallest = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}[self.name]
-        _require(
+        smallest = SMALLEST_SIZES[self.name]
+        require(
             self.image_size >= smallest,
             f"image_size of at least {smallest} px was expected for {self.name}.",
             "Its pooling leaves nothing of a smaller patch.",
             image_size=self.image_size,
         )
-        _require(
+        require(
             0 <= self.dropout < 1,
             "dropout in [0, 1) was expected.",
             "0 switches it off.",
@@ -80,25 +78,25 @@ class FitConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "shuffle_buffer"):
             value = getattr(self, name)
-            _require(
+            require(
                 value >= 1,
                 f"{name} of 1 or more was expected.",
                 "1 is the least.",
                 **{name: value},
             )
-        _require(
+        require(
             self.learning_rate > 0,
             "A learning_rate above 0 was expected.",
             "1e-4 is a good start for fine-tuning.",
             learning_rate=self.learning_rate,
         )
-        _require(
+        require(
             self.weight_decay >= 0,
             "A weight_decay of 0 or more was expected.",
             "0 switches it off.",
             weight_decay=self.weight_decay,
         )
-        _require(
+        require(
             self.patience is None or self.patience >= 1,
             "patience of 1 or more was expected.",
             "null switches early stopping off.",
@@ -122,7 +120,7 @@ class AugmentConfig:
     stain: float = 0.1
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 <= self.stain < 1,
             "stain in [0, 1) was expected.",
             "0 switches the jitter off; 0.05 to 0.3 is usual.",
@@ -131,7 +129,7 @@ class AugmentConfig:
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:
-    _require(
+    require(
         len(classes) >= 2 and len(set(classes)) == len(classes),
         "Two or more classes with different names were expected.",
         "Name them in the order of the manifest.",
@@ -187,19 +185,19 @@ class TargetConfig:
 
     def __post_init__(self) -> None:
         _check_classes(self.classes)
-        _require(
+        require(
             len(self.classes) == 2,
             "Exactly two target classes were expected.",
             "The scores (AUC, sensitivity) are those of a two-class question.",
             classes=self.classes,
         )
-        _require(
+        require(
             self.positive in self.classes,
             f"positive must be one of the classes {self.classes}.",
             "Name the class whose probability is scored.",
             positive=self.positive,
         )
-        _require(
+        require(
             not isinstance(self.subset, int) or self.subset >= 1,
             "A subset of 1 or more patches per class was expected.",
             "null trains on all.",
@@ -220,13 +218,13 @@ class EvaluateConfig:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.bootstrap >= 100,
             "100 or more bootstrap draws were expected.",
             "1000 is usual.",
             bootstrap=self.bootstrap,
         )
-        _require(
+        require(
             0 < self.confidence < 1,
             "A confidence in (0, 1) was expected.",
             "0.95 is usual.",
@@ -275,7 +273,7 @@ class ExperimentConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             re.fullmatch(r"[\w][\w.-]*", self.name) is not None,
             "A name of letters, digits, '.', '_' and '-' was expected.",
             "It becomes the name of a folder.",

@@ -13,7 +13,7 @@ from gastric_keras.config import AugmentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.records import (
     Manifest,
-    nested_rank,
+    first_ranked,
     parse,
     read_manifest,
     record_key,
@@ -225,9 +225,7 @@ def subset_keys(
         for label, image_id, x, y in rows:
             by_class[int(label)].append(record_key(image_id.decode(), int(x), int(y)))
     return sorted(
-        key
-        for keys in by_class.values()
-        for key in sorted(keys, key=lambda key: nested_rank(key, seed))[:size]
+        key for keys in by_class.values() for key in first_ranked(keys, size, seed)
     )
 
 

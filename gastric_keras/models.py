@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import applications, layers
 
 from gastric_keras import alexnet
+from gastric_keras.config import SMALLEST_SIZES
 from gastric_keras.errors import InputError
 from gastric_keras.weights import load_weights
 
@@ -72,21 +73,21 @@ BACKBONES: dict[str, Backbone] = {
         applications.VGG16,
         applications.vgg16.preprocess_input,
         224,
-        32,
+        SMALLEST_SIZES["vgg16"],
         {f"block{i}": f"block{i}_conv1" for i in range(1, 6)},
     ),
     "alexnet": Backbone(
         alexnet.AlexNet,
         alexnet.preprocess_input,
         224,
-        alexnet.SMALLEST_SIZE,
+        SMALLEST_SIZES["alexnet"],
         {f"conv{i}": f"conv{i}" for i in range(1, 6)},
     ),
     "inception_v3": Backbone(
         _inception_v3,
         applications.inception_v3.preprocess_input,
         299,
-        75,
+        SMALLEST_SIZES["inception_v3"],
         # The stages are named by their grid at 299 px.
         {
             "stem": "conv2d_0",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,20 @@ def nested_rank(key: str, seed: int = 0) -> int:
         The first 8 bytes of SHA-256 of ``seed:key``.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big")
+
+
+def first_ranked(keys: Iterable[str], limit: int, seed: int = 0) -> set[str]:
+    """Draw ``limit`` patches, the same ones every time, fewer inside more.
+
+    Args:
+        keys: record keys, see :func:`record_key`.
+        limit: most that stay.
+        seed: another seed, another draw.
+
+    Returns:
+        The first by :func:`nested_rank`; the key settles what equal ranks leave open.
+    """
+    return set(sorted(keys, key=lambda key: (nested_rank(key, seed), key))[:limit])
 
 
 def shard_name(split: str, index: int, total: int) -> str:

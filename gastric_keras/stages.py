@@ -138,21 +138,26 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     Raises:
         InputError: the weights are missing or of another network.
     """
-    section = config.mid if stage == "mid" else config.target
-    assert section is not None, "a run with one stage has no model of stage mid"
+    classes = _classes(config, stage)
     # The same precision in every process: what is served equals what was evaluated.
     set_up(config.runtime, config.seed)
     if stage == "initial":
-        return _build(config, section.classes, weights=config.backbone.weights)
-    model = _build(config, section.classes, weights="none")
+        return _build(config, classes, weights=config.backbone.weights)
+    model = _build(config, classes, weights="none")
     load_file(
         model,
         _stage_weights(config, run_dir, stage),
         wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
-        f"with {len(section.classes)} classes",
+        f"with {len(classes)} classes",
         way_out="Run that stage again with --force, or mend the path.",
     )
     return model
+
+
+def _classes(config: ExperimentConfig, stage: str) -> tuple[str, ...]:
+    section = config.mid if stage == "mid" else config.target
+    assert section is not None, "a run with one stage has no model of stage mid"
+    return section.classes
 
 
 def _stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path:
@@ -223,9 +228,7 @@ def _build_model(
 ) -> tuple[keras.Model, TransferReport]:
     if stage == "mid" or config.mid is None:
         weights = config.backbone.weights
-        section = config.mid if stage == "mid" else config.target
-        assert section is not None
-        model = _build(config, section.classes, weights=weights)
+        model = _build(config, _classes(config, stage), weights=weights)
         return model, pretrained_report(model, weights=weights)
     old = load_stage(config, run_dir, "mid")
     # The same seed as in a one-stage run: the two differ in the backbone alone.

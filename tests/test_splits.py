@@ -13,11 +13,10 @@ from data_prep.splits import (
     check_splits,
     check_subsets,
     count_by_case,
-    first_ranked,
     wanted_splits,
 )
 from gastric_keras.errors import InputError
-from gastric_keras.records import nested_rank
+from gastric_keras.records import first_ranked, nested_rank
 
 CONFIG = SplitConfig(train=0.6, validation=0.2, test=0.2)
 
