@@ -1,4 +1,4 @@
-"""Pictures in and out: PNG, JPEG, BMP and TIFF as RGB uint8."""
+"""Pictures in and out: PNG, JPEG, BMP, TIFF and DICOM as RGB uint8."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from data_prep.dicom import decode_dicom, is_dicom
 from gastric_keras.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm")
 MAX_PIXELS = 200_000_000
 
 #: EXIF tag of the orientation; 1 is upright.
 _ORIENTATION = 0x0112
+#: Tags of TIFF: how the samples are stored, and what they mean.
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
+_SUBSAMPLING = 530
+#: Offsets and lengths of the strips or tiles.
+_PARTS = ((273, 324), (279, 325))
 _COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
 
@@ -38,7 +44,7 @@ def read_image(
     pixels become white as bare glass is, and 16 bits keep their upper 8.
 
     Args:
-        path: a PNG, JPEG, BMP or TIFF file.
+        path: a PNG, JPEG, BMP or TIFF file, or a DICOM file of one frame.
         max_pixels: most pixels that are decoded.
 
     Returns:
@@ -58,7 +64,14 @@ def decode_image(
 
     See :func:`read_image`.
     """
+    if is_dicom(data):
+        try:
+            return decode_dicom(data, name=name, max_pixels=max_pixels)
+        except InputError as error:
+            raise UnusableImage(str(error)) from error
     picture = _open(data, name, max_pixels)
+    if _is_odd_tiff(picture):
+        return _decode_tiff(picture, data, name)
     if picture.mode.startswith("I;16") or (
         picture.mode == "I" and picture.format == "PNG"
     ):
@@ -73,7 +86,7 @@ def decode_image(
 
     picture = ImageOps.exif_transpose(_load(picture, name))
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        return _over_white(np.asarray(picture.convert("RGBA")))
+        return over_white(np.asarray(picture.convert("RGBA")))
     return np.array(picture.convert("RGB"))
 
 
@@ -107,6 +120,8 @@ def is_stored_as_is(data: bytes) -> bool:
 
     Such bytes go into the records unchanged, so that nothing is lost twice.
     """
+    if is_dicom(data):
+        return False
     picture = _open(data, "picture", MAX_PIXELS)
     return (
         picture.format in ("PNG", "JPEG")
@@ -147,6 +162,12 @@ def read_bytes(path: Path | str) -> bytes:
         ) from error
 
 
+def over_white(rgba: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """(H, W, 4) uint8 RGBA to (H, W, 3) uint8 RGB, laid over white."""
+    alpha = rgba[..., 3:].astype(np.float32) / 255
+    return np.rint(rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
 def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
     from PIL import Image
 
@@ -160,7 +181,8 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
     if pages > 1:
         raise UnusableImage(
             f"A picture of one page was expected. Received: path={name}, "
-            f"pages={pages}. Save the page you want as a file of its own."
+            f"pages={pages}. Save the page you want as a file of its own; of a slide, "
+            "install the slides extra: pip install -c constraints.txt -e '.[slides]'."
         )
     if picture.width * picture.height > max_pixels:
         raise UnusableImage(
@@ -179,11 +201,44 @@ def _load(picture: Image.Image, name: str) -> Image.Image:
     return picture
 
 
+def _is_odd_tiff(picture: Image.Image) -> bool:
+    """Whether a TIFF is of the two forms that Pillow gets wrong.
+
+    Pillow reads all others: it turns them upright, keeps unassociated transparency,
+    tells a file that is cut short and needs no TensorFlow. tensorflow-io does none of
+    these: it fills what it cannot read with zeros, and says nothing.
+    """
+    if picture.format != "TIFF":
+        return False
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    is_planar_16 = tags.get(_PLANAR) == 2 and 16 in tags.get(_BITS, ())
+    # Stored in blocks of one color for several pixels, which Pillow takes as cut short.
+    is_raw_ycbcr = tags.get(_PHOTOMETRIC) == 6 and tags.get(_COMPRESSION) == 1
+    is_subsampled = tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
+    return (is_planar_16 and tags.get(_SAMPLES) == 3) or (
+        is_raw_ycbcr and is_subsampled
+    )
+
+
+def _decode_tiff(picture: Image.Image, data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    offsets, counts = ([*tags.get(a, ()), *tags.get(b, ())] for a, b in _PARTS)
+    ends = [start + length for start, length in zip(offsets, counts)]
+    try:
+        if tags.get(_ORIENTATION, 1) != 1 or not ends or max(ends) > len(data):
+            raise ValueError("cut short, or not upright")
+        import tensorflow_io as tfio
+
+        return tfio.experimental.image.decode_tiff(data).numpy()[..., :3]
+    except Exception as error:
+        raise _unreadable(name, error) from error
+
+
 def _unreadable(name: str, error: Exception) -> UnusableImage:
     # Pillow fails with OSError, SyntaxError, ValueError, struct.error and more, all
     # of them on account of the bytes.
     return UnusableImage(
-        "A whole PNG, JPEG, BMP or TIFF file was expected. Received: "
+        "A whole PNG, JPEG, BMP, TIFF or DICOM file was expected. Received: "
         f"path={name} ({type(error).__name__}: {_without_address(error)}). "
         "Save it again from its source."
     )
@@ -192,8 +247,3 @@ def _unreadable(name: str, error: Exception) -> UnusableImage:
 def _without_address(error: Exception) -> str:
     # A message with a memory address would make two equal runs differ.
     return str(error).split("<_io.")[0].strip()
-
-
-def _over_white(rgba: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    return np.rint(rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
