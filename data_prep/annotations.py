@@ -1,23 +1,28 @@
-"""Region maps: QuPath GeoJSON and label-mask PNG to one map of classes."""
+"""Region maps: QuPath GeoJSON, ASAP and Aperio XML, label-mask PNG to one map."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.config import WhiteConfig
+from data_prep import geojson_annotations, xml_annotations
+from data_prep.geometry import draw_polygon, polygons_of
 from data_prep.images import UnusableImage, read_labels
+from data_prep.source_config import WhiteConfig
 from gastric_keras.errors import InputError
 
 #: Written in a mapping instead of a class: leave these regions out.
 IGNORE = "ignore"
+#: Written in a mapping instead of a class: cut these regions out of the others.
+HOLE = "hole"
 #: The name under which regions without a classification are mapped.
 UNCLASSIFIED = "unclassified"
+#: Region maps that hold outlines; all others are label masks.
+OUTLINE_SUFFIXES = (".geojson", ".json", ".xml")
 
 ClassMap = npt.NDArray[np.uint8]
 
@@ -34,11 +39,12 @@ def read_class_map(
     """Read the region map of one picture.
 
     Args:
-        path: ``.geojson`` or ``.json`` as QuPath exports it; else a label mask.
+        path: ``.geojson`` or ``.json`` as QuPath exports it, ``.xml`` of ASAP or
+            Aperio ImageScope; else a label mask.
         shape: (H, W) of the picture, px.
         classes: class names, in label order.
-        labels: name in the GeoJSON -> class or ``ignore``; names that equal a class
-            but for capitals need no entry.
+        labels: name in the file -> class, ``ignore`` or ``hole``; names that equal
+            a class but for capitals need no entry.
         mask_values: value of the label mask -> class or ``ignore``.
         unannotated: class of the pixels that no annotation covers.
 
@@ -49,14 +55,13 @@ def read_class_map(
         UnusableImage: this map is unreadable or has another size.
         InputError: a class or value that no mapping explains.
     """
-    if Path(path).suffix.lower() in (".geojson", ".json"):
-        class_map = draw_regions(
-            read_geojson(path, classes=classes, labels=labels or {}), shape
-        )
-    else:
+    if is_label_mask(path):
         class_map = _map_values(
             read_labels(path), mask_values or {}, classes=classes, path=path
         )
+    else:
+        regions = read_regions(path, classes=classes, labels=labels or {})
+        class_map = draw_regions(regions, shape)
     if class_map.shape != tuple(shape):
         raise UnusableImage(
             f"A label mask of {shape[1]}×{shape[0]} px like its picture was expected. "
@@ -92,67 +97,83 @@ def class_number(
     return known[mapped.lower()]
 
 
-def read_geojson(
+def is_label_mask(path: Path | str) -> bool:
+    """Whether a region map is a picture of labels, by its name; else it is outlines."""
+    return Path(path).suffix.lower() not in OUTLINE_SUFFIXES
+
+
+def read_regions(
     path: Path | str, *, classes: Sequence[str], labels: Mapping[str, str]
 ) -> list[tuple[int, Any]]:
-    """Read QuPath's annotations: a Feature, a list of them or a FeatureCollection.
+    """Read the outlines of a region map: QuPath's GeoJSON, ASAP's or Aperio's XML.
 
-    Detections and cells are no region maps and are left out, as are points and
-    lines, which have no area.
+    Points and lines, which have no area, are left out. What else is read of each
+    format: :func:`data_prep.geojson_annotations.read_shapes`,
+    :func:`data_prep.xml_annotations.read_shapes`.
 
     Args:
-        path: the file.
+        path: ``.xml``; all else is read as GeoJSON: a Feature, a list of them or a
+            FeatureCollection.
         classes: class names, in label order.
-        labels: name in the file -> class or ``ignore``.
+        labels: name in the file -> class, ``ignore``, or ``hole``, which cuts out
+            of the regions that it lies in.
 
     Returns:
-        (class number, valid shapely Polygon or MultiPolygon) in file order.
+        (class number, valid shapely Polygon or MultiPolygon, px) in file order; a
+        hole is number 0.
 
     Raises:
-        UnusableImage: not GeoJSON.
+        UnusableImage: not such a file.
         InputError: an unknown class; the message says in which file.
     """
+    is_xml = Path(path).suffix.lower() == ".xml"
+    shapes = (xml_annotations if is_xml else geojson_annotations).read_shapes(path)
+    holes = {name.lower() for name, value in labels.items() if value == HOLE}
     regions = []
-    for feature in _features(path):
-        properties = feature.get("properties") or {}
-        if properties.get("objectType", "annotation") != "annotation":
+    for found, area in shapes:
+        name = found or UNCLASSIFIED
+        if name.lower() in holes:
+            regions.append((0, area))
             continue
-        name = (properties.get("classification") or {}).get("name") or UNCLASSIFIED
         try:
             number = class_number(name, classes, labels)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        if not number:
-            continue
-        shape = _area(feature.get("geometry"), path)
-        if not shape.is_empty:
-            regions.append((number, shape))
+        if number:
+            regions.append((number, area))
     return regions
 
 
 def draw_regions(
-    regions: Sequence[tuple[int, Any]], shape: tuple[int, int]
+    regions: Sequence[tuple[int, Any]],
+    shape: tuple[int, int],
+    *,
+    offset: tuple[int, int] = (0, 0),
 ) -> ClassMap:
     """Draw regions on an empty map; where two overlap, the smaller one shows.
 
     A gland drawn inside a large stroma region is thus epithelium, whatever the order
     of the file; of two equal areas the later shows. A pixel belongs to a region when
-    its center does; holes are not part of their region.
+    its center does; holes are not part of their region. Windows of a picture, drawn
+    one by one and put together, equal the whole.
 
     Args:
-        regions: (class number, shapely Polygon or MultiPolygon), px.
-        shape: (H, W).
+        regions: (class number, shapely Polygon or MultiPolygon), px of the picture;
+            number 0 cuts out.
+        shape: (H, W) of the window.
+        offset: (x, y) of the window's left top in the picture, px.
 
     Returns:
         (H, W) uint8: 0 is not annotated.
     """
     class_map = np.zeros(shape, np.uint8)
+    inside = _touching([area for _, area in regions], shape, offset)
     # sorted() is stable: equal areas keep the order of the file.
-    for number, region in sorted(regions, key=lambda item: -item[1].area):
-        for polygon in _polygons(region):
-            rings = [np.asarray(polygon.exterior.coords)]
-            rings += [np.asarray(ring.coords) for ring in polygon.interiors]
-            _fill(class_map, rings, number)
+    for index in sorted(inside, key=lambda index: -regions[index][1].area):
+        number, area = regions[index]
+        polygons = list(polygons_of(area))
+        for part in _touching(polygons, shape, offset):
+            draw_polygon(class_map, polygons[part], number, offset=offset)
     return class_map
 
 
@@ -206,82 +227,15 @@ def _map_values(
     return np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
 
 
-def _features(path: Path | str) -> Iterator[dict[str, Any]]:
-    try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise _no_geojson(path, str(error)) from error
-    if isinstance(tree, dict) and tree.get("type") == "FeatureCollection":
-        tree = tree.get("features")
-    features = [tree] if isinstance(tree, dict) else tree
-    if not isinstance(features, list):
-        raise _no_geojson(path, f"a {type(tree).__name__} at the top")
-    for feature in features:
-        if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise _no_geojson(path, f"{str(feature)[:60]!r} instead of a Feature")
-        yield feature
+def _touching(
+    areas: Sequence[Any], shape: tuple[int, int], offset: tuple[int, int]
+) -> list[int]:
+    """Positions of the areas whose bounds meet the window."""
+    from shapely import bounds
 
-
-def _area(geometry: Any, path: Path | str) -> Any:
-    from shapely import Polygon, make_valid, union_all
-    from shapely.errors import ShapelyError
-    from shapely.geometry import shape as shape_of
-
-    try:
-        area = shape_of(geometry)
-    except (ShapelyError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _no_geojson(path, f"geometry {str(geometry)[:60]!r}: {error}") from error
-    if not area.is_valid:
-        # Hand-drawn outlines cross themselves; their loops are kept.
-        area = make_valid(area)
-    polygons = list(_polygons(area))
-    if len(polygons) == 1:
-        return polygons[0]
-    return union_all(polygons) if polygons else Polygon()
-
-
-def _polygons(area: Any) -> Iterator[Any]:
-    if area.geom_type == "Polygon":
-        yield area
-    for part in getattr(area, "geoms", ()):
-        yield from _polygons(part)
-
-
-def _no_geojson(path: Path | str, problem: str) -> UnusableImage:
-    return UnusableImage(
-        "GeoJSON as QuPath exports it (Feature, list or FeatureCollection) was "
-        f"expected. Received: path={path}: {problem}. Export it again."
-    )
-
-
-def _fill(class_map: ClassMap, rings: Sequence[npt.NDArray[Any]], number: int) -> None:
-    """Even-odd scan-line fill of one polygon by the centers of the pixels.
-
-    Neighbors that share an edge neither overlap nor leave a gap, which the fills of
-    cv2 and Pillow, fat by half a pixel, do not hold.
-    """
-    height, width = class_map.shape
-    start = np.concatenate([ring[:-1, :2] for ring in rings])
-    end = np.concatenate([ring[1:, :2] for ring in rings])
-    low = np.minimum(start[:, 1], end[:, 1])
-    high = np.maximum(start[:, 1], end[:, 1])
-    # Rows whose center line y + 0.5 an edge crosses: low <= y + 0.5 < high.
-    first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
-    last = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64)
-    rows_of_edge = last - first
-    if not rows_of_edge.any():
-        return
-    edge = np.repeat(np.arange(len(first)), rows_of_edge)
-    step = np.arange(len(edge)) - np.repeat(
-        rows_of_edge.cumsum() - rows_of_edge, rows_of_edge
-    )
-    rows = first[edge] + step
-    (x0, y0), (x1, y1) = start[edge].T, end[edge].T
-    crossing = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-    columns = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)
-    top, bottom = rows.min(), rows.max() + 1
-    left = columns.min()
-    toggles = np.zeros((bottom - top, columns.max() - left + 1), np.uint8)
-    np.bitwise_xor.at(toggles, (rows - top, columns - left), 1)
-    inside = np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1].astype(bool)
-    class_map[top:bottom, left : columns.max()][inside] = number
+    if not areas:
+        return []
+    left, top, right, bottom = bounds(np.array(areas, dtype=object)).T
+    (x, y), (height, width) = offset, shape
+    meets = (left < x + width) & (right > x) & (top < y + height) & (bottom > y)
+    return np.flatnonzero(meets).tolist()

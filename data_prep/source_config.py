@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from data_prep.layouts import Layout, find_layout
 from gastric_keras.errors import require
 from gastric_keras.records import SPLITS
 
@@ -15,7 +16,8 @@ class ColumnsConfig:
     Attributes:
         path: the picture, relative to the source's ``images`` folder.
         case: the patient.
-        label: the class of the whole picture; read for target sets only.
+        label: the class of the whole picture; read for target sets, and for tissue
+            sets with whole_patch_labels.
         annotation: the region map, relative to ``annotations``; null looks for a
             file of the picture's name there.
         split: train, validation or test; null lets the cases be drawn.
@@ -73,6 +75,12 @@ class SourceConfig:
             collection, or leaks between them stay unseen.
         annotations: folder that holds the region maps.
         index: CSV with a row for each picture; null walks the ``images`` folder.
+        layout: name of a public data set whose folders are read as its archive
+            unpacks them (:data:`data_prep.layouts.LAYOUTS`), without an index. What
+            it knows of case_pattern, mpp, mask_values and whole_patch_labels is
+            filled in where nothing is given; what its folders mean yields to labels.
+        whole_patch_labels: in a tissue set, each picture has one class, by its label
+            column or its folder, and no region map.
         columns: the columns of ``index``.
         case_pattern: without an index, a regular expression whose first group is
             the case, searched in the path below ``images``.
@@ -94,6 +102,8 @@ class SourceConfig:
     name: str = ""
     annotations: str | None = None
     index: str | None = None
+    layout: str | None = None
+    whole_patch_labels: bool = False
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     case_pattern: str | None = None
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -107,7 +117,7 @@ class SourceConfig:
     mpp: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the split names."""
+        """Check the split names, and take over what the layout knows."""
         for value, split in self.splits.items():
             require(
                 split in SPLITS,
@@ -115,6 +125,26 @@ class SourceConfig:
                 "Mend the splits map.",
                 **{value: split},
             )
+        if self.layout is not None:
+            self._take_over(find_layout(self.layout))
+
+    def _take_over(self, layout: Layout) -> None:
+        require(
+            self.index is None,
+            "An index or a layout was expected, not both.",
+            "Leave out the layout; the index tells what it would.",
+            index=self.index,
+            layout=self.layout,
+        )
+        known = {
+            "case_pattern": self.case_pattern or layout.case_pattern,
+            "mpp": layout.mpp if self.mpp is None else self.mpp,
+            "mask_values": self.mask_values or dict(layout.mask_values),
+            "whole_patch_labels": layout.mask_folder is None,
+        }
+        for name, value in known.items():
+            # Frozen for others; here, so that the resolved config tells what was used.
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,25 @@
-"""Which pictures a set is made of: an index CSV or a folder, checked at the door."""
+"""Which pictures a set is made of: an index, a folder or a public layout, checked."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from data_prep.config import SetConfig, SourceConfig
-from data_prep.images import SUFFIXES
+from data_prep.images import SUFFIXES as PICTURE_SUFFIXES
+from data_prep.index import Need, read_index
+from data_prep.layouts import Kind, class_of, find_layout, walk_layout
+from data_prep.slides import SLIDE_SUFFIXES
 from gastric_keras.errors import InputError
 from gastric_keras.records import SPLITS
 
-#: What a set needs to know of each picture beside its pixels and its case.
-Need = Literal["annotation", "label", "nothing"]
-
-ANNOTATION_SUFFIXES = (".geojson", ".json", ".png")
+#: Pictures and whole slides.
+SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)
+ANNOTATION_SUFFIXES = (".geojson", ".json", ".xml", ".png")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def read_sources(
     images: list[ImageSource] = []
     for position, source in enumerate(config.sources):
         found = sorted(
-            _read_source(source, position, need, allow_ungrouped),
+            _read_source(config, position, need, allow_ungrouped),
             key=lambda image: image.image_id,
         )
         if not found:
@@ -89,8 +89,9 @@ def read_sources(
 
 
 def _read_source(
-    source: SourceConfig, position: int, need: Need, allow_ungrouped: bool
+    config: SetConfig, position: int, need: Need, allow_ungrouped: bool
 ) -> Iterator[ImageSource]:
+    source = config.sources[position]
     root = Path(source.images)
     if not source.images or not root.is_dir():
         raise InputError(
@@ -99,7 +100,14 @@ def _read_source(
             f"sources[{position}].images."
         )
     prefix = f"{source.name}/" if source.name else ""
-    entries = _walk(source) if source.index is None else _read_index(source, need)
+    has_labels = need == "annotation" and source.whole_patch_labels
+    asked: Need = "label" if has_labels else need
+    if source.layout is not None:
+        entries = _walk_layout(source, need, {**config.labels, **source.labels})
+    elif source.index is not None:
+        entries = read_index(source, asked)
+    else:
+        entries = _walk(source)
     for entry in entries:
         image_id = prefix + Path(os.path.normpath(entry["path"])).as_posix()
         case = entry["case"]
@@ -110,60 +118,10 @@ def _read_source(
             image_id=image_id,
             case_id=prefix + case if case else image_id,
             source=position,
-            label=entry["label"] if need == "label" else None,
-            annotation=_annotation(source, entry) if need == "annotation" else None,
+            label=entry["label"] if asked == "label" else None,
+            annotation=_annotation(source, entry) if asked == "annotation" else None,
             split=_split(source, entry["split"]),
             is_grouped=bool(case),
-        )
-
-
-def _read_index(source: SourceConfig, need: Need) -> Iterator[dict[str, str]]:
-    path = Path(source.index or "")
-    columns = source.columns
-    wanted = {"path": columns.path, "split": columns.split}
-    wanted["label"] = columns.label if need == "label" else None
-    wanted["annotation"] = columns.annotation if need == "annotation" else None
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            header = list(rows.fieldnames or ())
-            # Without its column the case is unknown; read_sources says what to do.
-            wanted["case"] = columns.case if columns.case in header else None
-            _check_columns(path, header, [*wanted.values(), *source.where])
-            for number, row in enumerate(rows, start=2):
-                if any(row[name] not in kept for name, kept in source.where.items()):
-                    continue
-                entry = {
-                    key: (row[name] or "").strip() if name else ""
-                    for key, name in wanted.items()
-                }
-                _check_row(path, number, entry, need, columns.label)
-                yield entry
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"An index CSV in UTF-8 was expected. Received: index={path} ({error}). "
-            "Check the path, or save it as CSV UTF-8."
-        ) from error
-
-
-def _check_columns(path: Path, header: list[str], wanted: Sequence[str | None]) -> None:
-    missing = [name for name in wanted if name and name not in header]
-    if missing:
-        raise InputError(
-            f"An index with the columns {', '.join(missing)} was expected. Received: "
-            f"{path} with columns {', '.join(header) or '(none)'}. Rename them there, "
-            "or name yours under columns in the config."
-        )
-
-
-def _check_row(
-    path: Path, number: int, entry: dict[str, str], need: Need, label_column: str
-) -> None:
-    if not entry["path"] or (need == "label" and not entry["label"]):
-        raise InputError(
-            f"A path{' and a ' + label_column if need == 'label' else ''} in every row "
-            f"was expected. Received: {path}, line {number}: path={entry['path']!r}, "
-            f"label={entry['label']!r}. Fill it in, or leave the row out with where."
         )
 
 
@@ -181,6 +139,43 @@ def _walk(source: SourceConfig) -> Iterator[dict[str, str]]:
             "annotation": "",
             "split": "",
         }
+
+
+def _walk_layout(
+    source: SourceConfig, need: Need, labels: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    assert source.layout is not None
+    layout = find_layout(source.layout)
+    kind: Kind = "tissue" if need == "annotation" else "target"
+    needs_map = need == "annotation" and layout.mask_folder is not None
+    explained = {name.lower() for name in labels}
+    unmasked = 0
+    for found in walk_layout(source.layout, source.images, SUFFIXES):
+        label = found.folder
+        if needs_map or need == "nothing":
+            label = ""
+        elif label.lower() not in explained:
+            label = class_of(source.layout, label, kind)
+        if needs_map and not found.annotation:
+            unmasked += 1
+            if unmasked > layout.unmasked:
+                raise _without_map(source, found.path, layout.unmasked)
+            continue
+        yield {
+            "path": found.path,
+            "case": _case_in(source, found.path),
+            "label": label,
+            "annotation": found.annotation,
+            "split": "",
+        }
+
+
+def _without_map(source: SourceConfig, path: str, published: int) -> InputError:
+    return InputError(
+        f"A region map for every picture of {source.layout} but {published} was "
+        f"expected. Received: images={source.images}, picture={path}: none. Unpack "
+        "the whole archive."
+    )
 
 
 def _case_in(source: SourceConfig, path: str) -> str:
@@ -204,12 +199,20 @@ def _case_in(source: SourceConfig, path: str) -> str:
 
 
 def _unknown_case(source: SourceConfig, image_id: str) -> InputError:
-    return InputError(
+    wanted = (
         "The case (patient) of every picture was expected, since pictures of one case "
         f"in two splits make every score too good. Received: image={image_id}, "
-        f"index={source.index}, case column={source.columns.case!r}. Give an index "
-        "with that column (--cases index.csv), or case_pattern in the config, or type "
-        "--allow-ungrouped to take each picture for a case of its own."
+    )
+    if source.layout is not None:
+        return InputError(
+            f"{wanted}layout={source.layout}, whose file names do not tell the case. "
+            "Give case_pattern in the config if yours do, or type --allow-ungrouped to "
+            "take each picture for a case of its own."
+        )
+    return InputError(
+        f"{wanted}index={source.index}, case column={source.columns.case!r}. Give an "
+        "index with that column (--cases index.csv), or case_pattern in the config, or "
+        "type --allow-ungrouped to take each picture for a case of its own."
     )
 
 
@@ -229,6 +232,8 @@ def _inside(root: Path, name: str, what: str) -> Path:
 
 
 def _annotation(source: SourceConfig, entry: dict[str, str]) -> Path:
+    if source.layout is not None:
+        return _inside(Path(source.images), entry["annotation"], "region map")
     root = Path(source.annotations or source.images)
     if not root.is_dir():
         raise InputError(
@@ -248,7 +253,7 @@ def _annotation(source: SourceConfig, entry: dict[str, str]) -> Path:
     }
     if len(found) != 1:
         raise InputError(
-            f"One region map {stem.name}.geojson, .json or .png in {root} was "
+            f"One region map {stem.name}.geojson, .json, .xml or .png in {root} was "
             f"expected. Received: {', '.join(sorted(map(str, found))) or 'none'}. Name "
             "the maps like their pictures, or give columns.annotation in the config."
         )

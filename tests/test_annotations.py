@@ -8,9 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shapely import MultiPolygon, Polygon
+from shapely import box as box_of
 
-from data_prep.annotations import apply_white_rule, class_number, read_class_map
+from data_prep.annotations import (
+    apply_white_rule,
+    class_number,
+    draw_regions,
+    is_label_mask,
+    read_class_map,
+)
 from data_prep.config import WhiteConfig
+from data_prep.geometry import clean_area
 from data_prep.images import UnusableImage
 from gastric_keras.errors import InputError
 from tests.small_pictures import box, feature
@@ -130,6 +139,17 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
         ("3", "a int at the top"),
         ('[{"type": "Polygon"}]', "instead of a Feature"),
         ('{"type": "Feature", "geometry": null}', "geometry 'None'"),
+        ('{"type": "Feature", "properties": [1], "geometry": null}', "properties [1]"),
+        (
+            '{"type": "Feature", "properties": {"classification": 7}, "geometry": '
+            '{"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}}',
+            "classification '7'",
+        ),
+        (
+            '{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", '
+            '"coordinates": [[[0, 0], [NaN, 0], [9, 9], [0, 0]]]}}',
+            "no finite number",
+        ),
         (
             '{"type": "Feature", "properties": {"classification": {"name": "stroma"}}, '
             '"geometry": {"type": "Polygon", "coordinates": [[[0]]]}}',
@@ -184,6 +204,122 @@ def test_the_filter_keeps_single_pale_pixels() -> None:
 
 def test_class_number_counts_from_one() -> None:
     assert [class_number(name, CLASSES) for name in CLASSES] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "classification",
+    [
+        {"name": "Tumor: Positive", "colorRGB": -3670016},
+        {"names": ["Tumor", "Positive"], "color": [200, 0, 0]},
+        "Tumor: Positive",
+    ],
+)
+def test_derived_classes_of_any_version_have_one_name(
+    tmp_path: Path, classification: object
+) -> None:
+    region = feature(None, [box(0, 0, 1, 1)], classification=classification)
+    for labels in ({"tumor: positive": "epithelium"}, {"Tumor: Positive": "2"}):
+        if "2" in labels.values():
+            with pytest.raises(InputError, match="class='Tumor: Positive'"):
+                _read(tmp_path / "a.geojson", region, (1, 1), labels=labels)
+        else:
+            drawn = _read(tmp_path / "a.geojson", region, (1, 1), labels=labels)
+            assert drawn == [[2]]
+
+
+def test_classes_of_every_qupath_version_are_read(tmp_path: Path) -> None:
+    geometry = {"type": "Polygon", "coordinates": [box(0, 0, 1, 1)]}
+    old = {"name": "Stroma", "colorRGB": -6895466}
+    new = {"name": "Stroma", "color": [150, 200, 150]}
+    annotations: list[tuple[str, dict[str, object]]] = [
+        ("PathAnnotationObject", {"classification": old, "isLocked": False}),
+        ("1f2e", {"object_type": "annotation", "classification": old}),
+        ("1f2e", {"objectType": "annotation", "classification": new}),
+        ("1f2e", {"classification": {"names": ["Stroma"], "color": [1, 2, 3]}}),
+    ]
+    others: list[tuple[str, dict[str, object]]] = [
+        ("PathDetectionObject", {"classification": old}),
+        ("PathCellObject", {"classification": old}),
+        ("1f2e", {"object_type": "detection", "classification": old}),
+        ("1f2e", {"objectType": "tile", "classification": new}),
+    ]
+    for wanted, entries in ((3, annotations), (0, others)):
+        for identity, properties in entries:
+            tree = {
+                "type": "Feature",
+                "id": identity,
+                "geometry": geometry,
+                "properties": properties,
+            }
+            assert _read(tmp_path / "a.geojson", tree, (1, 1)) == [[wanted]]
+
+
+def test_collections_keep_their_areas(tmp_path: Path) -> None:
+    parts = [
+        {"type": "Polygon", "coordinates": [box(0, 0, 1, 1)]},
+        {"type": "MultiPolygon", "coordinates": [[box(2, 0, 3, 1)]]},
+        {"type": "LineString", "coordinates": [[0, 0], [9, 9]]},
+    ]
+    tree = feature("stroma", [])
+    tree["geometry"] = {"type": "GeometryCollection", "geometries": parts}
+    assert _read(tmp_path / "a.geojson", tree, (1, 3)) == [[3, 0, 3]]
+
+
+def test_holes_of_multi_polygons_stay_open(tmp_path: Path) -> None:
+    parts = [[box(0, 0, 3, 3), box(1, 1, 2, 2)], [box(4, 0, 5, 1)]]
+    assert _read(
+        tmp_path / "a.geojson", feature("stroma", parts, "MultiPolygon"), (3, 5)
+    ) == [[3, 3, 3, 0, 3], [3, 0, 3, 0, 0], [3, 3, 3, 0, 0]]
+
+
+def test_regions_mapped_to_hole_cut_out_of_others(tmp_path: Path) -> None:
+    large = feature("stroma", [box(0, 0, 4, 1)])
+    small = feature("Artifact", [box(1, 0, 3, 1)])
+    for labels, wanted in (
+        ({"artifact": "hole"}, [[3, 0, 0, 3]]),
+        ({"artifact": "ignore"}, [[3, 3, 3, 3]]),
+    ):
+        tree = [small, large]
+        assert _read(tmp_path / "a.geojson", tree, (1, 4), labels=labels) == wanted
+
+
+def test_windows_put_together_equal_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    regions: list = []
+    for number in range(40):
+        center, corners = rng.uniform(-10, 80, 2), rng.integers(3, 12)
+        angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+        spokes = np.stack([np.cos(angles), np.sin(angles)], 1)
+        ring = center + spokes * rng.uniform(2, 25, (corners, 1))
+        regions.append((number % 4, clean_area(Polygon(ring))))
+    # Corners on pixel centers: every tie must fall alike in every window.
+    regions.append((1, Polygon([(8.5, 8.5), (40.5, 8.5), (24.5, 40.5)])))
+    regions.append((2, MultiPolygon([box_of(1, 1, 5, 5), box_of(60, 60, 99, 99)])))
+    regions = [(number, area) for number, area in regions if not area.is_empty]
+    whole = draw_regions(regions, (70, 75))
+    assert set(np.unique(whole)) == {0, 1, 2, 3}
+    for step in (7, 16, 33):
+        stitched = np.zeros_like(whole)
+        for y in range(0, 70, step):
+            for x in range(0, 75, step):
+                window = stitched[y : y + step, x : x + step]
+                window[:] = draw_regions(regions, window.shape, offset=(x, y))
+        assert (stitched == whole).all()
+
+
+def test_regions_beside_the_window_cost_nothing() -> None:
+    regions = [(1, box_of(x, 0, x + 1, 1)) for x in range(20)]
+    drawn = draw_regions(regions, (1, 3), offset=(18, 0))
+    assert drawn.tolist() == [[1, 1, 0]]
+    assert not draw_regions(regions, (1, 3), offset=(20, 0)).any()
+    assert not draw_regions(regions, (1, 3), offset=(0, 1)).any()
+    assert draw_regions([], (1, 3)).tolist() == [[0, 0, 0]]
+
+
+def test_outlines_and_masks_are_told_by_their_names() -> None:
+    for name in ("a.geojson", "a.JSON", "a.xml"):
+        assert not is_label_mask(name)
+    assert is_label_mask("a.png") and is_label_mask("a.tif")
 
 
 @pytest.mark.shared

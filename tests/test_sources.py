@@ -98,8 +98,12 @@ def test_region_maps_are_found_by_name_or_column(folder: Path) -> None:
     )
     assert _read(by_column, need="annotation")[0].annotation == folder / "a.geojson"
     missing = _source(folder, [_row("b.png")])
-    with pytest.raises(InputError, match="One region map b.geojson.*Received: none"):
+    with pytest.raises(
+        InputError, match="map b.geojson, .json, .xml or .png.*Received: none"
+    ):
         _read(missing, need="annotation")
+    (folder / "b.xml").write_text("<Annotations/>")
+    assert _read(missing, need="annotation")[0].annotation == folder / "b.xml"
     (folder / "a.json").write_text("[]")
     with pytest.raises(InputError, match="Received: .*a.geojson, .*a.json"):
         _read(_source(folder, [_row("a.png")]), need="annotation")
