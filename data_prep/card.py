@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.duplicates import Leak
+from data_prep.duplicates import Contents, Leak
 from gastric_keras.records import Manifest, read_manifest, verify_shards
 
 
@@ -51,10 +51,20 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield "cases: NOT KNOWN; patients may be in several splits, scores too good"
 
 
+def describe_contents(contents: Sequence[Contents]) -> str:
+    """One line for each side that was compared, and how many flat patches it holds."""
+    return "\n".join(
+        f"compared: {side}: {len(side.patches.keys)} patches of "
+        f"{len(side.keys['case'])} cases and {len(side.keys['image'])} images; "
+        f"{int(side.patches.pictures.is_flat.sum())} flat, left out of perceptual"
+        for side in contents
+    )
+
+
 def describe_leaks(leaks: Sequence[Leak]) -> str:
     """One line for each leak, with examples; or that there is none."""
     if not leaks:
-        return "No leak: no case, image or equal patch on two sides."
+        return "No leak: no case, image, overlap, equal or similar patch on two sides."
     return "\n".join(
         f"LEAK: {leak.first} and {leak.second} share {leak.count} × {leak.kind}: "
         + "; ".join(leak.examples)
