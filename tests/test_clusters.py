@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data_prep.clusters import (
+    calibrate_exclusion,
     cluster_patches,
     exclusion_reason,
+    exclusion_reasons,
     measure_quality,
 )
 from data_prep.config import ClusterConfig
@@ -141,7 +144,7 @@ def test_too_few_patches_are_refused() -> None:
 
 
 def test_values_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(InputError, match=r"Received: count=2.0, area=nan at patch 1"):
+    with pytest.raises(InputError, match=r"Received: counts=2.0, areas=nan at patch 1"):
         cluster_patches([1, 2, 3], [1, float("nan"), 3])
 
 
@@ -153,6 +156,106 @@ def test_lists_of_other_lengths_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("clusters", 1), ("restarts", 0), ("min_tissue", 1.5)]
 )
-def test_limits_without_meaning_are_refused(name: str, value: float) -> None:
+def test_limits_without_meaning_are_refused(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"Received: {name}={value}"):
         ClusterConfig(**{name: value})
+
+
+def draw_measures(
+    n: int = 500, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts, contrasts and unevennesses that pass the fixed limits."""
+    rng = np.random.default_rng(seed)
+    return (
+        rng.integers(5, 60, n),
+        rng.uniform(0.08, 0.8, n),
+        rng.uniform(0.05, 0.5, n),
+    )
+
+
+def test_many_reasons_are_the_reasons_of_each() -> None:
+    rng = np.random.default_rng(0)
+    counts, contrasts = rng.integers(0, 12, 200), rng.uniform(0, 0.2, 200)
+    unevennesses = rng.uniform(0.2, 0.8, 200)
+    config = ClusterConfig()
+    each = [
+        exclusion_reason(
+            dataclasses.replace(GOOD, count=int(n), contrast=c, unevenness=u), config
+        )
+        for n, c, u in zip(counts, contrasts, unevennesses, strict=True)
+    ]
+    assert exclusion_reasons(counts, contrasts, unevennesses, config) == each
+    assert len(set(each)) == 4
+    assert exclusion_reasons([], [], [], config) == []
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8, 0.44, 0.29, 0.05])
+def test_the_share_that_was_asked_for_stays(share: float) -> None:
+    measures = draw_measures()
+    found = calibrate_exclusion(*measures, ClusterConfig(keep_share=share))
+    kept = exclusion_reasons(*measures, found.config).count(None)
+    assert (found.kept, found.patches, found.share) == (kept, 500, kept / 500)
+    # 55 different counts among 500 patches: ten of them go at once.
+    assert found.share == pytest.approx(share, abs=0.011)
+
+
+def test_calibrated_limits_are_never_looser_than_the_fixed_ones() -> None:
+    counts, contrasts, unevennesses = draw_measures()
+    counts[:300] = 0
+    for share in (1.0, 0.4, 0.1):
+        config = ClusterConfig(keep_share=share)
+        found = calibrate_exclusion(counts, contrasts, unevennesses, config)
+        assert found.config.min_nuclei >= config.min_nuclei
+        assert found.config.min_contrast >= config.min_contrast
+        assert found.config.max_unevenness <= config.max_unevenness
+    # Of 500, 200 pass the fixed limits, which is less than the share.
+    config = ClusterConfig(keep_share=0.9)
+    found = calibrate_exclusion(counts, contrasts, unevennesses, config)
+    assert (found.config, found.share) == (config, 0.4)
+
+
+def test_without_a_share_the_fixed_limits_stay() -> None:
+    found = calibrate_exclusion([9, 4, 9], [0.5] * 3, [0.1] * 3, ClusterConfig())
+    assert (found.config, found.kept, found.patches) == (ClusterConfig(), 2, 3)
+
+
+def test_limits_by_hand() -> None:
+    # Ranked alike in all three, so that each rank drops one patch more.
+    counts, contrasts = [10, 20, 30, 40], [0.1, 0.2, 0.3, 0.4]
+    unevennesses = [0.4, 0.3, 0.2, 0.1]
+    config = ClusterConfig(keep_share=0.5)
+    found = calibrate_exclusion(counts, contrasts, unevennesses, config)
+    limits = found.config
+    assert (limits.min_nuclei, limits.min_contrast) == (30, 0.3)
+    assert (limits.max_unevenness, found.kept) == (0.2, 2)
+
+
+def test_patches_that_are_all_alike_stay_together() -> None:
+    config = ClusterConfig(keep_share=0.44)
+    found = calibrate_exclusion([9] * 7, [0.5] * 7, [0.1] * 7, config)
+    assert found.share == 1.0
+
+
+def test_the_order_of_the_patches_does_not_change_the_limits() -> None:
+    measures = draw_measures()
+    order = np.random.default_rng(1).permutation(len(measures[0]))
+    counts, contrasts, unevennesses = (values[order] for values in measures)
+    config = ClusterConfig(keep_share=0.44)
+    shuffled = calibrate_exclusion(counts, contrasts, unevennesses, config)
+    assert shuffled == calibrate_exclusion(*measures, config)
+
+
+def test_calibration_refuses_what_it_cannot_rank() -> None:
+    config = ClusterConfig(keep_share=0.44)
+    with pytest.raises(InputError, match="Received: patches=0. Add images"):
+        calibrate_exclusion([], [], [], config)
+    with pytest.raises(InputError, match="contrasts=nan.*at patch 1"):
+        calibrate_exclusion([1, 2], [0.1, float("nan")], [0.1, 0.1], config)
+    with pytest.raises(InputError, match=r"unevennesses with shape=\(1,\)"):
+        calibrate_exclusion([1, 2], [0.1, 0.2], [0.1], config)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1])
+def test_a_share_without_meaning_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match=f"Received: keep_share={share}. null keeps"):
+        ClusterConfig(keep_share=share)
