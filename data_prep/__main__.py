@@ -58,6 +58,21 @@ def _parser() -> argparse.ArgumentParser:
         "check", help="leaks; exit status 1 when there is one"
     )
     command.add_argument("folders", metavar="DIR", nargs="+")
+    command.add_argument(
+        "--page", metavar="FILE", help="write an HTML page that shows the pairs"
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
+    command.add_argument(
+        "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
+    )
+    command.add_argument(
+        "--runner-option",
+        dest="runner_options",
+        action="append",
+        default=[],
+        metavar="--KEY=VALUE",
+        help="for the runner, as --runner-option=--KEY=VALUE; may be repeated",
+    )
     command.set_defaults(run=_check)
     return parser
 
@@ -85,6 +100,17 @@ def _add_build_arguments(
     _add_config_arguments(command)
     command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
     command.add_argument(
+        "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
+    )
+    command.add_argument(
+        "--runner-option",
+        dest="runner_options",
+        action="append",
+        default=[],
+        metavar="--KEY=VALUE",
+        help="for the runner, as --runner-option=--KEY=VALUE; may be repeated",
+    )
+    command.add_argument(
         "--strict", action="store_true", help="an unreadable picture is an error"
     )
     command.add_argument(
@@ -101,6 +127,7 @@ def _build(parsed: argparse.Namespace) -> int:
     from data_prep import sets
     from data_prep.card import describe
     from data_prep.config import SET_CONFIGS, load_config, with_source
+    from data_prep.engine import Engine
 
     config = with_source(
         load_config(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
@@ -112,7 +139,7 @@ def _build(parsed: argparse.Namespace) -> int:
         config,
         parsed.out,
         options=sets.BuildOptions(
-            workers=parsed.workers,
+            engine=Engine(parsed.workers, parsed.runner, tuple(parsed.runner_options)),
             strict=parsed.strict,
             force=parsed.force,
             allow_ungrouped=parsed.allow_ungrouped,
@@ -140,12 +167,21 @@ def _inspect(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from data_prep.card import describe_leaks
+    from data_prep.card import describe_contents, describe_leaks
     from data_prep.duplicates import find_leaks, read_contents
+    from data_prep.leak_page import check_page, write_page
 
-    contents = [part for folder in parsed.folders for part in read_contents(folder)]
+    if parsed.page is not None:
+        check_page(parsed.page)
+    contents = [
+        side
+        for folder in parsed.folders
+        for side in read_contents(folder, workers=parsed.workers)
+    ]
     leaks = find_leaks(contents)
-    print(describe_leaks(leaks))
+    print(f"{describe_contents(contents)}\n{describe_leaks(leaks)}")
+    if parsed.page is not None:
+        print(f"page: {write_page(parsed.page, leaks, contents)}")
     return 1 if leaks else 0
 
 

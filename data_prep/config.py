@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from data_prep.measure_config import ClusterConfig, NucleiConfig, PhantomConfig
+from data_prep.measure_config import (
+    STAIN_METHODS,
+    ArtifactConfig,
+    ClusterConfig,
+    NucleiConfig,
+    PhantomConfig,
+)
 from data_prep.source_config import (
     ColumnsConfig,
     PatchRules,
@@ -25,6 +31,7 @@ Schema = TypeVar("Schema")
 
 
 __all__ = [
+    "ArtifactConfig",
     "ClusterConfig",
     "ColumnsConfig",
     "NucleiConfig",
@@ -49,12 +56,20 @@ class SetConfig:
     Attributes:
         sources: the collections; the command line may name the one instead.
         classes: class names, in label order.
-        labels: class name in the data -> class of the set, or ``ignore``.
+        labels: class name in the data -> class of the set, ``ignore``, or, of outlines,
+            ``hole``.
         patch_size: side of the patches in px; 0 takes whole images.
         stride: px between patches; null sets them edge to edge.
         mpp: µm per px; 0.0 is not known.
         stored_size: side in px that every patch is resized to; null stores it as
             it was cut.
+        patch_um: side of the patches in µm at full resolution, in place of
+            patch_size, where the scale of every picture is known; null takes px.
+        min_slide_tissue: least share of a patch of a whole slide that shows tissue,
+            by a small view of the slide; 0 takes all. Not asked of mapped tissue.
+        artifacts: which patches are spoilt by pen, blur or bare glass; null takes all.
+        normalization: of the stain, ``reinhard`` or ``macenko``, fitted to each
+            picture or slide; null stores the colors as they are.
         splits: shares of the splits.
         max_per_class: split -> most patches of a class; the first by nested rank.
         subsets: name -> patches per class out of train, each inside the next.
@@ -69,6 +84,10 @@ class SetConfig:
     stride: int | None = None
     mpp: float = 0.0
     stored_size: int | None = None
+    patch_um: float | None = None
+    min_slide_tissue: float = 0.25
+    artifacts: ArtifactConfig | None = field(default_factory=ArtifactConfig)
+    normalization: str | None = None
     splits: SplitConfig = field(default_factory=SplitConfig)
     max_per_class: dict[str, int] = field(default_factory=dict)
     subsets: dict[str, int] = field(default_factory=dict)
@@ -84,6 +103,12 @@ class SetConfig:
             classes=self.classes,
         )
         self._check_sizes()
+        require(
+            self.normalization in (None, *STAIN_METHODS),
+            f"A normalization among null, {', '.join(STAIN_METHODS)} was expected.",
+            "null stores the colors as they are.",
+            normalization=self.normalization,
+        )
         for split in self.max_per_class:
             require(
                 split in SPLITS,
@@ -124,6 +149,18 @@ class SetConfig:
                 mpp=mpp,
             )
         require(
+            self.patch_um is None or self.patch_um > 0,
+            "patch_um above 0 µm was expected.",
+            "null takes patch_size, in px.",
+            patch_um=self.patch_um,
+        )
+        require(
+            0 <= self.min_slide_tissue <= 1,
+            "min_slide_tissue in [0, 1] was expected.",
+            "0 takes every patch.",
+            min_slide_tissue=self.min_slide_tissue,
+        )
+        require(
             self.stored_size is None or self.stored_size >= 1,
             "stored_size of 1 px or more was expected.",
             "null stores patches as they were cut.",
@@ -148,6 +185,8 @@ class TargetSetConfig(SetConfig):
     """The target set: pictures that an expert labelled, whole or in a grid."""
 
     classes: tuple[str, ...] = ("benign", "malignant")
+    # What an expert chose and labeled stays, unless it is asked for.
+    artifacts: ArtifactConfig | None = None
     # The paper's 5,400 : 1,620 : 2,700 patches a class.
     splits: SplitConfig = field(
         default_factory=lambda: SplitConfig(train=0.55, validation=0.17, test=0.28)

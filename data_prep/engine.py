@@ -1,4 +1,8 @@
-"""Map a function over pictures by local processes, in order, and say how far it is."""
+"""Map a function over pictures: local processes by default, Beam when it is named.
+
+Work comes in bundles. Each bundle leaves one file, whole or not at all, so that a run
+that was killed goes on where it stood, on either engine and with any number of workers.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
-from data_prep.images import UnusableImage
 from gastric_keras.errors import InputError
+from gastric_keras.files import write_atomic
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,64 +29,159 @@ Result = TypeVar("Result")
 _LINE_EVERY = 10.0
 #: Results that may wait for their turn, for each worker.
 _IN_FLIGHT = 4
+#: Pictures in a bundle: as many as are lost by a kill, at most, in a set of
+#: ordinary size; and the number of bundles that a large set is held to.
+_BUNDLE = 32
+_MAX_BUNDLES = 1000
 
 
-def map_images(
+@dataclass(frozen=True)
+class Bundle:
+    """Some of the items, and the file that their results go to."""
+
+    items: tuple[Any, ...]
+    path: Path
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where the work is done; a set has the same bytes wherever that is.
+
+    Attributes:
+        workers: local processes; None takes all cores.
+        runner: name of an Apache Beam runner; None works in local processes.
+        runner_options: further options of that runner, as Beam spells them.
+    """
+
+    workers: int | None = None
+    runner: str | None = None
+    runner_options: tuple[str, ...] = ()
+
+
+def map_bundles(
+    work: Callable[[Sequence[Any]], bytes],
+    items: Sequence[Item],
+    folder: Path,
+    *,
+    title: str,
+    engine: Engine = Engine(),
+) -> Iterator[tuple[Sequence[Item], Path]]:
+    """Do some work on every item, a bundle at a time, one file a bundle.
+
+    Files that are there already are taken as they are: the caller sees to it that a
+    folder holds the results of the same work on the same items only.
+
+    Args:
+        work: picklable; the items of a bundle to the content of its file.
+        items: picklable.
+        folder: where the files go; with a Beam runner, one that every worker sees
+            under the same path.
+        title: what the progress line says.
+        engine: where the work is done.
+
+    Yields:
+        The items of a bundle and its file, in order, when all are done.
+
+    Raises:
+        InputError: any that ``work`` raises; also when a process dies.
+    """
+    size = max(
+        1, min(_BUNDLE, -(-len(items) // _BUNDLE)), -(-len(items) // _MAX_BUNDLES)
+    )
+    bundles = [
+        Bundle(tuple(items[start : start + size]), folder / f"{start:09d}")
+        for start in range(0, len(items), size)
+    ]
+    left = [bundle for bundle in bundles if not bundle.path.is_file()]
+    if len(left) < len(bundles):
+        print(
+            f"{title}: {len(bundles) - len(left)} of {len(bundles)} parts are there "
+            "from a run that was cut short",
+            file=sys.stderr,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if engine.runner is not None:
+        _run_on_beam(partial(_do_or_note, work), left, engine)
+    else:
+        done = map_items(partial(_do, work), left, title=title, workers=engine.workers)
+        deque(done, maxlen=0)
+    for bundle in bundles:
+        yield bundle.items, bundle.path
+
+
+def map_items(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     *,
     title: str,
     workers: int | None = None,
-    on_unusable: Callable[[Item, str], None] | None = None,
-) -> Iterator[tuple[Item, Result]]:
-    """Apply a function to every item and yield (item, result) in the items' order.
+) -> Iterator[Result]:
+    """Apply a function to every item in local processes; results in order.
 
     Args:
-        function: picklable; raises UnusableImage for an item that others need not
-            suffer for.
+        function: picklable.
         items: picklable.
         title: what the progress line says.
         workers: processes; 1 works in this one, None takes all cores.
-        on_unusable: told of each unusable item and why; None makes it an error.
 
     Yields:
-        Each usable item with its result.
+        The result of each item.
 
     Raises:
-        InputError: any that the function raises, but for what ``on_unusable`` takes;
-            also when a process dies.
+        InputError: any that the function raises; also when a process dies.
     """
     workers = min(os.cpu_count() or 1 if workers is None else workers, len(items))
-    run = _run_here if workers <= 1 else _run_in_processes
-    outcomes = run(function, items, workers)
-    progress = _with_progress(outcomes, len(items), title)
-    # Outcomes first: zip then runs them to their end, which closes the processes.
-    for (result, reason), item in zip(progress, items):
-        if reason is None:
-            yield item, result
-        elif on_unusable is None:
-            raise InputError(reason)
-        else:
-            on_unusable(item, reason)
+    if workers <= 1:
+        results: Iterable[Result] = map(function, items)
+    else:
+        results = _run_in_processes(function, items, workers)
+    yield from _with_progress(results, len(items), title)
 
 
-def _outcome(function: Callable[[Any], Any], item: Any) -> tuple[Any, str | None]:
+def _do(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
+    write_atomic(bundle.path, work(bundle.items))
+
+
+def _do_or_note(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
     try:
-        return function(item), None
-    except UnusableImage as error:
-        return None, str(error)
+        _do(work, bundle)
+    except InputError as error:
+        # A runner would bury it under its own traceback, after trying three times.
+        write_atomic(_note(bundle), str(error))
 
 
-def _run_here(
-    function: Callable[[Any], Any], items: Sequence[Any], workers: int
-) -> Iterator[tuple[Any, str | None]]:
-    for item in items:
-        yield _outcome(function, item)
+def _note(bundle: Bundle) -> Path:
+    return bundle.path.with_suffix(".error")
+
+
+def _run_on_beam(
+    function: Callable[[Any], None], bundles: Sequence[Bundle], engine: Engine
+) -> None:
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise InputError(
+            "Apache Beam was expected, since a runner is named. Received: "
+            f"runner={engine.runner}, and it is not installed. Run pip install -c "
+            "constraints.txt -e '.[beam]', or leave --runner out."
+        ) from error
+    options = PipelineOptions([f"--runner={engine.runner}", *engine.runner_options])
+    with beam.Pipeline(options=options) as pipeline:
+        # Reshuffle, or Beam would fuse the steps and run every bundle in one worker.
+        bundles_there = pipeline | beam.Create(bundles) | beam.Reshuffle()
+        bundles_there | beam.Map(function)
+    notes = [_note(bundle) for bundle in bundles if _note(bundle).is_file()]
+    messages = [note.read_text(encoding="utf-8") for note in notes]
+    for note in notes:
+        note.unlink()
+    if messages:
+        raise InputError(messages[0])
 
 
 def _run_in_processes(
     function: Callable[[Any], Any], items: Sequence[Any], workers: int
-) -> Iterator[tuple[Any, str | None]]:
+) -> Iterator[Any]:
     # spawn, because a fork of a process in which TensorFlow runs threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
@@ -93,7 +195,7 @@ def _run_in_processes(
                     item = next(rest)
                 except StopIteration:
                     break
-                waiting.append(pool.submit(_outcome, function, item))
+                waiting.append(pool.submit(function, item))
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -112,6 +214,8 @@ def _start_worker() -> None:
 
     # One process a core already; threads inside each would only quarrel.
     cv2.setNumThreads(1)
+    # A worker that reads DICOM or writes records starts TensorFlow: not on the GPU.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 def _with_progress(
@@ -137,7 +241,7 @@ def _with_progress(
             # An estimate from the first few would only frighten.
             guess = f", about {left:.0f} s left" if done * 20 >= total else ""
             print(
-                f"{title}: {done} of {total}{guess}",
+                f"{title}: {done} of {total} parts{guess}",
                 file=sys.stderr,
                 flush=True,
             )

@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config import PatchRules
+from data_prep.normalization import StainFit, fit_stain, normalize
+from data_prep.slides import Picture
 from gastric_keras.errors import InputError
+
+#: Side in px of the view that a stain is fitted on.
+_FIT_SIDE = 1024
 
 TOO_SMALL = "image smaller than a patch"
 LOW_COVERAGE = "too little of the patch annotated"
@@ -54,12 +59,41 @@ def grid_origins(
 
 
 def cut_patch(
-    pixels: npt.NDArray[np.uint8], ref: PatchRef, size: int
+    picture: Picture,
+    ref: PatchRef,
+    size: int,
+    stored_size: int | None,
+    *,
+    fit: StainFit | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """(size, size, 3) uint8 out of (H, W, 3); the whole picture for size 0."""
-    if not size:
-        return pixels
-    return pixels[ref.y : ref.y + size, ref.x : ref.x + size]
+    """A patch as it is stored.
+
+    Args:
+        picture: where it is cut from.
+        ref: its place.
+        size: its side at full resolution, px; 0 takes the whole picture.
+        stored_size: side that it is resized to; None keeps it.
+        fit: of the picture's stain, which is then normalized.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    height, width = (size, size) if size else picture.shape
+    patch = picture.read(ref.x, ref.y, width, height, size=stored_size)
+    return patch if fit is None else normalize(patch, fit)
+
+
+def fit_picture(picture: Picture, method: str) -> StainFit | None:
+    """The stain of a picture or slide, from a small view of all of it.
+
+    Args:
+        picture: the picture.
+        method: ``reinhard`` or ``macenko``.
+
+    Returns:
+        None where no fit is found: the picture is then stored as it is.
+    """
+    return fit_stain(picture.overview(_FIT_SIDE), method)
 
 
 def class_shares(
@@ -83,8 +117,8 @@ def class_shares(
     x, y = origins[:, 0], origins[:, 1]
     shares = np.empty((len(origins), num_classes))
     for number in range(1, num_classes + 1):
-        total = np.zeros(np.add(class_map.shape, 1), np.int64)
-        (class_map == number).cumsum(axis=0, dtype=np.int64).cumsum(
+        total = np.zeros(np.add(class_map.shape, 1), np.int32)
+        (class_map == number).cumsum(axis=0, dtype=np.int32).cumsum(
             axis=1, out=total[1:, 1:]
         )
         shares[:, number - 1] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,41 @@ import numpy.typing as npt
 
 from data_prep import splits
 from data_prep.annotations import class_number
-from data_prep.clusters import cluster_patches, measure_quality
+from data_prep.clusters import (
+    calibrate_exclusion,
+    cluster_patches,
+    exclusion_reasons,
+    measure_quality,
+)
 from data_prep.config import (
     NucleiSetConfig,
     SetConfig,
     TargetSetConfig,
     TissueSetConfig,
 )
-from data_prep.engine import map_images
+from data_prep.engine import Engine, map_bundles
 from data_prep.labeling import (
     Found,
+    LookAtParts,
+    Part,
     find_nuclei,
     find_target,
     find_tissue,
-    patch_size,
-    scale_of,
+    joined,
+    parts_of,
+    read_found,
 )
-from data_prep.sources import ImageSource, read_sources
+from data_prep.quality_page import write_quality
+from data_prep.sources import ImageSource, Need, read_sources
+from data_prep.tfds_metadata import write_tfds_metadata
+from data_prep.unfinished import identity_of, unfinished
 from data_prep.writer import (
+    SET_NAME,
     CutPatches,
     PlannedImage,
     check_out,
     count_patches,
+    take_name,
     write_set,
 )
 from gastric_keras.config_io import to_dict
@@ -54,13 +67,13 @@ class BuildOptions:
     """How a build runs; a set that is built has the same bytes under all of them.
 
     Attributes:
-        workers: processes; None takes all cores.
+        engine: where the work is done.
         strict: a picture that cannot be used is an error, not set aside.
         force: replace a finished set.
         allow_ungrouped: pictures of unknown case are cases of their own.
     """
 
-    workers: int | None = None
+    engine: Engine = Engine()
     strict: bool = False
     force: bool = False
     allow_ungrouped: bool = False
@@ -70,6 +83,8 @@ def build_tissue_set(
     config: TissueSetConfig, out: Path | str, *, options: BuildOptions = BuildOptions()
 ) -> Manifest:
     """Build the mid-level tissue set: patches labeled by region maps.
+
+    Killed and called again with the same arguments, it goes on where it stood.
 
     Args:
         config: sources, classes and rules.
@@ -82,18 +97,7 @@ def build_tissue_set(
     Raises:
         InputError: anything in the config or the data that the user can mend.
     """
-    check_out(out, force=options.force)
-    sources = read_sources(
-        config, "annotation", allow_ungrouped=options.allow_ungrouped
-    )
-    for source in config.sources:
-        if not patch_size(config, source):
-            raise InputError(
-                "A patch size was expected, since a whole picture shows several "
-                f"tissues. Received: images={source.images}, patch_size=0. Give px."
-            )
-    found, set_aside = _look(sources, partial(find_tissue, config), "tissue", options)
-    return _finish("tissue", config, found, set_aside, out=out, options=options)
+    return _build("tissue", config, out, "annotation", find_tissue, options)
 
 
 def build_target_set(
@@ -103,11 +107,7 @@ def build_target_set(
 
     See :func:`build_tissue_set` for arguments, result and errors.
     """
-    check_out(out, force=options.force)
-    sources = read_sources(config, "label", allow_ungrouped=options.allow_ungrouped)
-    _check_labels(config, sources)
-    found, set_aside = _look(sources, partial(find_target, config), "target", options)
-    return _finish("target", config, found, set_aside, out=out, options=options)
+    return _build("target", config, out, "label", find_target, options)
 
 
 def build_nuclei_set(
@@ -115,41 +115,92 @@ def build_nuclei_set(
 ) -> Manifest:
     """Build the mid-level nuclei set: patches clustered by their nuclei, no labels.
 
-    The centers, the scaling and the quality of the clusters go into the manifest's
-    config under ``clustering``. See :func:`build_tissue_set` for the rest.
+    The limits of the exclusion, the centers, the scaling and the quality of the
+    clusters go into the manifest's config under ``clustering``. See
+    :func:`build_tissue_set` for the rest.
     """
+    return _build("nuclei", config, out, "nothing", find_nuclei, options)
+
+
+def _build(
+    dataset: str,
+    config: SetConfig,
+    out: Path | str,
+    need: Need,
+    find: Callable[[Any, Part], Found],
+    options: BuildOptions,
+) -> Manifest:
     check_out(out, force=options.force)
-    sources = read_sources(config, "nothing", allow_ungrouped=options.allow_ungrouped)
-    found, set_aside = _look(sources, partial(find_nuclei, config), "nuclei", options)
-    _require_patches(found, set_aside)
-    features = np.array([row for _, seen in found for row in seen.nuclei], float)
+    sources = read_sources(config, need, allow_ungrouped=options.allow_ungrouped)
+    if isinstance(config, TargetSetConfig):
+        _check_labels(config, sources)
+    with unfinished(out, identity_of(dataset, to_dict(config), sources)) as work:
+        found, set_aside = _look(
+            sources, LookAtParts(find, config, options.strict), dataset, work, options
+        )
+        notes: dict[str, Any] = {}
+        if isinstance(config, NucleiSetConfig):
+            _require_patches(found, set_aside)
+            found, notes = _clustered(config, found)
+        manifest = _finish(
+            dataset, config, found, set_aside, work=work, options=options, notes=notes
+        )
+        write_tfds_metadata(work / SET_NAME, manifest)
+        if dataset != "target":
+            for warning in write_quality(work / SET_NAME):
+                print(f"Warning: {warning}", file=sys.stderr)
+        take_name(work, out)
+    return manifest
+
+
+def _clustered(
+    config: NucleiSetConfig, found: Pictures
+) -> tuple[Pictures, dict[str, Any]]:
+    """The patches that can be measured, labeled by their cluster; and the notes."""
+    measured = np.array([row for _, seen in found for row in seen.nuclei], float)
+    counts, areas, contrasts, unevennesses = measured.T
+    calibration = calibrate_exclusion(counts, contrasts, unevennesses, config.clusters)
+    limits = calibration.config
+    reasons = exclusion_reasons(counts, contrasts, unevennesses, limits)
+    kept = np.array([reason is None for reason in reasons])
+    if not kept.any():
+        return _labeled(found, reasons, iter(())), {}
+    features = np.stack([counts[kept], areas[kept]], axis=1)
     if config.level_sources:
         owner = np.array([image.source for image, seen in found for _ in seen.refs])
-        features = _leveled(features, owner)
+        features = _leveled(features, owner[kept])
     counts, areas = features.T
     clustering = cluster_patches(counts, areas, config=config.clusters)
     quality = measure_quality(counts, areas, clustering, config=config.clusters)
-    labels = iter(clustering.labels.tolist())
-    labeled = [
-        (
-            image,
-            Found(
-                [ref._replace(label=next(labels)) for ref in seen.refs], seen.dropped
-            ),
-        )
-        for image, seen in found
-    ]
     numbers = {name: getattr(clustering, name) for name in ("centers", "mean", "std")}
     notes = {name: array.tolist() for name, array in numbers.items()}
-    return _finish(
-        "nuclei",
-        config,
-        labeled,
-        set_aside,
-        out=out,
-        options=options,
-        notes={"clustering": notes | {"quality": to_dict(quality)}},
-    )
+    notes["quality"] = to_dict(quality)
+    notes["limits"] = {
+        name: getattr(limits, name)
+        for name in ("min_nuclei", "min_contrast", "max_unevenness")
+    }
+    notes["share_kept"] = calibration.share
+    labeled = _labeled(found, reasons, iter(clustering.labels.tolist()))
+    return labeled, {"clustering": notes}
+
+
+def _labeled(
+    found: Pictures, reasons: Sequence[str | None], labels: Iterator[int]
+) -> Pictures:
+    reason_of = iter(reasons)
+    labeled = []
+    for image, seen in found:
+        refs, dropped = [], Counter(seen.dropped)
+        for ref in seen.refs:
+            reason = next(reason_of)
+            if reason is None:
+                refs.append(ref._replace(label=next(labels)))
+            else:
+                dropped[reason] += 1
+        labeled.append(
+            (image, dataclasses.replace(seen, refs=refs, dropped=dropped, nuclei=[]))
+        )
+    return labeled
 
 
 def _leveled(
@@ -168,24 +219,36 @@ def _leveled(
 
 def _look(
     sources: Sequence[ImageSource],
-    find: Callable[[ImageSource], Found],
+    look: LookAtParts,
     dataset: str,
+    work: Path,
     options: BuildOptions,
 ) -> tuple[Pictures, dict[str, str]]:
     """Pass 1: light references to patches, and the pictures set aside with reasons."""
+    parts = [part for image in sources for part in parts_of(look.config, image)]
+    found: dict[str, tuple[ImageSource, Found]] = {}
     set_aside: dict[str, str] = {}
-
-    def note(image: ImageSource, reason: str) -> None:
-        set_aside[image.image_id] = reason
-
-    found = map_images(
-        find,
-        sources,
+    bundles = map_bundles(
+        look,
+        parts,
+        work / "found",
         title=f"{dataset}: looking at images",
-        workers=options.workers,
-        on_unusable=None if options.strict else note,
+        engine=options.engine,
     )
-    return list(found), set_aside
+    for bundle, path in bundles:
+        for part, seen in zip(bundle, read_found(path)):
+            name = part.image.image_id
+            if isinstance(seen, str):
+                if options.strict:
+                    raise InputError(seen)
+                set_aside[name] = seen
+            elif name in found:
+                found[name] = (part.image, joined(found[name][1], seen))
+            else:
+                found[name] = (part.image, seen)
+    # A slide of which a part cannot be read is left out whole.
+    kept = [entry for name, entry in found.items() if name not in set_aside]
+    return kept, set_aside
 
 
 def _finish(
@@ -194,9 +257,9 @@ def _finish(
     found: Pictures,
     set_aside: dict[str, str],
     *,
-    out: Path | str,
+    work: Path,
     options: BuildOptions,
-    notes: dict[str, Any] | None = None,
+    notes: dict[str, Any],
 ) -> Manifest:
     """Splits by case, caps, checks, and pass 2."""
     _require_patches(found, set_aside)
@@ -205,6 +268,16 @@ def _finish(
     _check_counts(config, found, plan)
     dropped = sum((seen.dropped for _, seen in found), Counter[str]())
     dropped[OVER_CAP] = _size(planned) - _size(plan)
+    if config.normalization is not None:
+        notes["not_normalized"] = [
+            image.image_id for image, seen in found if not seen.is_normalized
+        ]
+    # The side that most pictures share stands in the config; the others stand here.
+    notes["sides"] = {
+        image.image_id: image.patch_size
+        for image in plan
+        if image.patch_size != config.patch_size
+    }
     manifest = Manifest(
         dataset=dataset,
         classes=config.classes,
@@ -213,7 +286,7 @@ def _finish(
         patch_size=0,
         mpp=0.0,
         dropped=dict(sorted((+dropped).items())),
-        config=to_dict(config) | (notes or {}),
+        config=to_dict(config) | notes,
         shards=(),
         subsets=config.subsets,
         set_aside=set_aside,
@@ -222,13 +295,12 @@ def _finish(
     return write_set(
         plan,
         manifest,
-        out,
-        cut=CutPatches(config.stored_size, config.max_pixels),
-        map_images=partial(
-            map_images, title=f"{dataset}: writing", workers=options.workers
+        work,
+        cut=CutPatches(config.stored_size, config.max_pixels, config.normalization),
+        map_bundles=partial(
+            map_bundles, title=f"{dataset}: writing", engine=options.engine
         ),
         records_per_shard=config.records_per_shard,
-        force=options.force,
     )
 
 
@@ -244,7 +316,6 @@ def _plan(config: SetConfig, found: Pictures) -> list[PlannedImage]:
     )
     plan = []
     for image, seen in found:
-        source = config.sources[image.source]
         if seen.refs:
             plan.append(
                 PlannedImage(
@@ -252,8 +323,8 @@ def _plan(config: SetConfig, found: Pictures) -> list[PlannedImage]:
                     image_id=image.image_id,
                     case_id=image.case_id,
                     split=split_of[image.case_id],
-                    patch_size=patch_size(config, source),
-                    mpp=scale_of(config, source),
+                    patch_size=seen.side,
+                    mpp=seen.mpp,
                     refs=tuple(seen.refs),
                 )
             )

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from data_prep import images
-from data_prep.patches import PatchRef, cut_patch
+from data_prep import images, tfds_metadata
+from data_prep.normalization import StainFit
+from data_prep.patches import PatchRef, cut_patch, fit_picture
+from data_prep.slides import Picture, open_picture
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
 from gastric_keras.records import (
@@ -34,8 +33,17 @@ from gastric_keras.records import (
 
 Number = TypeVar("Number", int, float)
 
-#: Position in the split and length of the record that follows, in a spool file.
-_SPOOL_HEAD = struct.Struct("<QQ")
+#: The finished set inside the folder where it grows.
+SET_NAME = "set"
+#: What a set may hold beside its manifest and shards.
+BESIDE_RECORDS = ("quality.json", "quality.html", *tfds_metadata.NAMES)
+
+#: Position in the set and length of the record that follows, in a bundle's file.
+_HEAD = struct.Struct("<QQ")
+#: Side and scale of a patch as stored, at the end of a bundle's file.
+_SIZE = struct.Struct("<Qd")
+#: Patches of one picture that are cut in one go, so that a slide fills no memory.
+_MAX_REFS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +58,8 @@ class PlannedImage:
         patch_size: side of the patches in px; 0 takes the whole picture.
         mpp: µm per px of the picture; 0.0 is not known.
         refs: the patches.
+        positions: place of each in the order of the whole set, as the writer fills
+            it in.
     """
 
     path: Path
@@ -59,55 +69,77 @@ class PlannedImage:
     patch_size: int
     mpp: float
     refs: tuple[PatchRef, ...]
+    positions: tuple[int, ...] = ()
 
     def key(self, ref: PatchRef) -> str:
         """The record key of one of the patches."""
         return record_key(self.image_id, ref.x, ref.y)
 
 
-#: A patch as it will be stored, and its side in px; 0 where it is not square.
-Cut = tuple[PatchRecord, int]
-
-#: Maps a function over pictures in order; ``engine.map_images`` with its options set.
-ImageMap = Callable[
-    [Callable[["PlannedImage"], list[Cut]], Sequence["PlannedImage"]],
-    Iterable[tuple["PlannedImage", list[Cut]]],
+#: Does ``cut`` on bundles of pictures; ``engine.map_bundles`` with its engine set.
+BundleMap = Callable[
+    [Callable[[Sequence["PlannedImage"]], bytes], Sequence["PlannedImage"], Path],
+    Iterable[tuple[Sequence["PlannedImage"], Path]],
 ]
 
 
 @dataclasses.dataclass(frozen=True)
 class CutPatches:
-    """Reads a planned picture once and cuts its patches; picklable for the workers.
+    """Reads planned pictures once and cuts their patches; picklable for the workers.
 
     Attributes:
         stored_size: side in px that patches are resized to; None keeps them.
         max_pixels: most pixels of a picture.
+        normalization: of the stain, ``reinhard``, ``macenko`` or None.
     """
 
     stored_size: int | None
     max_pixels: int
+    normalization: str | None = None
 
-    def __call__(self, image: PlannedImage) -> list[Cut]:
-        """All patches of a picture, in the plan's order."""
-        data = images.read_bytes(image.path)
-        pixels = images.decode_image(
-            data, name=str(image.path), max_pixels=self.max_pixels
-        )
-        return [self._cut(image, ref, data, pixels) for ref in image.refs]
+    def __call__(self, planned: Sequence[PlannedImage]) -> bytes:
+        """The records of some pictures, each after its head, in the set's order."""
+        records: dict[int, bytes] = {}
+        sizes: set[tuple[int, float]] = set()
+        for image in planned:
+            for position, (record, side) in zip(image.positions, self.cut(image)):
+                records[position] = serialize(record)
+                sizes.add((side, record.mpp))
+        content = bytearray(_HEAD.pack(len(sizes), 0))
+        for side, mpp in sorted(sizes):
+            content += _SIZE.pack(side, mpp)
+        for position in sorted(records):
+            data = records[position]
+            content += _HEAD.pack(position, len(data)) + data
+        return bytes(content)
+
+    def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int]]:
+        """Each patch of a picture as it is stored, and its side; 0 if not square."""
+        with open_picture(image.path, max_pixels=self.max_pixels) as picture:
+            fit = None
+            if self.normalization is not None:
+                fit = fit_picture(picture, self.normalization)
+            for ref in image.refs:
+                yield self._cut(image, ref, picture, fit)
 
     def _cut(
         self,
         image: PlannedImage,
         ref: PatchRef,
-        data: bytes,
-        pixels: npt.NDArray[np.uint8],
-    ) -> Cut:
-        patch = cut_patch(pixels, ref, image.patch_size)
+        picture: Picture,
+        fit: StainFit | None,
+    ) -> tuple[PatchRecord, int]:
+        patch = cut_patch(picture, ref, image.patch_size, self.stored_size, fit=fit)
         mpp = image.mpp
         if self.stored_size is not None:
-            mpp *= patch.shape[0] / self.stored_size
-            patch = images.resize(patch, self.stored_size)
-        if patch.shape != pixels.shape or not images.is_stored_as_is(data):
+            mpp *= (image.patch_size or picture.shape[0]) / self.stored_size
+        data = picture.data
+        if (
+            data is None
+            or fit is not None
+            or patch.shape[:2] != picture.shape
+            or not images.is_stored_as_is(data)
+        ):
             data = images.encode_png(patch)
         record = PatchRecord(
             image=data,
@@ -146,7 +178,8 @@ def check_out(out: Path | str, *, force: bool) -> None:
             f"A new folder was expected. Received: out={out}, which holds a finished "
             "set. Name another, or give --force to replace it."
         )
-    known = {MANIFEST_NAME, *(shard.name for shard in read_manifest(out).shards)}
+    known = {MANIFEST_NAME, *BESIDE_RECORDS}
+    known |= {shard.name for shard in read_manifest(out).shards}
     foreign = sorted(path.name for path in out.iterdir() if path.name not in known)
     if foreign:
         raise InputError(
@@ -158,67 +191,68 @@ def check_out(out: Path | str, *, force: bool) -> None:
 def write_set(
     plan: Sequence[PlannedImage],
     manifest: Manifest,
-    out: Path | str,
+    work: Path,
     *,
     cut: CutPatches,
-    map_images: ImageMap,
+    map_bundles: BundleMap,
     records_per_shard: int,
-    force: bool = False,
 ) -> Manifest:
     """Cut the planned patches and write the set.
 
     Records lie in the order of ``nested_rank`` of their keys, so that neighbors do
-    not sit together and the first n of a class are the nested subset of n. All goes
-    into a folder beside ``out`` that takes its name at the very end. Equal plans give
-    equal bytes.
+    not sit together and the first n of a class are the nested subset of n. Equal plans
+    give equal bytes. Killed and called again with the same plan and folder, it goes on
+    where it stood.
 
     Args:
         plan: the pictures and their patches.
         manifest: what is known before: patch_size, mpp, counts, cases and shards are
             filled in here.
-        out: folder of the set.
+        work: folder where the set grows, see ``unfinished``.
         cut: how patches are cut and stored.
-        map_images: runs ``cut`` over the plan, in order.
+        map_bundles: runs ``cut`` over the plan, in order.
         records_per_shard: about how many records a shard holds.
-        force: replace a finished set.
 
     Returns:
-        The manifest as written.
+        The manifest as written, in ``work / SET_NAME``; see :func:`take_name`.
 
     Raises:
-        InputError: see :func:`check_out`; also a picture that no longer reads.
+        InputError: a picture that no longer reads.
     """
-    out = Path(out)
-    check_out(out, force=force)
-    work = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    places = _places(plan, records_per_shard)
-    sizes: Counter[tuple[int, float]] = Counter()
-    for _, patches in map_images(cut, plan):
-        by_shard: dict[str, bytearray] = {}
-        for record, side in patches:
-            key = record_key(record.image_id, record.x, record.y)
-            name, position = places[key]
-            data = serialize(record)
-            spool = by_shard.setdefault(name, bytearray())
-            spool += _SPOOL_HEAD.pack(position, len(data)) + data
-            sizes[side, record.mpp] += 1
-        # Opened for each picture, so that no number of shards runs out of handles.
-        for name, spool in by_shard.items():
-            with open(work / f"{name}.spool", "ab") as stream:
-                stream.write(spool)
+    plan = _placed(plan)
+    folder = work / SET_NAME
+    folder.mkdir(exist_ok=True)
+    spools = [path for _, path in map_bundles(cut, plan, work / "cut")]
+    sizes = set()
+    cursors = []
+    for path in spools:
+        found, offset = _read_sizes(path)
+        sizes |= found
+        cursors.append(offset)
+    shards = []
+    for shard in _shard_ranges(plan, records_per_shard):
+        shards.append(_write_shard(folder, shard, spools, cursors))
     manifest = dataclasses.replace(
         manifest,
         counts=count_patches(plan, manifest.classes),
         cases=_cases(plan),
         patch_size=_common([side for side, _ in sizes], 0),
         mpp=_common([mpp for _, mpp in sizes], 0.0),
-        shards=tuple(_finish_shards(work, places)),
+        shards=tuple(shards),
     )
-    write_manifest(work, manifest)
-    _take_name(work, out)
+    write_manifest(folder, manifest)
     return manifest
+
+
+def take_name(work: Path, out: Path | str) -> None:
+    """Give the finished set in ``work`` its name, in place of an older one."""
+    out = Path(out)
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    (work / SET_NAME).rename(out)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def count_patches(
@@ -241,72 +275,92 @@ def _cases(plan: Iterable[PlannedImage]) -> dict[str, tuple[str, ...]]:
     return {split: tuple(sorted(cases)) for split, cases in found.items() if cases}
 
 
-def _places(
-    plan: Iterable[PlannedImage], records_per_shard: int
-) -> dict[str, tuple[str, int]]:
-    """Record key -> (shard name, position in the split)."""
+def _placed(plan: Sequence[PlannedImage]) -> list[PlannedImage]:
+    """Every patch with its place in the set; pictures in parts that fit the memory."""
     keys: dict[str, list[str]] = {split: [] for split in SPLITS}
     for image in plan:
         keys[image.split].extend(image.key(ref) for ref in image.refs)
-    places = {}
-    for split, entries in keys.items():
-        total = -(-len(entries) // records_per_shard)
+    places: dict[str, int] = {}
+    for entries in keys.values():
         # The key itself settles what two equal ranks would leave open.
-        ordered = sorted(entries, key=lambda key: (nested_rank(key), key))
-        for position, key in enumerate(ordered):
-            index = position * total // len(entries)
-            places[key] = (shard_name(split, index, total), position)
-    return places
+        for key in sorted(entries, key=lambda key: (nested_rank(key), key)):
+            places[key] = len(places)
+    placed = []
+    for image in plan:
+        for start in range(0, len(image.refs), _MAX_REFS):
+            refs = image.refs[start : start + _MAX_REFS]
+            positions = tuple(places[image.key(ref)] for ref in refs)
+            placed.append(dataclasses.replace(image, refs=refs, positions=positions))
+    return placed
 
 
-def _finish_shards(work: Path, places: dict[str, tuple[str, int]]) -> Iterator[Shard]:
+def _shard_ranges(
+    plan: Iterable[PlannedImage], records_per_shard: int
+) -> Iterator[tuple[str, str, int, int]]:
+    """Split, name, first position and number of records of each shard."""
+    sizes = Counter[str]()
+    for image in plan:
+        sizes[image.split] += len(image.refs)
+    first = 0
+    for split in SPLITS:
+        total = -(-sizes[split] // records_per_shard)
+        for index in range(total):
+            # As even as whole records allow.
+            start = -(-index * sizes[split] // total)
+            end = -(-(index + 1) * sizes[split] // total)
+            yield split, shard_name(split, index, total), first + start, end - start
+        first += sizes[split]
+
+
+def _write_shard(
+    folder: Path,
+    shard: tuple[str, str, int, int],
+    spools: Sequence[Path],
+    cursors: list[int],
+) -> Shard:
+    """One shard out of the bundles' files, whose cursors stand at its first record."""
     import tensorflow as tf
 
-    counts = Counter(name for name, _ in places.values())
-    for name in sorted(
-        counts, key=lambda name: (SPLITS.index(name.split("-")[0]), name)
-    ):
-        spool = work / f"{name}.spool"
-        records = _read_spool(spool)
-        if len(records) != counts[name]:
-            raise RuntimeError(f"{name}: {len(records)} records of {counts[name]}")
-        with tf.io.TFRecordWriter(str(work / name)) as shard:
-            for position in sorted(records):
-                shard.write(records[position])
-        spool.unlink()
-        with open(work / name, "rb+") as stream:
-            # The manifest vouches for these bytes: they go down before it does.
-            os.fsync(stream.fileno())
-        yield Shard(
-            name=name,
-            split=name.split("-")[0],
-            records=len(records),
-            size=(work / name).stat().st_size,
-            sha256=sha256_of(work / name),
-        )
+    split, name, first, count = shard
+    records: dict[int, bytes] = {}
+    for index, path in enumerate(spools):
+        cursors[index] = _read_spool(path, cursors[index], first + count, records)
+    if len(records) != count:
+        raise RuntimeError(f"{name}: {len(records)} records of {count}")
+    partial = folder.parent / f"{name}.partial"
+    with tf.io.TFRecordWriter(str(partial)) as writer:
+        for position in sorted(records):
+            writer.write(records[position])
+    with open(partial, "rb+") as stream:
+        # The manifest vouches for these bytes: they go down before it does.
+        os.fsync(stream.fileno())
+    path = folder / name
+    partial.rename(path)
+    return Shard(name, split, count, path.stat().st_size, sha256_of(path))
 
 
-def _read_spool(path: Path) -> dict[int, bytes]:
-    data = path.read_bytes()
-    records = {}
-    offset = 0
-    while offset < len(data):
-        position, length = _SPOOL_HEAD.unpack_from(data, offset)
-        offset += _SPOOL_HEAD.size
-        records[position] = data[offset : offset + length]
-        offset += length
-    return records
+def _read_sizes(path: Path) -> tuple[set[tuple[int, float]], int]:
+    """(side, mpp) of the patches of a bundle, and where its records begin."""
+    with open(path, "rb") as stream:
+        number, _ = _HEAD.unpack(stream.read(_HEAD.size))
+        sizes = {_SIZE.unpack(stream.read(_SIZE.size)) for _ in range(number)}
+        return sizes, stream.tell()
 
 
-def _take_name(work: Path, out: Path) -> None:
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    work.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+def _read_spool(path: Path, offset: int, end: int, records: dict[int, bytes]) -> int:
+    """Take the records before position ``end``; where the next one begins."""
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        while head := stream.read(_HEAD.size):
+            position, length = _HEAD.unpack(head)
+            if position >= end:
+                break
+            records[position] = stream.read(length)
+            offset += _HEAD.size + length
+    return offset
 
 
-def _common(values: Sequence[Number], default: Number) -> Number:
+def _common(values: Iterable[Number], default: Number) -> Number:
     """The value that all share, else the default."""
-    return values[0] if len(set(values)) == 1 else default
+    different = set(values)
+    return different.pop() if len(different) == 1 else default

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +68,36 @@ def sha256_of(path: Path | str) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
+    """Hold a lock file for this process; a second process is refused.
+
+    Args:
+        path: the lock file; missing parent folders are made.
+        folder: what kind of folder the lock is for, as the error names it.
+        way_out: what to do when it is taken, a sentence.
+
+    Raises:
+        InputError: another process holds it, or it cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "w")
+    except OSError as error:
+        raise InputError(
+            f"A {folder} that can be written was expected. Received: {path.parent} "
+            f"({error.strerror}). Name another."
+        ) from error
+    with stream:
+        try:
+            # The kernel drops the lock with the process, however that ends.
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"A {folder} that no other process works in was expected. Received: "
+                f"{path.parent}. {way_out}"
+            ) from error
+        yield

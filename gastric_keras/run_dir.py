@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gastric_keras.errors import InputError
+from gastric_keras import files
 
 FitStage = Literal["mid", "target"]
 
@@ -95,29 +93,14 @@ class RunDir:
         """The one page to send."""
         return self.root / "report.html"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the folder for this process; a second process is refused.
 
         Raises:
             InputError: another process works in this folder, or it cannot be made.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            stream = open(self.lock, "w")
-        except OSError as error:
-            raise InputError(
-                "A run folder that can be written was expected. Received: "
-                f"{self.root} ({error.strerror}). Mend runtime.output or name."
-            ) from error
-        with stream:
-            try:
-                # The kernel drops the lock with the process, however that ends.
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    "A run folder that no other process works in was expected. "
-                    f"Received: {self.root}. Wait for the other run, or give this one "
-                    "another name."
-                ) from error
-            yield
+        return files.locked(
+            self.lock,
+            folder="run folder",
+            way_out="Wait for the other run, or give this one another name.",
+        )

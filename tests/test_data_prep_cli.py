@@ -98,6 +98,7 @@ def test_tissue_from_flags_alone(tmp_path: Path, capsys: pytest.CaptureFixture) 
     folder = str(write_tissue_folder(tmp_path / "in"))
     arguments = ["tissue", "--images", folder, "--annotations", folder]
     arguments += ["--cases", f"{folder}/index.csv", "--set", "patch_size=8"]
+    arguments += ["--set", "artifacts=null"]
     arguments += ["--set", "splits.train=0.5", "--set", "splits.validation=0.5"]
     assert main([*arguments, "--out", str(tmp_path / "set"), "--workers", "1"]) == 0
     assert "tissue: 36 patches kept" in capsys.readouterr().out

@@ -18,6 +18,7 @@ from data_prep.patches import (
     grid_origins,
     label_patches,
 )
+from data_prep.slides import ArrayPicture
 from gastric_keras.errors import InputError
 
 CLASSES = ("a", "b")
@@ -84,10 +85,12 @@ def test_an_image_smaller_than_a_patch_is_named() -> None:
 
 def test_cut_patch() -> None:
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert cut_patch(pixels, PatchRef(1, 2, 0), 2).tolist() == (
+    picture = ArrayPicture(pixels)
+    assert cut_patch(picture, PatchRef(1, 2, 0), 2, None).tolist() == (
         pixels[2:4, 1:3].tolist()
     )
-    assert cut_patch(pixels, PatchRef(0, 0, 0), 0) is pixels
+    whole = cut_patch(picture, PatchRef(0, 0, 0), 0, None)
+    np.testing.assert_array_equal(whole, pixels)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from data_prep.config import (
     TargetSetConfig,
     TissueSetConfig,
 )
+from data_prep.engine import Engine
 from data_prep.images import decode_image
 from data_prep.nuclei import NucleiMeasurement
 from data_prep.sets import (
@@ -30,9 +31,14 @@ from data_prep.sets import (
 )
 from gastric_keras.errors import InputError
 from gastric_keras.records import read_manifest, read_records
-from tests.small_pictures import noise, write_target_folder, write_tissue_folder
+from tests.small_pictures import (
+    noise,
+    write_picture,
+    write_target_folder,
+    write_tissue_folder,
+)
 
-HERE = BuildOptions(workers=1)
+HERE = BuildOptions(Engine(workers=1))
 HALVES = SplitConfig(train=0.5, validation=0.5, test=0.0)
 
 
@@ -43,6 +49,8 @@ def _tissue(folder: Path, **options: object) -> TissueSetConfig:
         columns=ColumnsConfig(annotation="geojson"),
     )
     defaults: dict = {"sources": (source,), "patch_size": 8, "splits": HALVES}
+    # Pictures of noise are no tissue, and say so.
+    defaults["artifacts"] = None
     return TissueSetConfig(**{**defaults, **options})
 
 
@@ -134,9 +142,9 @@ def test_unreadable_pictures_are_set_aside_or_stop_a_strict_run(tmp_path: Path) 
     (folder / "c0_0.png").write_bytes(b"torn")
     manifest = build_target_set(_target(folder), tmp_path / "set", options=HERE)
     assert list(manifest.set_aside) == ["c0_0.png"]
-    assert "whole PNG, JPEG, BMP or TIFF" in manifest.set_aside["c0_0.png"]
+    assert "whole PNG, JPEG, BMP, TIFF or DICOM" in manifest.set_aside["c0_0.png"]
     assert sum(map(manifest.count, manifest.counts)) == 60
-    strict = BuildOptions(workers=1, strict=True)
+    strict = BuildOptions(Engine(workers=1), strict=True)
     with pytest.raises(InputError, match="c0_0.png"):
         build_target_set(_target(folder), tmp_path / "none", options=strict)
     assert not (tmp_path / "none").exists()
@@ -168,10 +176,11 @@ def test_whole_pictures(tmp_path: Path) -> None:
 
 
 def test_oblong_pictures_are_not_squeezed(tmp_path: Path) -> None:
-    found = labeling._grid
-    config = _target(tmp_path, patch_size=0, stored_size=8)
-    with pytest.raises(InputError, match="size=24×16. Set stored_size: null"):
-        found(config, config.sources[0], (16, 24), label=0)
+    folder = write_target_folder(tmp_path / "in")
+    write_picture(folder / "c0_0.png", noise(0, 16, 24))
+    config = _target(folder, patch_size=0, stored_size=8)
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    assert "size=24×16. Set stored_size: null" in manifest.set_aside["c0_0.png"]
 
 
 def test_classes_are_checked_before_a_picture_is_opened(tmp_path: Path) -> None:
@@ -213,7 +222,7 @@ def test_ungrouped_pictures_are_marked(tmp_path: Path) -> None:
     config = _target(folder, sources=(SourceConfig(images=str(folder)),))
     with pytest.raises(InputError, match="type --allow-ungrouped"):
         build_target_set(config, tmp_path / "set", options=HERE)
-    options = BuildOptions(workers=1, allow_ungrouped=True)
+    options = BuildOptions(Engine(workers=1), allow_ungrouped=True)
     manifest = build_target_set(config, tmp_path / "set", options=options)
     assert not manifest.is_grouped
     assert "benign/c0_0.png" in sum(manifest.cases.values(), ())
@@ -253,7 +262,9 @@ def test_nuclei_patches_are_clustered(
     shades = {f"few{i}": 10 + i for i in range(6)} | {"blank": 255}
     shades |= {f"many{i}": 200 + i for i in range(6)}
     config = NucleiSetConfig(
-        sources=(_write_shades(tmp_path / "in", shades),), splits=HALVES
+        sources=(_write_shades(tmp_path / "in", shades),),
+        splits=HALVES,
+        artifacts=None,
     )
     manifest = build_nuclei_set(config, tmp_path / "set", options=HERE)
     assert manifest.dropped == {"too little tissue": 1}
@@ -279,7 +290,9 @@ def test_two_labs_do_not_become_the_two_clusters(
     )
     found = {}
     for level in (True, False):
-        config = NucleiSetConfig(sources=sources, splits=HALVES, level_sources=level)
+        config = NucleiSetConfig(
+            sources=sources, splits=HALVES, level_sources=level, artifacts=None
+        )
         out = tmp_path / str(level)
         manifest = build_nuclei_set(config, out, options=HERE)
         found[level] = {

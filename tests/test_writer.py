@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.engine import map_images
-from data_prep.images import UnusableImage, decode_image, resize
+from data_prep.engine import Engine, map_bundles
+from data_prep.images import decode_image, resize
 from data_prep.patches import PatchRef
-from data_prep.writer import CutPatches, PlannedImage, check_out, write_set
+from data_prep.unfinished import unfinished
+from data_prep.writer import (
+    CutPatches,
+    PlannedImage,
+    check_out,
+    take_name,
+    write_set,
+)
 from gastric_keras.errors import InputError
 from gastric_keras.records import (
     Manifest,
@@ -47,17 +55,20 @@ def _write(
     stored_size: int | None = None,
     force: bool = False,
 ) -> Manifest:
-    return write_set(
-        plan,
-        BEFORE,
-        out,
-        cut=CutPatches(stored_size, 10_000),
-        map_images=lambda function, items: map_images(
-            function, items, title="writing", workers=workers
-        ),
-        records_per_shard=7,
-        force=force,
-    )
+    check_out(out, force=force)
+    with unfinished(out, repr(plan)) as work:
+        manifest = write_set(
+            plan,
+            BEFORE,
+            work,
+            cut=CutPatches(stored_size, 10_000),
+            map_bundles=partial(
+                map_bundles, title="writing", engine=Engine(workers=workers)
+            ),
+            records_per_shard=7,
+        )
+        take_name(work, out)
+    return manifest
 
 
 def test_every_patch_is_cut_where_it_says(tmp_path: Path) -> None:
@@ -130,7 +141,7 @@ def test_a_failed_run_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
         _write(plan, tmp_path / "set")
     assert not (tmp_path / "set").exists()
     with pytest.raises(InputError, match="cut short has no manifest"):
-        read_manifest(tmp_path / ".set.partial")
+        read_manifest(tmp_path / ".set.partial" / "set")
     write_picture(plan[2].path, noise(2, 16, 24))
     _write(plan, tmp_path / "set")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "set"]
@@ -169,63 +180,6 @@ def test_out_is_never_lost_by_mistake(tmp_path: Path) -> None:
     (out / "thesis.doc").write_text("")
     with pytest.raises(InputError, match="with thesis.doc. Move that away"):
         check_out(out, force=True)
-
-
-def _double(value: int) -> int:
-    if value == 3:
-        raise UnusableImage("three is out")
-    if value == 30:
-        raise InputError("thirty stops all")
-    return 2 * value
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_engine_keeps_order_and_sets_aside(workers: int) -> None:
-    aside = {}
-    found = map_images(
-        _double,
-        range(20),
-        title="doubling",
-        workers=workers,
-        on_unusable=lambda item, reason: aside.update({item: reason}),
-    )
-    assert list(found) == [(i, 2 * i) for i in range(20) if i != 3]
-    assert aside == {3: "three is out"}
-    with pytest.raises(InputError, match="three is out"):
-        list(map_images(_double, range(20), title="doubling", workers=workers))
-    with pytest.raises(InputError, match="thirty stops all"):
-        list(
-            map_images(
-                _double,
-                [1, 30],
-                title="doubling",
-                workers=workers,
-                on_unusable=lambda item, reason: None,
-            )
-        )
-
-
-def _die(value: int) -> int:
-    import os
-
-    os._exit(9)
-
-
-def test_a_killed_worker_is_explained() -> None:
-    with pytest.raises(InputError, match="workers=2, and one was killed.*--workers 1"):
-        list(map_images(_die, [1, 2], title="dying", workers=2))
-
-
-def test_progress_is_plain_lines_where_there_is_no_terminal(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("data_prep.engine._LINE_EVERY", 0.0)
-    list(map_images(_double, [1, 2, 4], title="doubling", workers=1))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in lines] == [
-        "doubling: 1 of 3",
-        "doubling: 2 of 3",
-    ]
 
 
 def test_planned_images_are_plain_values(tmp_path: Path) -> None:
