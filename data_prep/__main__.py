@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("inspect", help="the card of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_inspect)
+    command = commands.add_parser("quality", help="figures and pictures of a set")
+    command.add_argument("folder", metavar="DIR")
+    command.set_defaults(run=_quality)
     command = commands.add_parser(
         "check", help="leaks; exit status 1 when there is one"
     )
@@ -163,6 +166,15 @@ def _inspect(parsed: argparse.Namespace) -> int:
     from data_prep.card import card_of
 
     print(card_of(parsed.folder))
+    return 0
+
+
+def _quality(parsed: argparse.Namespace) -> int:
+    from data_prep.quality_page import PAGE_NAME, write_quality
+
+    for warning in write_quality(parsed.folder):
+        print(f"Warning: {warning}", file=sys.stderr)
+    print(f"page: {parsed.folder}/{PAGE_NAME}")
     return 0
 
 

@@ -39,6 +39,7 @@ from data_prep.labeling import (
     parts_of,
     read_found,
 )
+from data_prep.quality import OVER_CAP
 from data_prep.quality_page import write_quality
 from data_prep.sources import ImageSource, Need, read_sources
 from data_prep.tfds_metadata import write_tfds_metadata
@@ -55,8 +56,6 @@ from data_prep.writer import (
 from gastric_keras.config_io import to_dict
 from gastric_keras.errors import InputError
 from gastric_keras.records import Manifest, first_ranked
-
-OVER_CAP = "over max_per_class"
 
 #: The pictures that could be used, with what pass 1 found in each.
 Pictures = list[tuple[ImageSource, Found]]
