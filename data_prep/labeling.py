@@ -22,7 +22,6 @@ from data_prep.annotations import (
     read_regions,
 )
 from data_prep.artifacts import BLANK, artifact_reason
-from data_prep.clusters import TOO_LITTLE_TISSUE
 from data_prep.config import (
     NucleiSetConfig,
     SetConfig,
@@ -30,6 +29,7 @@ from data_prep.config import (
     TargetSetConfig,
     TissueSetConfig,
 )
+from data_prep.exclusion import TOO_LITTLE_TISSUE
 from data_prep.images import UnusableImage
 from data_prep.normalization import StainFit, normalize
 from data_prep.nuclei import measure_nuclei
@@ -41,8 +41,9 @@ from data_prep.patches import (
     grid_origins,
     label_patches,
 )
-from data_prep.slides import Picture, is_slide, open_picture, tissue_mask, tissue_share
+from data_prep.slides import Picture, is_slide, open_picture
 from data_prep.sources import ImageSource
+from data_prep.tissue import tissue_mask, tissue_share
 from gastric_keras.errors import InputError
 
 IGNORED = "class ignored"

@@ -15,12 +15,7 @@ import numpy.typing as npt
 
 from data_prep import splits
 from data_prep.annotations import class_number
-from data_prep.clusters import (
-    calibrate_exclusion,
-    cluster_patches,
-    exclusion_reasons,
-    measure_quality,
-)
+from data_prep.clusters import cluster_patches, measure_quality
 from data_prep.config import (
     NucleiSetConfig,
     SetConfig,
@@ -28,6 +23,7 @@ from data_prep.config import (
     TissueSetConfig,
 )
 from data_prep.engine import Engine, map_bundles
+from data_prep.exclusion import calibrate_exclusion, exclusion_reasons
 from data_prep.labeling import (
     Found,
     LookAtParts,

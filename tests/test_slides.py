@@ -18,9 +18,8 @@ from data_prep.slides import (
     ArrayPicture,
     is_slide,
     open_picture,
-    tissue_mask,
-    tissue_share,
 )
+from data_prep.tissue import tissue_mask, tissue_share
 from gastric_keras.errors import InputError
 from tests.small_pictures import noise, write_picture
 
