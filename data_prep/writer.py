@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import struct
@@ -38,8 +39,9 @@ SET_NAME = "set"
 #: What a set may hold beside its manifest and shards.
 BESIDE_RECORDS = ("quality.json", "quality.html", *tfds_metadata.NAMES)
 
-#: Position in the set and length of the record that follows, in a bundle's file.
-_HEAD = struct.Struct("<QQ")
+#: Position in the set, lengths of the fields and of the image that follow, in a
+#: bundle's file.
+_HEAD = struct.Struct("<QQQ")
 #: Side and scale of a patch as stored, at the end of a bundle's file.
 _SIZE = struct.Struct("<Qd")
 #: Patches of one picture that are cut in one go, so that a slide fills no memory.
@@ -98,19 +100,24 @@ class CutPatches:
     normalization: str | None = None
 
     def __call__(self, planned: Sequence[PlannedImage]) -> bytes:
-        """The records of some pictures, each after its head, in the set's order."""
-        records: dict[int, bytes] = {}
+        """The records of some pictures, each after its head, in the set's order.
+
+        Not serialized yet: a worker need not load TensorFlow for it.
+        """
+        records: dict[int, PatchRecord] = {}
         sizes: set[tuple[int, float]] = set()
         for image in planned:
             for position, (record, side) in zip(image.positions, self.cut(image)):
-                records[position] = serialize(record)
+                records[position] = record
                 sizes.add((side, record.mpp))
-        content = bytearray(_HEAD.pack(len(sizes), 0))
+        content = bytearray(_HEAD.pack(len(sizes), 0, 0))
         for side, mpp in sorted(sizes):
             content += _SIZE.pack(side, mpp)
         for position in sorted(records):
-            data = records[position]
-            content += _HEAD.pack(position, len(data)) + data
+            fields = vars(records[position]).copy()
+            data = fields.pop("image")
+            text = json.dumps(fields).encode()
+            content += _HEAD.pack(position, len(text), len(data)) + text + data
         return bytes(content)
 
     def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int]]:
@@ -322,7 +329,7 @@ def _write_shard(
     import tensorflow as tf
 
     split, name, first, count = shard
-    records: dict[int, bytes] = {}
+    records: dict[int, PatchRecord] = {}
     for index, path in enumerate(spools):
         cursors[index] = _read_spool(path, cursors[index], first + count, records)
     if len(records) != count:
@@ -330,7 +337,7 @@ def _write_shard(
     partial = folder.parent / f"{name}.partial"
     with tf.io.TFRecordWriter(str(partial)) as writer:
         for position in sorted(records):
-            writer.write(records[position])
+            writer.write(serialize(records[position]))
     with open(partial, "rb+") as stream:
         # The manifest vouches for these bytes: they go down before it does.
         os.fsync(stream.fileno())
@@ -342,21 +349,24 @@ def _write_shard(
 def _read_sizes(path: Path) -> tuple[set[tuple[int, float]], int]:
     """(side, mpp) of the patches of a bundle, and where its records begin."""
     with open(path, "rb") as stream:
-        number, _ = _HEAD.unpack(stream.read(_HEAD.size))
+        number, *_ = _HEAD.unpack(stream.read(_HEAD.size))
         sizes = {_SIZE.unpack(stream.read(_SIZE.size)) for _ in range(number)}
         return sizes, stream.tell()
 
 
-def _read_spool(path: Path, offset: int, end: int, records: dict[int, bytes]) -> int:
+def _read_spool(
+    path: Path, offset: int, end: int, records: dict[int, PatchRecord]
+) -> int:
     """Take the records before position ``end``; where the next one begins."""
     with open(path, "rb") as stream:
         stream.seek(offset)
         while head := stream.read(_HEAD.size):
-            position, length = _HEAD.unpack(head)
+            position, text, data = _HEAD.unpack(head)
             if position >= end:
                 break
-            records[position] = stream.read(length)
-            offset += _HEAD.size + length
+            fields = json.loads(stream.read(text))
+            records[position] = PatchRecord(image=stream.read(data), **fields)
+            offset += _HEAD.size + text + data
     return offset
 
 
