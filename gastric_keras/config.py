@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gastric_keras.errors import require
+from gastric_keras.errors import InputError, require
+from gastric_keras.fit_config import AugmentConfig, FitConfig
 
 BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
 
@@ -51,83 +52,6 @@ class BackboneConfig:
         )
 
 
-@dataclass(frozen=True)
-class FitConfig:
-    """How one stage is fitted. The paper is silent here: these choices are ours.
-
-    Attributes:
-        epochs: passes over the training patches, at most.
-        batch_size: patches a step, over all devices together.
-        learning_rate: of Adam, at its highest.
-        schedule: ``constant``, or ``cosine`` down to zero over all epochs.
-        weight_decay: decoupled (AdamW), per step, times the learning rate.
-        balance: weigh the loss by inverse class frequency.
-        patience: epochs without a better validation AUC before stopping; null: never.
-        shuffle_buffer: encoded patches held in memory for shuffling.
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    schedule: Literal["constant", "cosine"] = "cosine"
-    weight_decay: float = 0.0
-    balance: bool = True
-    patience: int | None = None
-    shuffle_buffer: int = 4096
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "shuffle_buffer"):
-            value = getattr(self, name)
-            require(
-                value >= 1,
-                f"{name} of 1 or more was expected.",
-                "1 is the least.",
-                **{name: value},
-            )
-        require(
-            self.learning_rate > 0,
-            "A learning_rate above 0 was expected.",
-            "1e-4 is a good start for fine-tuning.",
-            learning_rate=self.learning_rate,
-        )
-        require(
-            self.weight_decay >= 0,
-            "A weight_decay of 0 or more was expected.",
-            "0 switches it off.",
-            weight_decay=self.weight_decay,
-        )
-        require(
-            self.patience is None or self.patience >= 1,
-            "patience of 1 or more was expected.",
-            "null switches early stopping off.",
-            patience=self.patience,
-        )
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """What training patches go through, in tf.data only.
-
-    Attributes:
-        flip: mirror left-right with probability one half.
-        turn: turn by 0, 90, 180 or 270 degrees.
-        stain: strength of the stain jitter: hematoxylin, eosin and DAB amounts are
-            each scaled by 1 ± ``stain`` and shifted by ± ``stain`` / 10; 0: off.
-    """
-
-    flip: bool = True
-    turn: bool = True
-    stain: float = 0.1
-
-    def __post_init__(self) -> None:
-        require(
-            0 <= self.stain < 1,
-            "stain in [0, 1) was expected.",
-            "0 switches the jitter off; 0.05 to 0.3 is usual.",
-            stain=self.stain,
-        )
-
-
 def _check_classes(classes: tuple[str, ...]) -> None:
     require(
         len(classes) >= 2 and len(set(classes)) == len(classes),
@@ -144,8 +68,11 @@ class MidConfig:
     Attributes:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
-        init: weights of a finished t=1 of the same backbone and classes to take
-            instead of training it; null: train it.
+        init: weights of a finished t=1 of the same backbone and classes, from this or
+            another lab, to take instead of training it; null: train it.
+        blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
+            that of ImageNet. Averaging the two keeps what t=1 would make the network
+            forget (Wortsman et al., CVPR 2022, doi 10.1109/CVPR52688.2022.00780).
         fit: how it is fitted.
         augment: what its training patches go through.
     """
@@ -153,11 +80,18 @@ class MidConfig:
     records: str
     classes: tuple[str, ...]
     init: str | None = None
+    blend: float = 1.0
     fit: FitConfig = field(default_factory=FitConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         _check_classes(self.classes)
+        require(
+            0 < self.blend <= 1,
+            "A blend in (0, 1] was expected.",
+            "1 starts t=2 from t=1 alone; mid: null leaves t=1 out.",
+            blend=self.blend,
+        )
 
 
 @dataclass(frozen=True)
@@ -212,10 +146,13 @@ class EvaluateConfig:
     Attributes:
         bootstrap: number of case-clustered bootstrap draws for the intervals.
         confidence: of the intervals, in (0, 1).
+        subgroups: name -> regular expression that is sought in the image ids: these
+            patches are scored by themselves too, such as the hard ones.
     """
 
     bootstrap: int = 1000
     confidence: float = 0.95
+    subgroups: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(
@@ -230,6 +167,14 @@ class EvaluateConfig:
             "0.95 is usual.",
             confidence=self.confidence,
         )
+        for name, pattern in self.subgroups.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InputError(
+                    f"subgroups.{name}: a regular expression was expected. Received: "
+                    f"{pattern!r} ({error}). Mend it."
+                ) from error
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_atomic, write_json
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
+from gastric_keras.set_checks import check_set
 
 if TYPE_CHECKING:
     import keras
 
 KEYS = ("case_id", "image_id", "x", "y", "label")
+COLUMNS = (*KEYS, "probability")
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def run_evaluate(
     from gastric_keras import stages
 
     require_target(run_dir)
-    stages.check_set(config.target.records, config.target.classes, key="target")
+    check_set(config.target.records, config.target.classes, key="target")
     run_dir.reopen("evaluate")
     model = stages.load_stage(config, run_dir, "target")
     predictions = {}
@@ -168,20 +171,26 @@ def score(
     threshold = metrics.best_threshold(
         validation.label == positive, validation.probability[:, positive]
     )
-    reports = {
-        split: asdict(
-            metrics.report(
-                (predictions.label == positive).astype(int),
-                predictions.probability[:, positive],
-                predictions.case_id,
-                threshold=threshold,
-                bootstrap=config.evaluate.bootstrap,
-                confidence=config.evaluate.confidence,
-                seed=config.seed,
+
+    def reports(pattern: str = "") -> dict[str, Any]:
+        return {
+            split: asdict(
+                metrics.report(
+                    (part.label == positive).astype(int),
+                    part.probability[:, positive],
+                    part.case_id,
+                    threshold=threshold,
+                    bootstrap=config.evaluate.bootstrap,
+                    confidence=config.evaluate.confidence,
+                    seed=config.seed,
+                )
             )
-        )
-        for split, predictions in (("validation", validation), ("test", test))
-    }
+            for split, part in (
+                ("validation", select(validation, pattern)),
+                ("test", select(test, pattern)),
+            )
+        }
+
     mid = read_manifest(config.mid.records).dataset if config.mid else None
     return {
         "name": config.name,
@@ -193,8 +202,30 @@ def score(
         "classes": config.target.classes,
         "positive": config.target.positive,
         "threshold": threshold,
-        **reports,
+        **reports(),
+        "subgroups": {
+            name: reports(pattern)
+            for name, pattern in config.evaluate.subgroups.items()
+        },
     }
+
+
+def select(predictions: Predictions, pattern: str) -> Predictions:
+    """The patches whose image id holds a regular expression; "" selects all.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [re.search(pattern, name) is not None for name in predictions.image_id]
+    if not any(found):
+        raise InputError(
+            "A regular expression that is found in an image id was expected. Received: "
+            f"evaluate.subgroups with {pattern!r}; an image id is "
+            f"{predictions.image_id[0]!r}. Mend it."
+        )
+    rows = np.flatnonzero(found)
+    columns = {name: getattr(predictions, name)[rows] for name in COLUMNS}
+    return Predictions(classes=predictions.classes, **columns)
 
 
 def _spell(auc: dict[str, Any]) -> str:

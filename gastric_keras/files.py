@@ -14,6 +14,10 @@ from typing import Any
 from gastric_keras.errors import InputError
 
 
+class FolderInUse(InputError):
+    """Another process works in a folder."""
+
+
 def write_atomic(path: Path | str, content: bytes | str) -> None:
     """Write a file so that no reader ever sees half of it.
 
@@ -80,7 +84,8 @@ def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
         way_out: what to do when it is taken, a sentence.
 
     Raises:
-        InputError: another process holds it, or it cannot be made.
+        FolderInUse: another process holds it.
+        InputError: it cannot be made.
     """
     path = Path(path)
     try:
@@ -96,7 +101,7 @@ def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
             # The kernel drops the lock with the process, however that ends.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(
+            raise FolderInUse(
                 f"A {folder} that no other process works in was expected. Received: "
                 f"{path.parent}. {way_out}"
             ) from error

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
 
 from gastric_keras.augment import augment
-from gastric_keras.config import AugmentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.records import (
-    Manifest,
-    first_ranked,
-    parse,
-    read_manifest,
-    record_key,
-    shard_paths,
-)
+from gastric_keras.fit_config import AugmentConfig
+from gastric_keras.records import parse, read_manifest, shard_paths
+from gastric_keras.subsets import key_of, only, subset_keys, subset_size
 
 AUTOTUNE = tf.data.AUTOTUNE
 
@@ -47,9 +41,15 @@ def decode(image: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def steps_per_epoch(
-    folder: Path | str, split: str, batch_size: int, *, subset: str | int | None = None
+    folder: Path | str,
+    split: str,
+    batch_size: int,
+    *,
+    subset: str | int | None = None,
+    min_steps: int = 1,
 ) -> int:
-    """Full batches in one pass over a split or subset.
+    """Batches in one epoch: the full ones of a pass over a split or subset, times the
+    fewest passes that make ``min_steps``.
 
     Raises:
         InputError: there is not one full batch.
@@ -64,7 +64,8 @@ def steps_per_epoch(
             f"{split!r} of {folder}, batch_size={batch_size}. Set batch_size to {n} "
             "or less."
         )
-    return n // batch_size
+    steps = n // batch_size
+    return steps * math.ceil(min_steps / steps)
 
 
 def train_dataset(
@@ -77,6 +78,7 @@ def train_dataset(
     initial_epoch: int = 0,
     seed: int = 0,
     augment_config: AugmentConfig | None = None,
+    min_steps: int = 1,
     subset: str | int | None = None,
     subset_seed: int = 0,
     shuffle_buffer: int = 4096,
@@ -96,6 +98,7 @@ def train_dataset(
         initial_epoch: where to begin.
         seed: of order and augmentation.
         augment_config: what patches go through; None: nothing.
+        min_steps: least batches an epoch, see :func:`steps_per_epoch`.
         subset: nested subset, see ``TargetConfig.subset``.
         subset_seed: of its draw.
         shuffle_buffer: encoded patches held for shuffling.
@@ -103,44 +106,124 @@ def train_dataset(
     Returns:
         Dataset of ((batch, size, size, 3) uint8, (batch,) int64).
     """
-    manifest = read_manifest(folder)
-    paths = tf.constant(shard_paths(folder, manifest, split))
     steps = steps_per_epoch(folder, split, batch_size, subset=subset)
-    chosen = None
-    if subset is not None:
-        chosen = _key_table(subset_keys(folder, split, subset, seed=subset_seed))
+    passes = math.ceil(min_steps / steps)
+    dataset = _training_records(
+        folder,
+        split,
+        steps * batch_size,
+        range(initial_epoch * passes, epochs * passes),
+        seed=seed,
+        subset=subset,
+        subset_seed=subset_seed,
+        shuffle_buffer=shuffle_buffer,
+    )
 
-    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        seeds = stateless_fold_in(tf.constant([seed, 0], tf.int64), epoch)
-        files = stateless_shuffle(paths, seeds)
-        # Reading several shards at once mixes patches that lie far apart on disk.
-        records = tf.data.Dataset.from_tensor_slices(files).interleave(
-            tf.data.TFRecordDataset,
-            cycle_length=8,
-            num_parallel_calls=AUTOTUNE,
-            deterministic=True,
-        )
-        if chosen is not None:
-            records = records.filter(lambda raw: chosen.lookup(_key(raw)))
-        # Shuffled while still encoded: a patch takes a tenth of its decoded size.
-        records = _shuffle(records, seeds, window=shuffle_buffer)
-        # Cut to whole batches here, so that no batch spans two epochs below.
-        records = records.take(steps * batch_size).enumerate()
-        return records.map(lambda i, raw: (raw, stateless_fold_in(seeds, i)))
-
-    def example(raw: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def example(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = parse(raw, ("image", "label"))
-        image = decode(values["image"], image_size)
-        if augment_config is not None:
-            image = augment(image, seeds, augment_config)
-        return image, values["label"]
+        return decode(values["image"], image_size), values["label"]
 
-    dataset = tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch_records)
-    # Decoding is the dear step: all cores, outside flat_map so that it runs ahead
-    # over the end of an epoch.
+    def views(
+        step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        assert augment_config is not None
+        seeds = stateless_fold_in(tf.constant([seed, 1], tf.int64), step)
+        return augment(batch[0], seeds, augment_config), batch[1]
+
+    # Decoding is the dear step: all cores, behind the passes so that it runs ahead over
+    # the end of one.
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
+    if augment_config is not None:
+        # By the step's number in the whole fit: a resumed fit draws what it would have.
+        dataset = dataset.enumerate(initial_epoch * passes * steps)
+        dataset = dataset.map(views, num_parallel_calls=AUTOTUNE, deterministic=True)
     return dataset.prefetch(AUTOTUNE)
+
+
+def batch_keys(
+    folder: Path | str,
+    split: str = "train",
+    *,
+    number: int,
+    batch_size: int,
+    seed: int = 0,
+    min_steps: int = 1,
+    subset: str | int | None = None,
+    subset_seed: int = 0,
+    shuffle_buffer: int = 4096,
+) -> list[str]:
+    """Names of the patches in one batch of a ``train_dataset``.
+
+    Args:
+        folder: of a set.
+        split: train.
+        number: of the batch in the whole fit, from 0.
+        batch_size: as in :func:`train_dataset`, like all that follow.
+        seed: of the order.
+        min_steps: changes nothing here; an epoch is whole passes.
+        subset: nested subset.
+        subset_seed: of its draw.
+        shuffle_buffer: encoded patches held for shuffling.
+
+    Returns:
+        ``batch_size`` record keys, in order.
+    """
+    steps = steps_per_epoch(folder, split, batch_size, subset=subset)
+    records = _training_records(
+        folder,
+        split,
+        steps * batch_size,
+        range(number // steps, number // steps + 1),
+        seed=seed,
+        subset=subset,
+        subset_seed=subset_seed,
+        shuffle_buffer=shuffle_buffer,
+    )
+    records = records.skip(number % steps * batch_size).take(batch_size)
+    return [key.decode() for key in records.map(key_of).as_numpy_iterator()]
+
+
+def _training_records(
+    folder: Path | str,
+    split: str,
+    patches: int,
+    passes: range,
+    *,
+    seed: int,
+    subset: str | int | None,
+    subset_seed: int,
+    shuffle_buffer: int,
+) -> tf.data.Dataset:
+    """Serialized patches pass after pass, each pass in an order of its own."""
+    paths = tf.constant(shard_paths(folder, read_manifest(folder), split))
+    chosen = None
+    if subset is not None:
+        keys = subset_keys(folder, split, subset, seed=subset_seed)
+        # Few, so they stay in memory: a pass over them should not read all the rest.
+        chosen = only(tf.data.TFRecordDataset(paths), keys).cache()
+
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        seeds = stateless_fold_in(tf.constant([seed, 0], tf.int64), number)
+        records = chosen
+        if records is None:
+            records = _interleaved(stateless_shuffle(paths, seeds))
+        # Shuffled while still encoded: a patch takes a tenth of its decoded size.
+        records = _shuffle(records, seeds, window=shuffle_buffer)
+        # Cut to whole batches here, so that no batch spans two passes.
+        return records.take(patches)
+
+    return tf.data.Dataset.range(passes.start, passes.stop).flat_map(one_pass)
+
+
+def _interleaved(paths: tf.Tensor) -> tf.data.Dataset:
+    """Several shards at once: that mixes patches that lie far apart on disk."""
+    return tf.data.Dataset.from_tensor_slices(paths).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=8,
+        num_parallel_calls=AUTOTUNE,
+        deterministic=True,
+    )
 
 
 def _shuffle(
@@ -156,15 +239,23 @@ def _shuffle(
 
 
 def eval_dataset(
-    folder: Path | str, split: str, *, image_size: int, batch_size: int
+    folder: Path | str,
+    split: str,
+    *,
+    image_size: int,
+    batch_size: int,
+    subset: str | int | None = None,
+    subset_seed: int = 0,
 ) -> tf.data.Dataset:
-    """Every patch of a split once, in the order of the records.
+    """Every patch of a split or subset once, in the order of the records.
 
     Args:
         folder: of a set.
         split: of that set.
         image_size: side in px.
         batch_size: patches a batch; the last one may be smaller.
+        subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
+        subset_seed: of its draw.
 
     Returns:
         Dataset of dicts: image (batch, size, size, 3) uint8; label, x, y (batch,)
@@ -179,65 +270,7 @@ def eval_dataset(
 
     # One file after the other and a deterministic map: the order is the records'.
     dataset = tf.data.TFRecordDataset(paths)
+    if subset is not None:
+        dataset = only(dataset, subset_keys(folder, split, subset, seed=subset_seed))
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
     return dataset.batch(batch_size).prefetch(AUTOTUNE)
-
-
-def subset_size(manifest: Manifest, subset: str | int) -> int:
-    """Patches per class of a named or numbered subset.
-
-    Raises:
-        InputError: no such subset, or more patches than a class has.
-    """
-    size = manifest.subsets.get(subset) if isinstance(subset, str) else subset
-    smallest = min(manifest.counts.get("train", {"": 0}).values())
-    if size is None or size > smallest:
-        known = ", ".join(f"{k} ({n})" for k, n in manifest.subsets.items()) or "none"
-        raise InputError(
-            f"A subset named {known}, or of 1 to {smallest} patches per class, was "
-            f"expected. Received: target.subset={subset!r}. null trains on all."
-        )
-    return size
-
-
-def subset_keys(
-    folder: Path | str, split: str, subset: str | int, *, seed: int = 0
-) -> list[str]:
-    """Keys of the patches in a nested subset: the first n of each class by rank.
-
-    Args:
-        folder: of a set.
-        split: train.
-        subset: name or number per class.
-        seed: of the draw.
-
-    Returns:
-        Sorted keys, n per class.
-    """
-    manifest = read_manifest(folder)
-    size = subset_size(manifest, subset)
-    paths = shard_paths(folder, manifest, split)
-    names = ("label", "image_id", "x", "y")
-    by_class: dict[int, list[str]] = defaultdict(list)
-    batches = tf.data.TFRecordDataset(paths).batch(256).map(lambda r: parse(r, names))
-    for batch in batches.as_numpy_iterator():
-        rows = zip(*(batch[name] for name in names), strict=True)
-        for label, image_id, x, y in rows:
-            by_class[int(label)].append(record_key(image_id.decode(), int(x), int(y)))
-    return sorted(
-        key for keys in by_class.values() for key in first_ranked(keys, size, seed)
-    )
-
-
-def _key(raw: tf.Tensor) -> tf.Tensor:
-    values = parse(raw, ("image_id", "x", "y"))
-    x, y = tf.strings.as_string(values["x"]), tf.strings.as_string(values["y"])
-    # Spells records.record_key in TensorFlow; a test holds the two together.
-    return tf.strings.join([values["image_id"], "@", x, ",", y])
-
-
-def _key_table(keys: list[str]) -> tf.lookup.StaticHashTable:
-    members = tf.lookup.KeyValueTensorInitializer(
-        tf.constant(keys), tf.ones(len(keys), tf.bool)
-    )
-    return tf.lookup.StaticHashTable(members, default_value=False)

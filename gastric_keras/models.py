@@ -107,6 +107,7 @@ def build_classifier(
     weights: str,
     dropout: float = 0.5,
     train_batch_norm: bool = False,
+    trainable_from: str | None = None,
 ) -> keras.Model:
     """Backbone, global average pooling, dropout, dense softmax head.
 
@@ -118,13 +119,16 @@ def build_classifier(
         dropout: rate before the head.
         train_batch_norm: let batch normalization adapt (Inception only); otherwise its
             statistics, scales and shifts stay those of ImageNet.
+        trainable_from: layer of the backbone before which nothing is trained; None:
+            all of it is.
 
     Returns:
         uint8 (N, h, w, 3) RGB -> float32 (N, num_classes) probabilities. The backbone
         is ``model.get_layer("backbone")``, the head ``model.get_layer("head")``.
 
     Raises:
-        InputError: unknown backbone, an image too small, or weights that do not fit.
+        InputError: unknown backbone or layer, an image too small, or weights that do
+            not fit.
     """
     if backbone not in BACKBONES:
         raise InputError(
@@ -148,10 +152,7 @@ def build_classifier(
         include_top=False, weights=None, input_shape=(*size, 3), name="backbone"
     )
     load_weights(network, backbone, weights)
-    if not train_batch_norm:
-        for layer in network.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False
+    _freeze(network, trainable_from=trainable_from, batch_norm=not train_batch_norm)
     inputs = keras.Input((*size, 3), dtype="uint8", name="patch")
     x = kind.preprocess(keras.ops.cast(inputs, "float32"))
     x = layers.GlobalAveragePooling2D(name="pool")(network(x))
@@ -159,6 +160,25 @@ def build_classifier(
     # float32 whatever the policy: a softmax in half precision loses small differences.
     head = layers.Dense(num_classes, "softmax", dtype="float32", name="head")
     return keras.Model(inputs, head(x), name=f"{backbone}_classifier")
+
+
+def _freeze(
+    network: keras.Model, *, trainable_from: str | None, batch_norm: bool
+) -> None:
+    names = [layer.name for layer in network.layers]
+    if trainable_from is not None and trainable_from not in names:
+        known = [layer.name for layer in network.layers if layer.weights]
+        if len(known) > 20:
+            known = [name for name in names if name.startswith("mixed")]
+        raise InputError(
+            f"trainable_from: a layer of the backbone such as {', '.join(known)} was "
+            f"expected. Received: trainable_from={trainable_from!r}. null trains all."
+        )
+    first = 0 if trainable_from is None else names.index(trainable_from)
+    for place, layer in enumerate(network.layers):
+        is_kept = batch_norm and isinstance(layer, layers.BatchNormalization)
+        # A frozen layer keeps its batch statistics too, in Keras.
+        layer.trainable = place >= first and not is_kept
 
 
 Forward = Callable[[tf.Tensor], tf.Tensor]

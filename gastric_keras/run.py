@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gastric_keras import config_io
+from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
+from gastric_keras.grid_config import GridConfig
 from gastric_keras.provenance import open_run
 from gastric_keras.run_dir import RunDir
 
@@ -42,21 +44,35 @@ def _dispatch(options: argparse.Namespace) -> None:
         _call("doctor:run_doctor")
     elif options.stage == "compare":
         _call("compare:run_compare", [Path(run) for run in options.runs], options.out)
+    elif options.stage == "grid":
+        grid = config_io.load(GridConfig, _config_path(options), options.set)
+        _call("grid:run_grid", grid)
     else:
         _run(options)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _config_path(options: argparse.Namespace) -> str:
     if options.config is None:
         raise InputError(
             "A config file was expected. Received: no --config. Copy one from configs/ "
             "and name it with --config FILE."
         )
-    config = config_io.load(ExperimentConfig, options.config, options.set)
+    return str(options.config)
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = config_io.load(ExperimentConfig, _config_path(options), options.set)
     run_dir = RunDir(Path(config.runtime.output) / config.name)
+    stages = list(STAGES) if options.stage == "all" else [options.stage]
+    if not is_chief():
+        # A worker helps to train; the chief alone writes, and goes on from there.
+        for stage in stages:
+            if stage in ("mid", "target"):
+                _call(STAGES[stage], config, run_dir, force=options.force)
+        return
     with run_dir.locked():
         open_run(config, run_dir, force=options.force)
-        for stage in STAGES if options.stage == "all" else [options.stage]:
+        for stage in stages:
             extra = {"images": options.images} if stage == "visualize" else {}
             _call(STAGES[stage], config, run_dir, force=options.force, **extra)
 
@@ -77,10 +93,10 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", "compare", "doctor"],
+        choices=[*STAGES, "all", "grid", "compare", "doctor"],
         help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
-        "six in order; compare: finished runs to tables and verdict; doctor: what is "
-        "installed",
+        "six in order; grid: every run of a grid config; compare: finished runs to "
+        "tables and verdict; doctor: what is installed",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
     parser.add_argument(

@@ -48,9 +48,9 @@ class RunDir:
         """Weights of the epoch with the best validation AUC."""
         return self.stage(stage) / "best.weights.h5"
 
-    def backup(self, stage: FitStage) -> Path:
+    def snapshots(self, stage: FitStage) -> Path:
         """What an interrupted fit resumes from; gone when the stage is finished."""
-        return self.stage(stage) / "backup"
+        return self.stage(stage) / "snapshots"
 
     def history(self, stage: FitStage) -> Path:
         """One row an epoch, CSV: epoch, loss, val_loss, val_auc, …"""

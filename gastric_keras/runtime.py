@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import keras
 import tensorflow as tf
 
+from gastric_keras import cluster
 from gastric_keras.config import RuntimeConfig
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, require
 
 
 def set_up(config: RuntimeConfig, seed: int) -> None:
@@ -24,19 +27,29 @@ def set_up(config: RuntimeConfig, seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+@cache
 def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Strategy:
-    """The strategy to train under.
+    """The strategy to train under; the same one each time that a process asks.
 
     Args:
         devices: TensorFlow device names; None: every GPU that is there.
 
     Returns:
-        A MirroredStrategy over the devices, whether one or many; TensorFlow's
-        default strategy where there is no GPU and no device is named.
+        A MultiWorkerMirroredStrategy where TF_CONFIG names several workers; otherwise a
+        MirroredStrategy over the devices, whether one or many; TensorFlow's default
+        strategy where there is no GPU and no device is named.
 
     Raises:
-        InputError: a named device is not there.
+        InputError: a named device is not there, or TF_CONFIG cannot be read.
     """
+    if cluster.read_workers()[0] > 1:
+        require(
+            devices is None,
+            "devices: null was expected where TF_CONFIG names several workers.",
+            "Each worker uses all its GPUs; CUDA_VISIBLE_DEVICES narrows them.",
+            devices=devices,
+        )
+        return tf.distribute.MultiWorkerMirroredStrategy()
     found = [
         f"{device.device_type}:{device.name.rsplit(':', 1)[1]}"
         for device in tf.config.list_logical_devices()
@@ -53,6 +66,77 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     if not devices:
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy(list(devices))
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, model: keras.Model, dataset: tf.data.Dataset
+) -> tf.data.Dataset:
+    """Make a dataset of global batches fit for ``model.fit`` under a strategy.
+
+    Args:
+        strategy: that the model was built under.
+        model: compiled; under several workers its state is built here.
+        dataset: of (images, labels), the same on each worker.
+
+    Returns:
+        The dataset; each worker will take its part of every batch.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return dataset
+    # Keras 3.15 would build metrics and loss on the mean of the replicas' first
+    # batches, which several workers cannot take outside of a graph. Built on one batch
+    # here, there is nothing left for it to build.
+    images, labels = dataset.element_spec[:2]
+    with strategy.scope():
+        model._symbolic_build(
+            data_batch=(
+                tf.zeros(images.shape, images.dtype),
+                tf.zeros(labels.shape, labels.dtype),
+            )
+        )
+    model._maybe_symbolic_build = lambda **_: None
+    options = tf.data.Options()
+    # By batch and not by file: all workers then see the batches of one process.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return dataset.with_options(options)
+
+
+def agree(
+    strategy: tf.distribute.Strategy, number: int, what: str, *, path: object
+) -> None:
+    """Wait for all workers, and see that they stand at the same number.
+
+    Args:
+        strategy: under anything but several workers nothing happens.
+        number: that all must have.
+        what: it is, for the message.
+        path: of the run folder, which all must see.
+
+    Raises:
+        InputError: another worker has another number.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+
+    @tf.function
+    def highest_and_lowest() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        values = tf.constant([[number, -number]])
+        return tf.reduce_max(context.all_gather(values, axis=0), axis=0)
+
+    result = strategy.run(highest_and_lowest)
+    high, low = strategy.experimental_local_results(result)[0].numpy() * (1, -1)
+    require(
+        high == low,
+        f"The same number of {what} on every worker was expected.",
+        "All workers must see one run folder: put runtime.output on a shared disk.",
+        here=number,
+        highest=int(high),
+        lowest=int(low),
+        path=str(path),
+    )
 
 
 def _grow_memory(gpu: tf.config.PhysicalDevice) -> None:

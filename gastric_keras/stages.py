@@ -5,21 +5,29 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_json
-from gastric_keras.input_pipeline import eval_dataset, steps_per_epoch, train_dataset
+from gastric_keras.fit_config import FitConfig
+from gastric_keras.input_pipeline import (
+    batch_keys,
+    eval_dataset,
+    steps_per_epoch,
+    train_dataset,
+)
 from gastric_keras.models import build_classifier
 from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
-from gastric_keras.runtime import build_strategy, set_up
-from gastric_keras.train import FitResult, fit
+from gastric_keras.runtime import agree, build_strategy, set_up
+from gastric_keras.set_checks import check_cases, check_set
+from gastric_keras.train import FitResult, TrainingData, fit
 from gastric_keras.transfer import TransferReport, pretrained_report, warm_start
 from gastric_keras.weights import load_file
 
@@ -67,64 +75,6 @@ def run_target(
             "or --stage all first."
         )
     _run_fit(config, config.target, run_dir, "target", force=force)
-
-
-def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
-    """Compare a set with what the config says of it, before anything is built.
-
-    Args:
-        folder: of the set.
-        classes: that the config expects, in order.
-        key: of the section in the config, for the message.
-
-    Raises:
-        InputError: not a set, other classes, or no train or validation split.
-    """
-    manifest = read_manifest(folder)
-    if manifest.classes != classes:
-        raise InputError(
-            f"{key}.classes: the classes of {folder} were expected, in its order: "
-            f"{list(manifest.classes)}. Received: {list(classes)}. Copy that list into "
-            "the config."
-        )
-    for split in ("train", "validation"):
-        empty = [
-            name for name in classes if not manifest.counts.get(split, {}).get(name)
-        ]
-        if empty:
-            raise InputError(
-                f"{key}.records: patches of every class in the split {split!r} were "
-                f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
-                "the set again with another split or with more cases."
-            )
-    return manifest
-
-
-def check_cases(mid: Manifest, target: Manifest) -> None:
-    """Refuse a mid-level set that has seen the cases that the target is judged on.
-
-    Args:
-        mid: manifest of the mid-level set.
-        target: manifest of the target set.
-
-    Raises:
-        InputError: a case stands in the mid-level set and in validation or test of the
-            target set.
-    """
-    seen = {case for cases in mid.cases.values() for case in cases}
-    shared = sorted(
-        case
-        for split in ("validation", "test")
-        for case in target.cases.get(split, ())
-        if case in seen
-    )
-    if shared:
-        raise InputError(
-            "A mid-level set without the cases of the target's validation and test "
-            f"splits was expected. Received: {len(shared)} shared cases, first "
-            f"{shared[0]!r}. Make one of the sets from other cases; if they only share "
-            "a name, give each source its own name in the data_prep config."
-        )
 
 
 def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
@@ -190,16 +140,17 @@ def _run_fit(
     ):
         mid = read_manifest(config.mid.records)
         check_cases(mid, read_manifest(config.target.records))
-    run_dir.reopen(stage)
-    if force:
-        shutil.rmtree(run_dir.stage(stage), ignore_errors=True)
-    run_dir.stage(stage).mkdir(parents=True, exist_ok=True)
-    set_up(config.runtime, config.seed)
+    # First of all: several workers must find each other before TensorFlow computes.
     strategy = build_strategy(config.runtime.devices)
     _check_batch(section.fit.batch_size, strategy, stage)
+    if is_chief():
+        _open_stage(run_dir, stage, force=force)
+    agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
+    set_up(config.runtime, config.seed)
     with strategy.scope():
         model, report = _build_model(config, run_dir, stage)
-    write_json(run_dir.transfer_report(stage), asdict(report))
+    if is_chief():
+        write_json(run_dir.transfer_report(stage), asdict(report))
     print(
         f"{stage}: {config.backbone.name} from {report.source}: {len(report.copied)} "
         f"weights copied, {len(report.initialised)} initialised, "
@@ -207,8 +158,18 @@ def _run_fit(
     )
     started = time.time()
     result = _fit(config, section, manifest, model, strategy, run_dir, stage)
-    write_json(run_dir.done(stage), asdict(result) | {"started": started})
-    shutil.rmtree(run_dir.backup(stage), ignore_errors=True)
+    if is_chief():
+        write_json(run_dir.done(stage), asdict(result) | {"started": started})
+        shutil.rmtree(run_dir.snapshots(stage), ignore_errors=True)
+    # The next stage reads what the chief has just written.
+    agree(strategy, result.epochs, "epochs", path=run_dir.root)
+
+
+def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
+    run_dir.reopen(stage)
+    if force:
+        shutil.rmtree(run_dir.stage(stage), ignore_errors=True)
+    run_dir.stage(stage).mkdir(parents=True, exist_ok=True)
 
 
 def _check_batch(
@@ -228,18 +189,33 @@ def _build_model(
 ) -> tuple[keras.Model, TransferReport]:
     if stage == "mid" or config.mid is None:
         weights = config.backbone.weights
-        model = _build(config, _classes(config, stage), weights=weights)
+        section = config.target if config.mid is None else config.mid
+        model = _build(
+            config, _classes(config, stage), weights=weights, fit_config=section.fit
+        )
         return model, pretrained_report(model, weights=weights)
     old = load_stage(config, run_dir, "mid")
     # The same seed as in a one-stage run: the two differ in the backbone alone.
     keras.utils.set_random_seed(config.seed)
-    new = _build(config, config.target.classes, weights="none")
+    blend = config.mid.blend
+    new = _build(
+        config,
+        config.target.classes,
+        weights="none" if blend == 1 else config.backbone.weights,
+        fit_config=config.target.fit,
+    )
     source = str(_stage_weights(config, run_dir, "mid"))
-    return new, warm_start(old, new, source=source)
+    if blend != 1:
+        source += f" ({blend:g}) and {config.backbone.weights} ({1 - blend:g})"
+    return new, warm_start(old, new, source=source, blend=blend)
 
 
 def _build(
-    config: ExperimentConfig, classes: tuple[str, ...], *, weights: str
+    config: ExperimentConfig,
+    classes: tuple[str, ...],
+    *,
+    weights: str,
+    fit_config: FitConfig | None = None,
 ) -> keras.Model:
     backbone = config.backbone
     return build_classifier(
@@ -249,6 +225,7 @@ def _build(
         weights=weights,
         dropout=backbone.dropout,
         train_batch_norm=backbone.batch_norm == "train",
+        trainable_from=fit_config.trainable_from if fit_config else None,
     )
 
 
@@ -269,20 +246,8 @@ def _fit(
     run_dir: RunDir,
     stage: FitStage,
 ) -> FitResult:
-    subset, subset_seed = None, 0
-    if isinstance(section, TargetConfig):
-        subset, subset_seed = section.subset, section.subset_seed
-    train = partial(
-        train_dataset,
-        section.records,
-        image_size=config.backbone.image_size,
-        batch_size=section.fit.batch_size,
-        epochs=section.fit.epochs,
-        seed=config.seed,
-        augment_config=section.augment,
-        shuffle_buffer=section.fit.shuffle_buffer,
-        subset=subset,
-        subset_seed=subset_seed,
+    data = _training_data(
+        section, seed=config.seed, image_size=config.backbone.image_size
     )
     validation = eval_dataset(
         section.records,
@@ -290,21 +255,55 @@ def _fit(
         image_size=config.backbone.image_size,
         batch_size=section.fit.batch_size,
     )
+    # A subset has as many of each class.
+    subset = section.subset if isinstance(section, TargetConfig) else None
     balance = section.fit.balance and subset is None
     return fit(
         model,
-        lambda start: train(initial_epoch=start),
+        data,
         validation,
         config=section.fit,
         run_dir=run_dir,
         stage=stage,
-        steps_per_epoch=steps_per_epoch(
-            section.records, "train", section.fit.batch_size, subset=subset
-        ),
         class_weight=(
             _class_weight(manifest.counts["train"], section.classes)
             if balance
             else None
         ),
         strategy=strategy,
+    )
+
+
+def _training_data(
+    section: MidConfig | TargetConfig, *, seed: int, image_size: int
+) -> TrainingData:
+    subset = section.subset if isinstance(section, TargetConfig) else None
+    which: dict[str, Any] = {
+        "subset": subset,
+        "subset_seed": section.subset_seed if isinstance(section, TargetConfig) else 0,
+    }
+    folder = section.records
+    batch_size, min_steps = section.fit.batch_size, section.fit.min_steps
+    order: dict[str, Any] = {
+        "batch_size": batch_size,
+        "seed": seed,
+        "min_steps": min_steps,
+        "shuffle_buffer": section.fit.shuffle_buffer,
+    } | which
+    return TrainingData(
+        batches=lambda start: train_dataset(
+            folder,
+            image_size=image_size,
+            epochs=section.fit.epochs,
+            initial_epoch=start,
+            augment_config=section.augment,
+            **order,
+        ),
+        plain=lambda: eval_dataset(
+            folder, "train", image_size=image_size, batch_size=batch_size, **which
+        ),
+        keys=lambda number: batch_keys(folder, number=number, **order),
+        steps_per_epoch=steps_per_epoch(
+            folder, "train", batch_size, subset=subset, min_steps=min_steps
+        ),
     )

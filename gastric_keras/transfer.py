@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from gastric_keras.errors import InputError
 
@@ -47,7 +48,11 @@ def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def warm_start(
-    old: keras.Model, new: keras.Model, *, source: str = "the stage before"
+    old: keras.Model,
+    new: keras.Model,
+    *,
+    source: str = "the stage before",
+    blend: float = 1.0,
 ) -> TransferReport:
     """Copy the backbone of one stage's model into the next one's, in place.
 
@@ -57,6 +62,7 @@ def warm_start(
         old: the classifier that was trained.
         new: the classifier to be trained, of the same backbone.
         source: where the old one came from, for the report.
+        blend: share of the old one's weights; the rest is what the new one holds.
 
     Returns:
         The name of every weight that was copied, initialised or left.
@@ -80,13 +86,18 @@ def warm_start(
         )
     copied = [name for name in wanted if name.startswith("backbone/")]
     for name in copied:
-        wanted[name].assign(given[name])
+        start = wanted[name]
+        start.assign(given[name] if blend == 1 else _mix(start, given[name], blend))
     return TransferReport(
         source=source,
         copied=tuple(copied),
         initialised=tuple(name for name in wanted if name not in copied),
         unused=tuple(name for name in given if name not in copied),
     )
+
+
+def _mix(start: keras.Variable, end: keras.Variable, share: float) -> np.ndarray:
+    return (1 - share) * start.numpy() + share * end.numpy()
 
 
 def pretrained_report(model: keras.Model, *, weights: str) -> TransferReport:

@@ -10,7 +10,7 @@ from typing import Any
 from gastric_keras.delong import PairedTest
 from gastric_keras.finished_runs import PATHS
 from gastric_keras.paired import PooledDifference
-from gastric_keras.tables import NETWORKS
+from gastric_keras.tables import NETWORKS, text_table
 
 #: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
 PUBLISHED_GAIN = (0.016, 0.053)
@@ -203,7 +203,7 @@ def _score_table(cells: Sequence[Cell]) -> str:
             found = [by_key.get((backbone, subset, mid)) for mid in paths]
             values = [_mean_sd(cell.scores[score]) if cell else "" for cell in found]
             rows.append([NETWORKS[backbone], subset, score, *values])
-    return _table(["network", "subset", "score", *paths.values()], rows)
+    return text_table(["network", "subset", "score", *paths.values()], rows)
 
 
 def _mean_sd(values: Sequence[float | None]) -> str:
@@ -233,7 +233,7 @@ def _difference_table(differences: Sequence[SettingDifference]) -> str:
     ]
     header = ["network", "subset", "mid-level set", "seeds", "difference", "by case"]
     header += ["p (Holm)", "DeLong", "p", "published"]
-    return _table(header, rows)
+    return text_table(header, rows)
 
 
 def _interval(found: Any) -> str:
@@ -244,14 +244,3 @@ def _interval(found: Any) -> str:
 
 def _p(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        return f"| {' | '.join(padded)} |"
-
-    rule = f"|{'|'.join('-' * (width + 2) for width in widths)}|"
-    return "\n".join([line(header), rule, *map(line, rows)])

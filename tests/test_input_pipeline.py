@@ -16,10 +16,10 @@ from gastric_keras.input_pipeline import (
     decode,
     eval_dataset,
     steps_per_epoch,
-    subset_keys,
     train_dataset,
 )
 from gastric_keras.records import record_key
+from gastric_keras.subsets import subset_keys
 from tests.small_sets import write_small_set
 
 CLASSES = ("benign", "malignant")

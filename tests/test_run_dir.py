@@ -15,7 +15,7 @@ from gastric_keras.run_dir import STAGES, RunDir
 
 def list_paths(run_dir: RunDir) -> list[Path]:
     """Every path that a run folder can name, found by looking at the class."""
-    by_fit = ("weights", "backup", "history", "transfer_report")
+    by_fit = ("weights", "snapshots", "history", "transfer_report")
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
     arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
     paths = []

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from gastric_keras import stages, train
+from gastric_keras import epoch_log, set_checks, stages
 from gastric_keras.config import (
     AugmentConfig,
     BackboneConfig,
@@ -21,11 +21,11 @@ from gastric_keras.config import (
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
-from gastric_keras.train import read_history
 from tests.small_sets import write_small_set
 
 TISSUE = ("background", "epithelium", "stroma")
@@ -71,7 +71,7 @@ def test_both_stages_leave_weights_history_and_report(finished: RunDir) -> None:
     for stage in ("mid", "target"):
         assert finished.weights(stage).is_file()
         assert len(read_history(finished.history(stage))) == 2
-        assert not finished.backup(stage).exists()
+        assert not finished.snapshots(stage).exists()
         done = read_json(finished.done(stage))
         best = max(read_history(finished.history(stage)), key=lambda r: r["val_auc"])
         assert (done["best_epoch"], done["val_auc"]) == (best["epoch"], best["val_auc"])
@@ -149,14 +149,16 @@ def test_interrupted_fit_resumes_to_the_same_weights(
     broken = dataclasses.replace(unbroken, name="broken")
     calls = []
 
-    def power_cut(self: train.EpochLog, epoch: int, logs: dict | None = None) -> None:
+    def power_cut(
+        self: epoch_log.EpochLog, epoch: int, logs: dict | None = None
+    ) -> None:
         calls.append(epoch)
         if epoch == 2 and len(calls) == 3:
             raise KeyboardInterrupt
         honest(self, epoch, logs)
 
-    honest = train.EpochLog.on_epoch_end
-    monkeypatch.setattr(train.EpochLog, "on_epoch_end", power_cut)
+    honest = epoch_log.EpochLog.on_epoch_end
+    monkeypatch.setattr(epoch_log.EpochLog, "on_epoch_end", power_cut)
     with pytest.raises(KeyboardInterrupt):
         stages.run_mid(broken, _run_dir(broken))
     stages.run_mid(broken, _run_dir(broken))
@@ -231,8 +233,8 @@ def test_cases_of_the_test_split_in_the_mid_level_set_are_refused(
     seen = {"train": (*target.cases["train"], target.cases["test"][0])}
     mid = dataclasses.replace(read_manifest(config.mid.records), cases=seen)
     with pytest.raises(InputError, match="1 shared cases, first 'test-target-0-0'"):
-        stages.check_cases(mid, target)
+        set_checks.check_cases(mid, target)
     # Cases of the training split may have been seen: they judge nothing.
-    stages.check_cases(
+    set_checks.check_cases(
         dataclasses.replace(mid, cases={"train": target.cases["train"]}), target
     )

@@ -18,8 +18,8 @@ from gastric_keras.config import (
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.epoch_log import read_history
 from gastric_keras.run_dir import RunDir
-from gastric_keras.train import read_history
 from tests.small_sets import write_small_set
 
 CLASSES = ("background", "epithelium", "stroma")

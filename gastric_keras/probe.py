@@ -1,0 +1,81 @@
+"""The head by logistic regression on the features of a backbone as it comes.
+
+Each patch goes through the backbone once, unaugmented, and what is left is a convex
+problem of a few hundred columns: the head-only phase costs one pass in place of epochs.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from gastric_keras.models import build_forward, predict
+
+
+def extract_features(
+    model: keras.Model, dataset: tf.data.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features of every patch.
+
+    Args:
+        model: a classifier.
+        dataset: an ``eval_dataset``.
+
+    Returns:
+        Features (n, channels) float32 and labels (n,) int.
+    """
+    pooled = keras.Model(model.input, model.get_layer("pool").output)
+    columns = predict(build_forward(pooled), dataset)
+    return columns["probability"], columns["label"]
+
+
+def fit_head(
+    features: np.ndarray, label: np.ndarray, *, strength: float, balance: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a softmax head that fits the features best.
+
+    Args:
+        features: (n, channels) float.
+        label: (n,) int, every class at least once.
+        strength: inverse regularization, scikit-learn's C, on standardized features.
+        balance: weigh the loss by inverse class frequency.
+
+    Returns:
+        Kernel (channels, classes) and bias (classes,) float32, for the features as
+        they are.
+    """
+    scaler = StandardScaler().fit(features)
+    regression = LogisticRegression(
+        C=strength, class_weight="balanced" if balance else None, max_iter=1000
+    ).fit(scaler.transform(features), label)
+    kernel, bias = regression.coef_, regression.intercept_
+    if len(kernel) == 1:
+        # Two classes share one score: half of it for one, half against the other.
+        kernel, bias = (
+            np.stack([-kernel[0], kernel[0]]) / 2,
+            np.array([-1, 1]) * bias / 2,
+        )
+    kernel = kernel / scaler.scale_
+    bias = bias - kernel @ scaler.mean_
+    return kernel.T.astype(np.float32), bias.astype(np.float32)
+
+
+def probe_head(
+    model: keras.Model, dataset: tf.data.Dataset, *, strength: float, balance: bool
+) -> None:
+    """Put the logistic regression into a classifier's head, in place.
+
+    Args:
+        model: a classifier.
+        dataset: the training patches as an ``eval_dataset``.
+        strength: see :func:`fit_head`.
+        balance: see :func:`fit_head`.
+    """
+    features, label = extract_features(model, dataset)
+    head = model.get_layer("head")
+    kernel, bias = fit_head(features, label, strength=strength, balance=balance)
+    head.kernel.assign(kernel)
+    head.bias.assign(bias)
