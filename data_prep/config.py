@@ -72,6 +72,8 @@ class SetConfig:
             picture or slide; null stores the colors as they are.
         splits: shares of the splits.
         max_per_class: split -> most patches of a class; the first by nested rank.
+        even_sources: where max_per_class cuts a class, take as evenly from the sources,
+            and in each from its cases, as they allow: else the class may be the lab.
         subsets: name -> patches per class out of train, each inside the next.
         records_per_shard: about how many records a file holds.
         max_pixels: pictures with more pixels are set aside.
@@ -90,6 +92,7 @@ class SetConfig:
     normalization: str | None = None
     splits: SplitConfig = field(default_factory=SplitConfig)
     max_per_class: dict[str, int] = field(default_factory=dict)
+    even_sources: bool = False
     subsets: dict[str, int] = field(default_factory=dict)
     records_per_shard: int = 1000
     max_pixels: int = 200_000_000

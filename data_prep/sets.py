@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from data_prep import splits
 from data_prep.annotations import class_number
+from data_prep.caps import cap_plan
 from data_prep.clusters import cluster_patches, measure_quality
 from data_prep.config import (
     NucleiSetConfig,
@@ -51,7 +52,7 @@ from data_prep.writer import (
 )
 from gastric_keras.config_io import to_dict
 from gastric_keras.errors import InputError
-from gastric_keras.records import Manifest, first_ranked
+from gastric_keras.records import Manifest
 
 #: The pictures that could be used, with what pass 1 found in each.
 Pictures = list[tuple[ImageSource, Found]]
@@ -259,7 +260,15 @@ def _finish(
     """Splits by case, caps, checks, and pass 2."""
     _require_patches(found, set_aside)
     planned = _plan(config, found)
-    plan = _capped(planned, config.max_per_class)
+    plan = cap_plan(
+        planned,
+        config.max_per_class,
+        source_of_case=(
+            {image.case_id: image.source for image, _ in found}
+            if config.even_sources
+            else None
+        ),
+    )
     _check_counts(config, found, plan)
     dropped = sum((seen.dropped for _, seen in found), Counter[str]())
     dropped[OVER_CAP] = _size(planned) - _size(plan)
@@ -324,28 +333,6 @@ def _plan(config: SetConfig, found: Pictures) -> list[PlannedImage]:
                 )
             )
     return plan
-
-
-def _capped(
-    plan: Sequence[PlannedImage], max_per_class: dict[str, int]
-) -> list[PlannedImage]:
-    keys: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for image in plan:
-        for ref in image.refs:
-            keys[image.split, ref.label].append(image.key(ref))
-    kept = {
-        (split, label): first_ranked(names, max_per_class[split])
-        for (split, label), names in keys.items()
-        if split in max_per_class
-    }
-    capped = []
-    for image in plan:
-        if image.split in max_per_class:
-            stay = [r for r in image.refs if image.key(r) in kept[image.split, r.label]]
-            image = dataclasses.replace(image, refs=tuple(stay))
-        if image.refs:
-            capped.append(image)
-    return capped
 
 
 def _size(plan: Sequence[PlannedImage]) -> int:

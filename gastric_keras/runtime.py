@@ -6,6 +6,7 @@ from functools import cache
 
 import keras
 import tensorflow as tf
+from keras.src.backend.tensorflow import trainer as keras_trainer
 
 from gastric_keras import cluster
 from gastric_keras.config import RuntimeConfig
@@ -83,9 +84,13 @@ def distribute(
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return dataset
-    # Keras 3.15 would build metrics and loss on the mean of the replicas' first
-    # batches, which several workers cannot take outside of a graph. Built on one batch
-    # here, there is nothing left for it to build.
+    # Two faults of Keras 3.15 (keras-team reports them as tensorflow issue 72388). It
+    # would build metrics and loss on the mean of the replicas' first batches, which
+    # several workers cannot take outside of a graph: built on one batch here, there is
+    # nothing left for it to build. And it would average each metric over axis 0, which
+    # a scalar has not; under this strategy a metric's state is that of all workers
+    # already, so that there is nothing to average.
+    keras_trainer._collective_all_reduce_multi_worker = lambda strategy: False
     images, labels = dataset.element_spec[:2]
     with strategy.scope():
         model._symbolic_build(

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import h5py
 import keras
 
-from gastric_keras.files import read_json, sha256_of, write_json
+from gastric_keras.files import sha256_of, write_atomic
 
+#: Group of the weights file for the state of random generators.
+_RANDOM = "random_state"
 #: The last one, and the one before for the day that the last one is damaged.
 KEPT = 2
 
@@ -35,9 +38,14 @@ class Snapshots(keras.callbacks.Callback):
         path = _weights_path(self.folder, epoch + 1)
         partial = path.with_name("partial.weights.h5")
         self.model.save_weights(partial, overwrite=True)
+        # Keras leaves out where dropout's generators stand: a resumed fit would drop
+        # other units than an unbroken one.
+        with h5py.File(partial, "a") as stream:
+            for name, variable in _random_state(self.model).items():
+                stream[f"{_RANDOM}/{name}"] = variable.numpy()
         digest = sha256_of(partial)
         os.replace(partial, path)
-        write_json(_seal_path(path), {"epoch": epoch + 1, "sha256": digest})
+        write_atomic(_seal_path(path), digest)
         for old in _saved_epochs(self.folder)[KEPT:]:
             _remove(self.folder, old)
 
@@ -55,9 +63,13 @@ def restore(model: keras.Model, folder: Path, *, stage: str) -> int:
     """
     for epoch in _saved_epochs(folder):
         path = _weights_path(folder, epoch)
-        if path.is_file() and sha256_of(path) == read_json(_seal_path(path))["sha256"]:
+        seal = _seal_path(path).read_text(encoding="utf-8", errors="replace")
+        if path.is_file() and sha256_of(path) == seal:
             model.optimizer.build(model.trainable_variables)
             model.load_weights(path)
+            with h5py.File(path) as stream:
+                for name, variable in _random_state(model).items():
+                    variable.assign(stream[f"{_RANDOM}/{name}"][()])
             return epoch
         print(
             f"{stage}: the snapshot of epoch {epoch} in {folder} is damaged; trying "
@@ -68,9 +80,17 @@ def restore(model: keras.Model, folder: Path, *, stage: str) -> int:
     return 0
 
 
+def _random_state(model: keras.Model) -> dict[str, keras.Variable]:
+    return {
+        f"{place}": variable
+        for place, variable in enumerate(model.variables)
+        if "seed_generator" in variable.path
+    }
+
+
 def _saved_epochs(folder: Path) -> list[int]:
     """Newest first."""
-    return sorted((int(p.stem.split("-")[1]) for p in folder.glob("epoch-*.json")))[
+    return sorted((int(p.stem.split("-")[1]) for p in folder.glob("epoch-*.sha256")))[
         ::-1
     ]
 
@@ -80,7 +100,7 @@ def _weights_path(folder: Path, epoch: int) -> Path:
 
 
 def _seal_path(weights: Path) -> Path:
-    return weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
+    return weights.with_name(weights.name.removesuffix(".weights.h5") + ".sha256")
 
 
 def _remove(folder: Path, epoch: int) -> None:

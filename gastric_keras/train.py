@@ -82,7 +82,8 @@ def fit(
         How it ended; the best weights are at ``run_dir.weights(stage)``.
 
     Raises:
-        InputError: the loss is not finite any more, or a batch does not fit in memory.
+        InputError: the loss is not finite any more, a batch does not fit in memory, or
+            another worker is lost.
     """
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
@@ -167,6 +168,12 @@ def _fit(
             verbose=0,
             callbacks=callbacks,
         )
+    except tf.errors.UnavailableError as error:
+        raise InputError(
+            f"Workers that all live were expected in stage {stage}. Received: "
+            f"{_first_line(error)}. Start all of them again with the same command: the "
+            "stage goes on after its last whole epoch."
+        ) from error
     except tf.errors.ResourceExhaustedError as error:
         replicas = strategy.num_replicas_in_sync
         half = config.batch_size // 2 // replicas * replicas

@@ -9,34 +9,36 @@ import pytest
 import tensorflow as tf
 
 from data_prep.stain import OD_FROM_STAINS, STAINS_FROM_OD, separate_stains
-from gastric_keras.augment import STAINS, augment, jitter_stain
-from gastric_keras.config import AugmentConfig
+from gastric_keras.augment import STAINS, augment, jitter_color, jitter_stain
+from gastric_keras.fit_config import AugmentConfig
 
 FLIP = AugmentConfig(flip=True, turn=False, stain=0.0)
 TURN = AugmentConfig(flip=False, turn=True, stain=0.0)
 STAIN = AugmentConfig(flip=False, turn=False, stain=0.2)
 NOTHING = AugmentConfig(flip=False, turn=False, stain=0.0)
-ALL = AugmentConfig()
+COLOR = AugmentConfig(flip=False, turn=False, stain=0.0, color=0.2)
+ZOOM = AugmentConfig(flip=False, turn=False, stain=0.0, zoom=0.3)
+ALL = AugmentConfig(color=0.1, zoom=0.2)
 
-Seeds = list[tuple[int, int]]
-Views = Callable[[np.ndarray, Seeds, AugmentConfig], np.ndarray]
+Seed = tuple[int, int]
+Views = Callable[[np.ndarray, int, Seed, AugmentConfig], np.ndarray]
 
 
-def eagerly(image: np.ndarray, seeds: Seeds, config: AugmentConfig) -> np.ndarray:
-    """(n, h, w, 3): one view for each seed."""
-    return np.stack(
-        [augment(tf.constant(image), tf.constant(s), config).numpy() for s in seeds]
-    )
+def eagerly(image: np.ndarray, n: int, seed: Seed, config: AugmentConfig) -> np.ndarray:
+    """(n, h, w, 3): n views of one picture."""
+    images = tf.repeat(tf.constant(image)[None], n, axis=0)
+    return augment(images, tf.constant(seed), config).numpy()
 
 
 def inside_tf_data(
-    image: np.ndarray, seeds: Seeds, config: AugmentConfig
+    image: np.ndarray, n: int, seed: Seed, config: AugmentConfig
 ) -> np.ndarray:
-    """(n, h, w, 3): one view for each seed."""
-    dataset = tf.data.Dataset.from_tensor_slices(np.array(seeds, np.int64))
-    dataset = dataset.map(lambda seed: augment(tf.constant(image), seed, config))
+    """(n, h, w, 3): n views of one picture."""
+    dataset = tf.data.Dataset.from_tensors(np.repeat(image[None], n, axis=0))
+    dataset = dataset.map(lambda x: augment(x, tf.constant(seed, tf.int64), config))
     assert dataset.element_spec.dtype == tf.uint8
-    return np.stack(list(dataset.as_numpy_iterator()))
+    assert dataset.element_spec.shape[1:] == image.shape
+    return next(iter(dataset.as_numpy_iterator()))
 
 
 @pytest.fixture(params=[eagerly, inside_tf_data])
@@ -72,27 +74,28 @@ def name_view(view: np.ndarray, image: np.ndarray) -> tuple[int, bool] | None:
     return None
 
 
-@pytest.mark.parametrize("config", [NOTHING, FLIP, TURN, STAIN, ALL])
-def test_one_seed_one_view_on_either_side(config: AugmentConfig) -> None:
-    image, seeds = draw_picture(), [(0, 1), (7, 2**31 - 1), (-5, 3)]
-    views = eagerly(image, seeds, config)
-    assert views.dtype == np.uint8 and views[0].shape == image.shape
-    np.testing.assert_array_equal(views, eagerly(image, seeds, config))
-    other = inside_tf_data(image, seeds, config).astype(int)
-    # The last bit of a logarithm may round to the next grey level.
+@pytest.mark.parametrize("seed", [(0, 1), (7, 2**31 - 1), (-5, 3)])
+@pytest.mark.parametrize("config", [NOTHING, FLIP, TURN, STAIN, COLOR, ZOOM, ALL])
+def test_one_seed_one_batch_on_either_side(config: AugmentConfig, seed: Seed) -> None:
+    image = draw_picture()
+    views = eagerly(image, 3, seed, config)
+    assert views.dtype == np.uint8 and views.shape == (3, *image.shape)
+    np.testing.assert_array_equal(views, eagerly(image, 3, seed, config))
+    other = inside_tf_data(image, 3, seed, config).astype(int)
+    # The last bit of a power may round to the next grey level.
     assert np.abs(other - views).max() <= (1 if config.stain else 0)
 
 
 def test_nothing_is_nothing(views_of: Views) -> None:
     image = draw_picture()
-    np.testing.assert_array_equal(views_of(image, [(1, 2)], NOTHING)[0], image)
+    np.testing.assert_array_equal(views_of(image, 1, (1, 2), NOTHING)[0], image)
 
 
 def test_flips_and_turns_are_permutations(views_of: Views) -> None:
-    image, seeds = draw_picture(), [(i, 3) for i in range(40)]
+    image = draw_picture()
 
     def names(config: AugmentConfig) -> list:
-        return [name_view(view, image) for view in views_of(image, seeds, config)]
+        return [name_view(view, image) for view in views_of(image, 40, (5, 3), config)]
 
     flips, turns = names(FLIP), names(TURN)
     assert set(flips) == {(0, False), (0, True)}
@@ -104,7 +107,7 @@ def test_flips_and_turns_are_permutations(views_of: Views) -> None:
 
 def test_flips_and_turns_are_even() -> None:
     image, n = draw_picture(4), 400
-    views = inside_tf_data(image, [(i, i) for i in range(n)], AugmentConfig(stain=0.0))
+    views = inside_tf_data(image, n, (2, 9), AugmentConfig(stain=0.0))
     names = [name_view(view, image) for view in views]
     counts = [names.count((k, f)) for k in range(4) for f in (False, True)]
     # 50 of each are expected, with a deviation of 6.6.
@@ -113,7 +116,7 @@ def test_flips_and_turns_are_even() -> None:
 
 def test_a_flip_leaves_an_oblong_patch_oblong(views_of: Views) -> None:
     image = draw_picture()[:7]
-    for view in views_of(image, [(i, 0) for i in range(4)], FLIP):
+    for view in views_of(image, 4, (1, 0), FLIP):
         assert name_view(view, image) in {(0, False), (0, True)}
 
 
@@ -124,7 +127,8 @@ def test_the_stain_matrix_is_that_of_data_prep() -> None:
 def test_a_jitter_of_no_strength_changes_no_grey_level_by_more_than_one() -> None:
     image = np.arange(256, dtype=np.uint8)
     image = np.stack(np.meshgrid(image, image[::5], indexing="ij") * 2, -1)[..., :3]
-    view = jitter_stain(tf.constant(image), tf.constant((1, 2)), strength=0.0).numpy()
+    seed = tf.constant((1, 2))
+    view = jitter_stain(tf.constant(image)[None], seed, strength=0.0).numpy()[0]
     assert view.dtype == np.uint8
     assert np.abs(view.astype(int) - image).max() <= 1
     # Only black changes: it has no density, and becomes the darkest grey.
@@ -141,12 +145,15 @@ def separate(image: np.ndarray) -> np.ndarray:
 def test_jitter_scales_and_shifts_each_stain(seed: tuple[int, int]) -> None:
     strength = 0.3
     image = draw_tissue()
-    view = jitter_stain(tf.constant(image), tf.constant(seed), strength=strength)
+    batch = tf.repeat(tf.constant(image)[None], 2, axis=0)
+    # The second of a batch: each patch has its own draws.
+    view = jitter_stain(batch, tf.constant(seed), strength=strength)[1].numpy()
     # In the body of the picture: where nothing is cut off at white or black.
     whole = np.all((view > 20) & (view < 250) & (image > 20), axis=-1)
     assert whole.mean() > 0.5
-    before, after = separate(image)[whole], separate(view.numpy())[whole]
-    draws = tf.random.stateless_uniform((2, 3), seed, -strength, strength).numpy()
+    before, after = separate(image)[whole], separate(view)[whole]
+    draws = tf.random.stateless_uniform((2, 2, 3), seed, -strength, strength).numpy()
+    draws = draws[1]
     for stain in range(3):
         scale, shift = np.polyfit(before[:, stain], after[:, stain], 1)
         assert scale == pytest.approx(1 + draws[0, stain], abs=0.02), stain
@@ -155,27 +162,60 @@ def test_jitter_scales_and_shifts_each_stain(seed: tuple[int, int]) -> None:
     expected = (1 + draws[0]) * before + draws[1] / 10
     assert np.abs(after - expected).max() < 0.03
     # And by data_prep's own eyes.
-    seen = separate_stains(view.numpy())[whole]
+    seen = separate_stains(view)[whole]
     np.testing.assert_allclose(seen, after, atol=1e-4)
 
 
-def test_jitter_draws_differ_between_seeds_and_keep_to_their_range() -> None:
-    image = tf.constant(np.full((2, 2, 3), (150, 100, 160), np.uint8))
-    views = {
-        jitter_stain(image, tf.constant((i, 0)), strength=0.2).numpy().tobytes()
-        for i in range(20)
-    }
-    assert len(views) > 15
-    amounts = separate(image.numpy()[0, 0])
-    for i in range(20):
-        view = jitter_stain(image, tf.constant((i, 1)), strength=0.2).numpy()[0, 0]
-        reach = 0.2 * np.abs(amounts) + 0.02
-        assert np.all(np.abs(separate(view) - amounts) <= reach + 0.01)
+def test_jitter_draws_differ_in_a_batch_and_keep_to_their_range() -> None:
+    image = np.full((2, 2, 3), (150, 100, 160), np.uint8)
+    batch = tf.repeat(tf.constant(image)[None], 40, axis=0)
+    views = jitter_stain(batch, tf.constant((3, 0)), strength=0.2).numpy()
+    assert len({view.tobytes() for view in views}) > 30
+    amounts = separate(image[0, 0])
+    reach = 0.2 * np.abs(amounts) + 0.02
+    for view in views:
+        assert np.all(np.abs(separate(view[0, 0]) - amounts) <= reach + 0.01)
 
 
 def test_jitter_keeps_white_and_black_in_range(views_of: Views) -> None:
     strong = AugmentConfig(flip=False, turn=False, stain=0.9)
-    for view in views_of(draw_tissue(16), [(i, 5) for i in range(6)], strong):
-        # Bare glass may take a veil of ± 0.09 of each stain, and never turns over.
-        assert view[:4, :4].min() > 150
-        assert view.dtype == np.uint8
+    views = views_of(draw_tissue(16), 6, (4, 5), strong)
+    # Bare glass may take a veil of ± 0.09 of each stain, and never turns over.
+    assert views[:, :4, :4].min() > 150
+    assert views.dtype == np.uint8
+
+
+def test_color_jitter_by_hand() -> None:
+    image = np.array([[[200, 100, 50], [10, 10, 10]]], np.uint8)
+    strength, seed = 0.2, (3, 4)
+    view = jitter_color(tf.constant(image)[None], tf.constant(seed), strength=strength)
+    draws = tf.random.stateless_uniform((1, 3), seed, -strength, strength).numpy()[0]
+    brightness, contrast, saturation = draws
+    luma = image[0] @ np.array([0.299, 0.587, 0.114])
+    colored = luma[:, None] + (1 + saturation) * (image[0] - luma[:, None])
+    wanted = 127.5 + (1 + contrast) * (colored - 127.5) + 255 * brightness
+    wanted = np.round(np.clip(wanted, 0, 255))
+    assert np.abs(view.numpy()[0, 0] - wanted).max() <= 1
+
+
+def test_zoom_scales_about_the_middle() -> None:
+    # A disk of 10 px across: its area tells the scale, its center that nothing moved.
+    y, x = np.mgrid[:41, :41] - 20
+    disk = (np.hypot(x, y) <= 10).astype(np.uint8) * 255
+    views = eagerly(np.stack([disk] * 3, -1), 30, (6, 1), ZOOM)[..., 0] / 255.0
+    areas = views.sum(axis=(1, 2))
+    scales = np.sqrt(areas / (disk / 255).sum())
+    reach = 1 + ZOOM.zoom
+    assert scales.min() > 0.97 / reach and scales.max() < 1.03 * reach
+    assert scales.min() < 0.9 and scales.max() > 1.1
+    for view, area in zip(views, areas, strict=True):
+        assert abs((view * x).sum() / area) < 0.1
+        assert abs((view * y).sum() / area) < 0.1
+
+
+def test_a_patch_that_shrinks_is_mirrored_at_the_edge() -> None:
+    stripes = np.zeros((20, 20, 3), np.uint8)
+    stripes[:, :3] = 200
+    views = eagerly(stripes, 30, (8, 1), ZOOM)
+    # Where there is more than the picture, its edge is seen, not black.
+    assert (views[:, 10, 0, 0] > 150).all()

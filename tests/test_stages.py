@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
-from gastric_keras import epoch_log, set_checks, stages
+from gastric_keras import set_checks, stages
 from gastric_keras.config import (
-    AugmentConfig,
     BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
-    FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
@@ -24,6 +25,8 @@ from gastric_keras.config import (
 from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
+from gastric_keras.fit_config import AugmentConfig, FitConfig
+from gastric_keras.input_pipeline import batch_keys
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
 from tests.small_sets import write_small_set
@@ -85,9 +88,7 @@ def test_target_starts_from_the_mid_backbone(
 ) -> None:
     mid = stages.load_stage(config, finished, "mid")
     start, _ = stages._build_model(config, finished, "target")
-    one_stage = stages._build_model(
-        dataclasses.replace(config, mid=None), finished, "target"
-    )[0]
+    one_stage = stages._build_model(replace(config, mid=None), finished, "target")[0]
     for a, b in zip(
         mid.get_layer("backbone").weights,
         start.get_layer("backbone").weights,
@@ -138,46 +139,11 @@ def test_finished_stages_are_skipped_and_named(
     assert finished.weights("mid").read_bytes() == before
 
 
-def test_interrupted_fit_resumes_to_the_same_weights(
-    config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit = FitConfig(epochs=3, batch_size=6)
-    mid = dataclasses.replace(config.mid, fit=fit)
-    unbroken = dataclasses.replace(config, name="unbroken", mid=mid)
-    stages.run_mid(unbroken, _run_dir(unbroken))
-
-    broken = dataclasses.replace(unbroken, name="broken")
-    calls = []
-
-    def power_cut(
-        self: epoch_log.EpochLog, epoch: int, logs: dict | None = None
-    ) -> None:
-        calls.append(epoch)
-        if epoch == 2 and len(calls) == 3:
-            raise KeyboardInterrupt
-        honest(self, epoch, logs)
-
-    honest = epoch_log.EpochLog.on_epoch_end
-    monkeypatch.setattr(epoch_log.EpochLog, "on_epoch_end", power_cut)
-    with pytest.raises(KeyboardInterrupt):
-        stages.run_mid(broken, _run_dir(broken))
-    stages.run_mid(broken, _run_dir(broken))
-    assert calls == [0, 1, 2, 2]
-    a, b = (stages.load_stage(c, _run_dir(c), "mid") for c in (unbroken, broken))
-    for one, other in zip(a.weights, b.weights, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    histories = [
-        [row["val_auc"] for row in read_history(_run_dir(c).history("mid"))]
-        for c in (unbroken, broken)
-    ]
-    assert histories[0] == histories[1]
-
-
 def test_mid_can_be_taken_from_another_run(
     config: ExperimentConfig, finished: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mid = dataclasses.replace(config.mid, init=str(finished.weights("mid")))
-    other = dataclasses.replace(config, name="borrowed", mid=mid)
+    mid = replace(config.mid, init=str(finished.weights("mid")))
+    other = replace(config, name="borrowed", mid=mid)
     stages.run_mid(other, _run_dir(other))
     stages.run_target(other, _run_dir(other))
     assert "taken from" in capsys.readouterr().out
@@ -185,14 +151,14 @@ def test_mid_can_be_taken_from_another_run(
 
 
 def test_target_before_mid_is_refused(config: ExperimentConfig) -> None:
-    early = dataclasses.replace(config, name="early")
+    early = replace(config, name="early")
     with pytest.raises(InputError, match="finished stage mid was expected"):
         stages.run_target(early, _run_dir(early))
 
 
 def test_classes_that_differ_from_the_set_are_refused(config: ExperimentConfig) -> None:
-    swapped = dataclasses.replace(config.mid, classes=("stroma", *TISSUE[:2]))
-    wrong = dataclasses.replace(config, name="wrong", mid=swapped)
+    swapped = replace(config.mid, classes=("stroma", *TISSUE[:2]))
+    wrong = replace(config, name="wrong", mid=swapped)
     with pytest.raises(InputError, match=r"mid.classes.*\['background', 'epithelium'"):
         stages.run_mid(wrong, _run_dir(wrong))
     assert not _run_dir(wrong).stage("mid").exists()
@@ -201,26 +167,88 @@ def test_classes_that_differ_from_the_set_are_refused(config: ExperimentConfig) 
 def test_weights_of_another_network_are_refused(
     config: ExperimentConfig, finished: RunDir
 ) -> None:
-    mid = dataclasses.replace(config.mid, init=str(finished.weights("target")))
-    other = dataclasses.replace(config, name="odd", mid=mid)
+    mid = replace(config.mid, init=str(finished.weights("target")))
+    other = replace(config, name="odd", mid=mid)
     with pytest.raises(InputError, match="stage mid of alexnet with 3 classes was"):
         stages.run_target(other, _run_dir(other))
 
 
-def test_infinite_loss_stops_with_the_way_out(config: ExperimentConfig) -> None:
+def test_infinite_loss_stops_with_the_batch_and_the_way_out(
+    config: ExperimentConfig,
+) -> None:
     fit = FitConfig(epochs=2, batch_size=6, learning_rate=1e30, schedule="constant")
-    mid = dataclasses.replace(config.mid, fit=fit, augment=AugmentConfig(stain=0.0))
-    wild = dataclasses.replace(config, name="wild", mid=mid)
-    with pytest.raises(InputError, match="finite loss.*Lower mid.fit.learning_rate"):
+    mid = replace(config.mid, fit=fit, augment=AugmentConfig(stain=0.0))
+    wild = replace(config, name="wild", mid=mid)
+    with pytest.raises(InputError, match="Lower mid.fit.learning_rate") as caught:
         stages.run_mid(wild, _run_dir(wild))
+    found = re.search(
+        r"loss=(\S+) in epoch 1, batch (\d) of 3 \((.*?)\)", str(caught.value)
+    )
+    assert found is not None, caught.value
+    assert not math.isfinite(float(found[1]))
+    keys = batch_keys(mid.records, number=int(found[2]) - 1, batch_size=6)
+    assert found[3].split(", ") == keys and len(keys) == 6
+    assert "there is no finished epoch yet" in str(caught.value)
     assert not _run_dir(wild).done("mid").exists()
+
+
+def test_what_is_frozen_stays_and_the_rest_moves(config: ExperimentConfig) -> None:
+    fit = FitConfig(epochs=1, batch_size=6, trainable_from="conv4", head="probe")
+    half = replace(config, name="half", mid=None)
+    half = replace(half, target=replace(config.target, fit=fit))
+    stages.run_target(half, _run_dir(half))
+    start = stages.load_stage(half, _run_dir(half), "initial").get_layer("backbone")
+    end = stages.load_stage(half, _run_dir(half), "target").get_layer("backbone")
+    moved = [
+        name
+        for name in (f"conv{i}" for i in range(1, 6))
+        if not np.array_equal(start.get_layer(name).kernel, end.get_layer(name).kernel)
+    ]
+    assert moved == ["conv4", "conv5"]
+
+
+def test_a_blend_lies_between_imagenet_and_mid(
+    config: ExperimentConfig, finished: RunDir
+) -> None:
+    mid = replace(config.mid, blend=0.25)
+    mixed, report = stages._build_model(replace(config, mid=mid), finished, "target")
+    low, high = (stages.load_stage(config, finished, s) for s in ("initial", "mid"))
+    a, b, c = (m.get_layer("backbone").get_weights() for m in (low, mixed, high))
+    for start, middle, end in zip(a, b, c, strict=True):
+        np.testing.assert_allclose(middle, 0.75 * start + 0.25 * end, atol=1e-6)
+    assert report.source.endswith("best.weights.h5 (0.25) and none (0.75)")
+
+
+def test_the_average_of_weights_is_what_is_kept(config: ExperimentConfig) -> None:
+    fit = FitConfig(epochs=1, batch_size=6, learning_rate=1e-3, ema=0.5)
+    mid = replace(config.mid, fit=fit)
+    averaged = replace(config, name="averaged", mid=mid)
+    stages.run_mid(averaged, _run_dir(averaged))
+    plain = replace(averaged, name="plain", mid=replace(mid, fit=replace(fit, ema=0.0)))
+    stages.run_mid(plain, _run_dir(plain))
+    # Both go the same way; the average lags behind, on the near side of the end.
+    start, mean, end = (
+        stages.load_stage(*each).get_layer("backbone").get_layer("conv5").kernel.numpy()
+        for each in (
+            (config, _run_dir(config), "initial"),
+            (averaged, _run_dir(averaged), "mid"),
+            (plain, _run_dir(plain), "mid"),
+        )
+    )
+    way = np.linalg.norm(end - start)
+    assert 0.2 * way < np.linalg.norm(mean - start) < 0.95 * way
+
+
+def test_the_weights_that_are_kept_have_no_optimizer(finished: RunDir) -> None:
+    with h5py.File(finished.weights("mid")) as stream:
+        assert "optimizer" not in stream and "layers" in stream
 
 
 def test_patience_ends_a_fit_early(config: ExperimentConfig) -> None:
     # With hardly any rate the validation AUC cannot rise after the first epoch.
     fit = FitConfig(epochs=9, batch_size=6, learning_rate=1e-12, patience=2)
-    mid = dataclasses.replace(config.mid, fit=fit)
-    patient = dataclasses.replace(config, name="patient", mid=mid)
+    mid = replace(config.mid, fit=fit)
+    patient = replace(config, name="patient", mid=mid)
     stages.run_mid(patient, _run_dir(patient))
     done = json.loads(_run_dir(patient).done("mid").read_text())
     assert done["epochs"] == done["best_epoch"] + 3 < 9
@@ -231,10 +259,8 @@ def test_cases_of_the_test_split_in_the_mid_level_set_are_refused(
 ) -> None:
     target = read_manifest(config.target.records)
     seen = {"train": (*target.cases["train"], target.cases["test"][0])}
-    mid = dataclasses.replace(read_manifest(config.mid.records), cases=seen)
+    mid = replace(read_manifest(config.mid.records), cases=seen)
     with pytest.raises(InputError, match="1 shared cases, first 'test-target-0-0'"):
         set_checks.check_cases(mid, target)
     # Cases of the training split may have been seen: they judge nothing.
-    set_checks.check_cases(
-        dataclasses.replace(mid, cases={"train": target.cases["train"]}), target
-    )
+    set_checks.check_cases(replace(mid, cases={"train": target.cases["train"]}), target)

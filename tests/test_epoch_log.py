@@ -1,4 +1,4 @@
-"""The validation scores against figures worked by hand."""
+"""The validation scores against figures worked by hand, and when a fit ends."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from gastric_keras.epoch_log import EpochLog, read_history, validation_scores
+from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
-from gastric_keras.train import initial_epoch, read_history, validation_scores
 
 
 def test_two_classes_by_hand() -> None:
@@ -34,16 +36,23 @@ def test_no_history_is_no_rows(tmp_path: Path) -> None:
     assert read_history(tmp_path / "history.csv") == []
 
 
-def test_a_backup_that_was_cut_short_starts_the_stage_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_dir = RunDir(tmp_path)
-    assert initial_epoch(run_dir, "mid") == 0
-    run_dir.backup("mid").mkdir(parents=True)
-    metadata = run_dir.backup("mid") / "training_metadata.json"
-    metadata.write_text('{"epoch": 3, "batch": 0}')
-    assert initial_epoch(run_dir, "mid") == 3
-    metadata.write_text('{"epo')
-    assert initial_epoch(run_dir, "mid") == 0
-    assert not run_dir.backup("mid").exists()
-    assert "mid: the backup is damaged" in capsys.readouterr().out
+def _finished(tmp_path: Path, auc: list[float], **options: object) -> bool:
+    log = EpochLog(
+        tf.data.Dataset.range(0),
+        run_dir=RunDir(tmp_path),
+        stage="mid",
+        config=FitConfig(epochs=9, **options),  # type: ignore[arg-type]
+        images_per_epoch=1,
+    )
+    log.rows = [{"epoch": i, "val_auc": value} for i, value in enumerate(auc)]
+    return log.is_finished
+
+
+def test_a_fit_ends_by_epochs_patience_or_a_good_enough_score(tmp_path: Path) -> None:
+    assert not _finished(tmp_path, [], stop_at=0.9, patience=1)
+    assert not _finished(tmp_path, [0.8] * 8)
+    assert _finished(tmp_path, [0.8] * 9)
+    assert not _finished(tmp_path, [0.7, 0.8, 0.8], patience=2)
+    assert _finished(tmp_path, [0.7, 0.8, 0.8, 0.8], patience=2)
+    assert not _finished(tmp_path, [0.7, 0.89], stop_at=0.9)
+    assert _finished(tmp_path, [0.7, 0.9], stop_at=0.9)

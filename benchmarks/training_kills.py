@@ -1,0 +1,150 @@
+"""Kill both training stages at random moments and compare the weights in the end.
+
+    python -m benchmarks.training_kills --config configs/demo.yaml --stages mid target
+
+The same command is started again and again, and gets SIGKILL after a random time; a run
+that is finished is compared with an unbroken one (every weight to the bit, every column
+of history.csv but the times, predictions if there are any), removed, and begun anew,
+until the number of kills is reached. On a CPU, under runtime.deterministic: true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+#: Columns of history.csv that tell the time, and so differ from run to run.
+TIMES = ("images_per_second", "seconds")
+
+
+def main() -> int:
+    """Kill, finish, compare; 0 when every finished run equals the unbroken one."""
+    options = _parse()
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder)
+        start = time.monotonic()
+        for stage in options.stages:
+            subprocess.run(
+                _command(options, output, "whole", stage), check=True, **_QUIET
+            )
+        length = time.monotonic() - start
+        print(f"unbroken run: {length:.1f} s", flush=True)
+        wanted = _read(output / "whole")
+        rng = random.Random(options.seed)
+        kills = runs = different = 0
+        while kills < options.kills:
+            for stage in options.stages:
+                kills = _finish(options, output, stage, length, kills, rng)
+            runs += 1
+            changes = _differences(wanted, _read(output / "broken"))
+            different += bool(changes)
+            print(f"run {runs}: {', '.join(changes) or 'equal'}", flush=True)
+            shutil.rmtree(output / "broken")
+    print(f"{kills} kills, {runs} runs finished after them, {different} different")
+    return 1 if different else 0
+
+
+_QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--stages", nargs="+", default=["mid", "target"])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _command(
+    options: argparse.Namespace, output: Path, name: str, stage: str
+) -> list[str]:
+    command = [sys.executable, "-m", "gastric_keras.run", "--stage", stage]
+    command += ["--config", options.config]
+    settings = [*options.set, f"name={name}", f"runtime.output={output}"]
+    for setting in [*settings, "runtime.deterministic=true"]:
+        command += ["--set", setting]
+    return command
+
+
+def _finish(
+    options: argparse.Namespace,
+    output: Path,
+    stage: str,
+    length: float,
+    kills: int,
+    rng: random.Random,
+) -> int:
+    """Start and kill a stage until it is done; the number of kills so far."""
+    while True:
+        process = subprocess.Popen(_command(options, output, "broken", stage), **_QUIET)
+        # A stage is about half of the run; the start of the process counts too.
+        limit = rng.uniform(0.2, 1.0) * length / len(options.stages)
+        try:
+            status = process.wait(None if kills >= options.kills else limit)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            rows = _history(output / "broken" / stage / "history.csv")
+            found = sorted(p.name for p in (output / "broken").glob(f"{stage}/*"))
+            print(
+                f"kill {kills}: {stage} after {limit:.1f} s, {len(rows)} epochs done, "
+                f"files {' '.join(found) or '-'}",
+                flush=True,
+            )
+            continue
+        if status:
+            raise SystemExit(f"stage {stage} ended with status {status}")
+        return kills
+
+
+def _read(run: Path) -> dict[str, np.ndarray]:
+    values: dict[str, np.ndarray] = {}
+    for path in sorted(run.glob("*/best.weights.h5")):
+        stage = path.parent.name
+
+        def visit(name: str, item: object, stage: str = stage) -> None:
+            if isinstance(item, h5py.Dataset):
+                values[f"{stage}/{name}"] = item[()]
+
+        with h5py.File(path) as stream:
+            stream.visititems(visit)
+        for row in _history(path.with_name("history.csv")):
+            for column in row.keys() - set(TIMES):
+                key = f"{stage}/epoch {row['epoch']}/{column}"
+                values[key] = np.array(row[column])
+    for path in sorted(run.glob("evaluate/predictions_*.csv")):
+        values[path.name] = np.array(path.read_text())
+    return values
+
+
+def _history(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _differences(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> list[str]:
+    return [
+        key
+        for key in sorted(a.keys() | b.keys())
+        if key not in a or key not in b or not np.array_equal(a[key], b[key])
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
