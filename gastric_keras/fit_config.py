@@ -32,7 +32,7 @@ class FitConfig:
             backbone is not bent by a head that knows nothing (linear probing, then
             fine-tuning: Kumar et al., ICLR 2022, arXiv 2202.10054).
         probe_strength: inverse regularization (scikit-learn's C) of that regression,
-            on standardized features.
+            on features of mean variance 1.
         trainable_from: layer of the backbone below which nothing is trained, such as
             conv3, block4_conv1 or mixed5; null: all of it is.
         ema: momentum of the average of weights over the updates, which is what is
@@ -54,7 +54,7 @@ class FitConfig:
     warmup: float = 0.0
     weight_decay: float = 0.0
     head: Literal["random", "probe"] = "random"
-    probe_strength: float = 0.01
+    probe_strength: float = 0.1
     trainable_from: str | None = None
     ema: float = 0.0
     balance: bool = True
@@ -101,7 +101,7 @@ class FitConfig:
         for name, good in (
             ("learning_rate", "1e-4 is a good start for fine-tuning."),
             ("head_rate", "1 trains the head as fast as the backbone."),
-            ("probe_strength", "0.01 is a good start."),
+            ("probe_strength", "0.1 is a good start."),
         ):
             value = getattr(self, name)
             require(value > 0, f"A {name} above 0 was expected.", good, **{name: value})

@@ -57,10 +57,11 @@ def run_grid(grid: GridConfig) -> None:
         left = busy
     _write_table(grid, [cell for cell in cells if cell.config.name not in failed])
     if failed:
+        first, reason = next(iter(failed.items()))
         raise InputError(
-            f"Cells that can be run were expected. Received: {len(failed)} that failed, "
-            f"first {next(iter(failed))}: {next(iter(failed.values()))} Mend it and run "
-            "the same command again; finished cells stay."
+            f"Cells that can be run were expected. Received: {len(failed)} that "
+            f"failed, first {first}: {reason} Mend it and run the same command again; "
+            "finished cells stay."
         )
 
 
@@ -146,7 +147,11 @@ def summarize(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
     return text_table([*axes, "seeds", *scores], body)
 
 
-def _spread(values: list[float]) -> str:
+def _spread(scores: list[float | None]) -> str:
+    values = [score for score in scores if score is not None]
+    if len(values) < len(scores):
+        # A group of patches may hold one class only.
+        return "not defined"
     mean = f"{statistics.fmean(values):.4f}"
     return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 

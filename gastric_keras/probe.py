@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from gastric_keras.models import build_forward, predict
 
@@ -40,17 +39,21 @@ def fit_head(
     Args:
         features: (n, channels) float.
         label: (n,) int, every class at least once.
-        strength: inverse regularization, scikit-learn's C, on standardized features.
+        strength: inverse regularization, scikit-learn's C, on centered features divided
+            by their root mean variance. One scale for all: divided each by its own, a
+            channel that hardly moves in forty patches would get a huge weight, and the
+            first step of fine-tuning would blow it up.
         balance: weigh the loss by inverse class frequency.
 
     Returns:
         Kernel (channels, classes) and bias (classes,) float32, for the features as
         they are.
     """
-    scaler = StandardScaler().fit(features)
+    features = np.asarray(features, np.float64)
+    center, scale = features.mean(axis=0), np.sqrt(features.var(axis=0).mean()) or 1.0
     regression = LogisticRegression(
         C=strength, class_weight="balanced" if balance else None, max_iter=1000
-    ).fit(scaler.transform(features), label)
+    ).fit((features - center) / scale, label)
     kernel, bias = regression.coef_, regression.intercept_
     if len(kernel) == 1:
         # Two classes share one score: half of it for one, half against the other.
@@ -58,8 +61,8 @@ def fit_head(
             np.stack([-kernel[0], kernel[0]]) / 2,
             np.array([-1, 1]) * bias / 2,
         )
-    kernel = kernel / scaler.scale_
-    bias = bias - kernel @ scaler.mean_
+    kernel = kernel / scale
+    bias = bias - kernel @ center
     return kernel.T.astype(np.float32), bias.astype(np.float32)
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gastric_keras.config import AugmentConfig
 from gastric_keras.errors import InputError
+from gastric_keras.fit_config import AugmentConfig
 from gastric_keras.input_pipeline import (
+    batch_keys,
     decode,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
-from gastric_keras.records import record_key
+from gastric_keras.records import PatchRecord, record_key
 from gastric_keras.subsets import subset_keys
 from tests.small_sets import write_small_set
 
@@ -60,11 +61,7 @@ def test_train_dataset_is_every_record_once_an_epoch(target: tuple[Path, list]) 
     folder, records = target
     dataset = train_dataset(folder, image_size=64, batch_size=5, epochs=2)
     images = _images(dataset)
-    wanted = Counter(
-        cv2.imdecode(np.frombuffer(r.image, np.uint8), 1)[..., ::-1].tobytes()
-        for r in records
-        if r.case_id.startswith("train")
-    )
+    wanted = Counter(_decoded(r) for r in records if r.case_id.startswith("train"))
     assert Counter(images[:20]) == wanted
     assert Counter(images[20:]) == wanted
     assert images[:20] != images[20:]
@@ -80,6 +77,54 @@ def test_resumed_epochs_equal_unbroken_ones(target: tuple[Path, list]) -> None:
     assert unbroken[40:] == resumed
     assert unbroken == _images(train_dataset(folder, **settings))
     assert unbroken != _images(train_dataset(folder, **settings | {"seed": 8}))
+
+
+def test_a_small_set_is_gone_through_several_times_an_epoch(
+    target: tuple[Path, list],
+) -> None:
+    folder, _ = target
+    # 20 patches are 4 batches of 5; 9 steps take three passes.
+    settings = dict(image_size=64, batch_size=5, min_steps=9, seed=3)
+    assert steps_per_epoch(folder, "train", 5, min_steps=9) == 12
+    assert steps_per_epoch(folder, "train", 5, min_steps=4) == 4
+    images = _images(train_dataset(folder, epochs=2, **settings))
+    assert len(images) == 2 * 12 * 5
+    passes = [images[i : i + 20] for i in range(0, 120, 20)]
+    assert len({tuple(each) for each in passes}) == 6
+    assert all(sorted(each) == sorted(passes[0]) for each in passes)
+    later = train_dataset(folder, epochs=2, initial_epoch=1, **settings)
+    assert _images(later) == images[60:]
+
+
+@pytest.mark.parametrize("subset", [None, "small"])
+def test_a_batch_can_be_named(target: tuple[Path, list], subset: str | None) -> None:
+    folder, records = target
+    order = dict(batch_size=4, seed=5, min_steps=7, subset=subset)
+    key_of = {_decoded(r): record_key(r.image_id, r.x, r.y) for r in records}
+    batches = list(
+        train_dataset(folder, image_size=64, epochs=2, **order).as_numpy_iterator()
+    )
+    for number in (0, 1, 6, len(batches) - 1):
+        wanted = [key_of[image.tobytes()] for image in batches[number][0]]
+        assert batch_keys(folder, number=number, **order) == wanted
+
+
+def test_a_subset_can_be_read_plain(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    dataset = eval_dataset(
+        folder, "train", image_size=64, batch_size=3, subset=4, subset_seed=1
+    )
+    found = [
+        record_key(name.decode(), int(x), int(y))
+        for b in dataset.as_numpy_iterator()
+        for name, x, y in zip(b["image_id"], b["x"], b["y"], strict=True)
+    ]
+    assert sorted(found) == subset_keys(folder, "train", 4, seed=1)
+
+
+def _decoded(record: PatchRecord) -> bytes:
+    pixels = cv2.imdecode(np.frombuffer(record.image, np.uint8), 1)
+    return pixels[..., ::-1].tobytes()
 
 
 def test_incomplete_batches_are_dropped(target: tuple[Path, list]) -> None:
@@ -103,9 +148,7 @@ def test_train_dataset_reads_the_subset_only(target: tuple[Path, list]) -> None:
     folder, records = target
     keys = set(subset_keys(folder, "train", "small"))
     wanted = Counter(
-        cv2.imdecode(np.frombuffer(r.image, np.uint8), 1)[..., ::-1].tobytes()
-        for r in records
-        if record_key(r.image_id, r.x, r.y) in keys
+        _decoded(r) for r in records if record_key(r.image_id, r.x, r.y) in keys
     )
     dataset = train_dataset(
         folder, image_size=64, batch_size=4, epochs=1, subset="small"

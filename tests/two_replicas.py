@@ -11,21 +11,23 @@ import tensorflow as tf
 
 from gastric_keras import stages
 from gastric_keras.config import (
+    SMALLEST_SIZES,
     BackboneConfig,
+    BackboneName,
     ExperimentConfig,
-    FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
 )
 from gastric_keras.epoch_log import read_history
+from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 from tests.small_sets import write_small_set
 
 CLASSES = ("background", "epithelium", "stroma")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, network: BackboneName) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -40,9 +42,13 @@ def main(folder: Path) -> None:
         config = ExperimentConfig(
             name=f"on-{len(devices)}",
             # Dropout would draw for each replica apart.
-            backbone=BackboneConfig("alexnet", "none", image_size=64, dropout=0.0),
+            backbone=BackboneConfig(
+                network, "none", image_size=SMALLEST_SIZES[network], dropout=0.0
+            ),
             mid=MidConfig(
-                str(folder / "set"), CLASSES, fit=FitConfig(epochs=2, batch_size=4)
+                str(folder / "set"),
+                CLASSES,
+                fit=FitConfig(epochs=2, batch_size=4, head_rate=3.0),
             ),
             target=TargetConfig("none"),
             runtime=RuntimeConfig(output=str(folder), devices=devices),
@@ -57,4 +63,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])  # type: ignore[arg-type]

@@ -1,0 +1,195 @@
+"""A grid on tiny sets: cells, shared t=1, skips, another process, the table."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gastric_keras import config_io, grid, run
+from gastric_keras.config import (
+    BackboneConfig,
+    EvaluateConfig,
+    ExperimentConfig,
+    MidConfig,
+    TargetConfig,
+)
+from gastric_keras.errors import InputError
+from gastric_keras.files import read_json
+from gastric_keras.fit_config import FitConfig
+from gastric_keras.grid_config import Axis, GridConfig, load_cells
+from gastric_keras.run_dir import RunDir
+from tests.small_sets import write_small_set
+
+TISSUE = ("background", "epithelium", "stroma")
+FIT = FitConfig(epochs=1, batch_size=6)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> GridConfig:
+    root = tmp_path_factory.mktemp("grid")
+    write_small_set(
+        root / "tissue", "tissue", TISSUE, per_class={"train": 4, "validation": 3}
+    )
+    write_small_set(
+        root / "target",
+        "target",
+        ("benign", "malignant"),
+        per_class={"train": 8, "validation": 4, "test": 4},
+        subsets={"small": 6},
+    )
+    base = ExperimentConfig(
+        name="base",
+        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
+        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FIT),
+        target=TargetConfig(str(root / "target"), fit=FIT),
+        evaluate=EvaluateConfig(bootstrap=100, subgroups={"some": r"[1-4]$"}),
+    )
+    config_io.save(base, root / "base.yaml")
+    return GridConfig(
+        name="small-grid",
+        base=str(root / "base.yaml"),
+        axes=(
+            Axis("subset", {"few": ("target.subset=small",), "all": ()}),
+            Axis("path", {"one": ("mid=null",), "half": ("mid.blend=0.5",), "two": ()}),
+        ),
+        seeds=(0, 1),
+        set=("target.subset_seed={seed}",),
+        evaluate=True,
+        output=str(root / "runs"),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(small: GridConfig) -> GridConfig:
+    one_seed = replace(small, seeds=(0,))
+    grid.run_grid(one_seed)
+    return one_seed
+
+
+def test_cells_are_every_combination_seed_by_seed(small: GridConfig) -> None:
+    cells = load_cells(small)
+    names = [cell.config.name for cell in cells]
+    assert len(names) == len(set(names)) == 12
+    assert names[:3] == ["few-one-s0", "few-half-s0", "few-two-s0"]
+    assert all(name.endswith("s1") for name in names[6:])
+    assert cells[6].config.seed == cells[6].config.target.subset_seed == 1
+    assert [cell.config.target.subset for cell in cells[:6]] == ["small"] * 3 + [
+        None
+    ] * 3
+
+
+def test_cells_share_a_t1_where_it_is_the_same(small: GridConfig) -> None:
+    cells = load_cells(small)
+    mids = [cell.mid.name if cell.mid else None for cell in cells]
+    # The subset and the blend do not change what t=1 learns; the seed does.
+    assert len(set(mids)) == 3 and mids[0] is None
+    assert mids[1] == mids[2] == mids[4] == mids[5] != mids[7]
+    for cell in cells:
+        assert cell.mid is None or cell.mid.mid.blend == 1.0
+        if cell.mid:
+            assert cell.config.mid.init.endswith(f"{cell.mid.name}/mid/best.weights.h5")
+
+
+def test_a_grid_ends_with_a_table(finished: GridConfig) -> None:
+    with open(finished.folder / "grid.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 6
+    for row, cell in zip(rows, load_cells(finished), strict=True):
+        run_dir = RunDir(finished.folder / cell.config.name)
+        done, report = read_json(run_dir.done("target")), read_json(run_dir.report_json)
+        assert float(row["val_auc"]) == done["val_auc"]
+        whole = report["test"]["patch"]["scores"]["auc"]["value"]
+        some = report["subgroups"]["some"]["test"]["patch"]
+        assert float(row["test_auc"]) == whole
+        assert float(row["test_auc_some"]) == some["scores"]["auc"]["value"]
+        assert some["n"] == 4
+    table = (finished.folder / "grid.md").read_text()
+    assert table.count("\n") == 8 and "| few    | half |" in table
+
+
+def test_a_score_that_is_not_defined_is_said_to_be(finished: GridConfig) -> None:
+    row = {"subset": "few", "path": "one", "val_auc": 0.75, "test_auc_hard": None}
+    table = grid.summarize(finished, [row, row | {"val_auc": 0.25}])
+    assert "| 2     | 0.5000 ± 0.3536 | not defined   |" in table
+
+
+def test_finished_cells_are_not_run_again(
+    finished: GridConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a finished cell was run")
+
+    monkeypatch.setattr(grid.stages, "run_mid", fail)
+    monkeypatch.setattr(grid.stages, "run_target", fail)
+    grid.run_grid(finished)
+
+
+def test_a_cell_that_another_process_holds_is_left_to_it(
+    finished: GridConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = load_cells(finished)[0]
+    run_dir = RunDir(finished.folder / cell.config.name)
+    text = run_dir.done("evaluate").read_text()
+    run_dir.done("evaluate").unlink()
+    slept = []
+
+    def other_process_ends(seconds: float) -> None:
+        slept.append(seconds)
+        lock.__exit__(None, None, None)
+        run_dir.done("evaluate").write_text(text)
+
+    monkeypatch.setattr(grid.time, "sleep", other_process_ends)
+    lock = run_dir.locked()
+    lock.__enter__()
+    grid.run_grid(finished)
+    assert slept == [grid.WAIT]
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(
+    finished: GridConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = (
+        Axis(
+            "subset", {"few": ("target.subset=small",), "huge": ("target.subset=99",)}
+        ),
+        Axis("path", {"one": ("mid=null",)}),
+    )
+    broken = replace(finished, name="broken", axes=axes, evaluate=False)
+    with pytest.raises(
+        InputError, match="1 that failed, first huge-one-s0: .*subset=99"
+    ):
+        grid.run_grid(broken)
+    assert "1 of 2 done, 0 left" in capsys.readouterr().out
+    assert (broken.folder / "grid.csv").read_text().count("\n") == 2
+
+
+def test_a_wrong_override_names_its_cell(small: GridConfig, tmp_path: Path) -> None:
+    axis = Axis("fit", {"good": (), "bad": ("target.fit.epoch=1",)})
+    wrong = replace(small, axes=(axis,), output=str(tmp_path))
+    config_io.save(wrong, tmp_path / "grid.yaml")
+    with pytest.raises(InputError, match="cell bad-s0: .*unknown key target.fit.epoch"):
+        load_cells(wrong)
+    assert run.main(["--stage", "grid", "--config", str(tmp_path / "grid.yaml")]) == 2
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"axes": ()}, "One axis or more"),
+        ({"seeds": ()}, "one seed or more"),
+        ({"axes": (Axis("a", {"b": ()}),) * 2}, "different names"),
+        ({"name": "a b"}, "A name of letters"),
+    ],
+)
+def test_what_is_no_grid_is_refused(
+    small: GridConfig, change: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(small, **change)
+    with pytest.raises(InputError, match="one value or more"):
+        Axis("empty", {})
+    with pytest.raises(InputError, match="names of folders"):
+        Axis("a", {"../b": ()})
