@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -33,19 +34,13 @@ def main() -> int:
     options = _parse()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder)
-        start = time.monotonic()
-        for stage in options.stages:
-            subprocess.run(
-                _command(options, output, "whole", stage), check=True, **_QUIET
-            )
-        length = time.monotonic() - start
-        print(f"unbroken run: {length:.1f} s", flush=True)
+        paces = {stage: _run_whole(options, output, stage) for stage in options.stages}
         wanted = _read(output / "whole")
         rng = random.Random(options.seed)
         kills = runs = different = 0
         while kills < options.kills:
             for stage in options.stages:
-                kills = _finish(options, output, stage, length, kills, rng)
+                kills = _finish(options, output, stage, paces[stage], kills, rng)
             runs += 1
             changes = _differences(wanted, _read(output / "broken"))
             different += bool(changes)
@@ -55,7 +50,26 @@ def main() -> int:
     return 1 if different else 0
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How long an unbroken stage took: seconds before the epochs, an epoch, epochs."""
+
+    start: float
+    epoch: float
+    epochs: int
+
+
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def _run_whole(options: argparse.Namespace, output: Path, stage: str) -> Pace:
+    started = time.monotonic()
+    subprocess.run(_command(options, output, "whole", stage), check=True, **_QUIET)
+    length = time.monotonic() - started
+    rows = _history(output / "whole" / stage / "history.csv")
+    fitting = sum(float(row["seconds"]) for row in rows)
+    print(f"unbroken {stage}: {length:.1f} s, {len(rows)} epochs", flush=True)
+    return Pace(length - fitting, fitting / max(len(rows), 1), len(rows))
 
 
 def _parse() -> argparse.Namespace:
@@ -83,32 +97,54 @@ def _finish(
     options: argparse.Namespace,
     output: Path,
     stage: str,
-    length: float,
+    whole: Pace,
     kills: int,
     rng: random.Random,
 ) -> int:
     """Start and kill a stage until it is done; the number of kills so far."""
+    run = output / "broken"
     while True:
         process = subprocess.Popen(_command(options, output, "broken", stage), **_QUIET)
-        # A stage is about half of the run; the start of the process counts too.
-        limit = rng.uniform(0.2, 1.0) * length / len(options.stages)
-        try:
-            status = process.wait(None if kills >= options.kills else limit)
-        except subprocess.TimeoutExpired:
+        if kills >= options.kills:
+            status = process.wait()
+        else:
+            status = _wait(process, run / stage / "history.csv", whole, rng)
+        if status is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
             kills += 1
-            rows = _history(output / "broken" / stage / "history.csv")
-            found = sorted(p.name for p in (output / "broken").glob(f"{stage}/*"))
+            rows = _history(run / stage / "history.csv")
+            found = sorted(path.name for path in run.glob(f"{stage}/*"))
             print(
-                f"kill {kills}: {stage} after {limit:.1f} s, {len(rows)} epochs done, "
-                f"files {' '.join(found) or '-'}",
+                f"kill {kills}: {stage}, {len(rows)} epochs done, files "
+                f"{' '.join(found) or '-'}",
                 flush=True,
             )
             continue
         if status:
             raise SystemExit(f"stage {stage} ended with status {status}")
         return kills
+
+
+def _wait(
+    process: subprocess.Popen, history: Path, whole: Pace, rng: random.Random
+) -> int | None:
+    """Wait for a random moment; the status where the stage ends before it.
+
+    A quarter of the moments fall anywhere into the start of the process, the others
+    anywhere into the epochs that are left, however fast the machine is just now.
+    """
+    done = len(_history(history))
+    if rng.random() < 0.25 or done >= whole.epochs:
+        moment = time.monotonic() + rng.random() * whole.start
+    else:
+        wanted = rng.randint(done, whole.epochs - 1)
+        while len(_history(history)) < wanted and process.poll() is None:
+            time.sleep(0.01)
+        moment = time.monotonic() + rng.random() * whole.epoch * 1.5
+    while time.monotonic() < moment and process.poll() is None:
+        time.sleep(0.005)
+    return process.poll()
 
 
 def _read(run: Path) -> dict[str, np.ndarray]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +58,15 @@ def test_a_fit_ends_by_epochs_patience_or_a_good_enough_score(tmp_path: Path) ->
     assert _finished(tmp_path, [0.7, 0.8, 0.8, 0.8], patience=2)
     assert not _finished(tmp_path, [0.7, 0.89], stop_at=0.9)
     assert _finished(tmp_path, [0.7, 0.9], stop_at=0.9)
+
+
+def test_a_batch_that_does_not_fit_says_which_size_to_try(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.little_memory", str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert "REFUSED A batch that fits in memory was expected" in done.stdout, done
+    assert "batch_size=256 (OOM when allocating" in done.stdout
+    assert "Try mid.fit.batch_size=128;" in done.stdout

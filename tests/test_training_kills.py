@@ -1,0 +1,65 @@
+"""Both training stages, killed and started again, end with the same bits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from gastric_keras import config_io
+from gastric_keras.config import (
+    BackboneConfig,
+    ExperimentConfig,
+    MidConfig,
+    TargetConfig,
+)
+from gastric_keras.fit_config import AugmentConfig, FitConfig
+from tests.small_sets import write_small_set
+
+TISSUE = ("background", "epithelium", "stroma")
+
+
+def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+    write_small_set(
+        tmp_path / "tissue", "tissue", TISSUE, per_class={"train": 7, "validation": 3}
+    )
+    write_small_set(
+        tmp_path / "target",
+        "target",
+        ("benign", "malignant"),
+        per_class={"train": 9, "validation": 5, "test": 5},
+    )
+    # Rates at which a wrong order, view, mask of dropout or moment would show.
+    mid = FitConfig(epochs=8, batch_size=4, learning_rate=1e-3, patience=7)
+    target = FitConfig(
+        epochs=8, batch_size=4, learning_rate=1e-3, schedule="plateau", ema=0.9
+    )
+    views = AugmentConfig(zoom=0.2, color=0.1)
+    config = ExperimentConfig(
+        name="any",
+        backbone=BackboneConfig("alexnet", "none", image_size=64, dropout=0.5),
+        mid=MidConfig(str(tmp_path / "tissue"), TISSUE, fit=mid, augment=views),
+        target=TargetConfig(str(tmp_path / "target"), fit=target, augment=views),
+    )
+    config_io.save(config, tmp_path / "config.yaml")
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.training_kills",
+        "--kills",
+        "3",
+        "--seed",
+        "1",
+    ]
+    done = subprocess.run(
+        [*command, "--config", str(tmp_path / "config.yaml")],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert re.search(r"3 kills, \d runs finished after them, 0 different", done.stdout)
+    # Or it would have been nothing to come back to.
+    found = map(int, re.findall(r"kill \d: \w+, (\d) epochs done", done.stdout))
+    assert any(0 < epochs < 8 for epochs in found), done.stdout
