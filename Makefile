@@ -33,6 +33,11 @@ demo: setup
 	@echo "report to open:   tensorboard_logs/demo-two-stages/report.html"
 	@echo "model to serve:   tensorboard_logs/demo-two-stages/export"
 
+demo/records/target/manifest.json: | setup
+	rm -rf demo/images demo/records/target
+	$(PREP) phantom --config configs/data_prep/demo_phantom.yaml --out demo/images
+	$(PREP) target --config configs/data_prep/demo_target.yaml --out demo/records/target
+
 lint: setup
 	$(BIN)/black --check --quiet gastric_keras data_prep tests benchmarks
 	$(BIN)/isort --check --quiet gastric_keras data_prep tests benchmarks
@@ -43,8 +48,13 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-bench: setup
+# PyTorch is there to be measured against, nothing else needs it.
+bench: setup demo/records/target/manifest.json
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.nuclei
+	$(BIN)/python -m benchmarks.pipeline demo/records/target
+	$(BIN)/python -m benchmarks.steps
+	$(BIN)/python -m benchmarks.frozen demo/records/target
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .import_linter_cache .coverage
