@@ -147,12 +147,54 @@ def summarize(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
     return text_table([*axes, "seeds", *scores], body)
 
 
-def _spread(scores: list[float | None]) -> str:
+def summarize_differences(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
+    """A Markdown table: the last axis' other values less its first one, seed by seed.
+
+    Args:
+        grid: that the rows are of.
+        rows: of :func:`read_rows`; a pair needs both its cells.
+
+    Returns:
+        Mean ± standard deviation over the seeds, and in how many the value is ahead.
+    """
+    axes = [axis.name for axis in grid.axes]
+    *rest, last = axes
+    first = next(iter(grid.axes[-1].values))
+    scores = [key for key in rows[0] if key.startswith(("val_", "test_"))]
+    base = {
+        (*(row[axis] for axis in rest), row["seed"]): row
+        for row in rows
+        if row[last] == first
+    }
+    groups: dict[tuple, list[list[float | None]]] = defaultdict(list)
+    for row in rows:
+        other = base.get((*(row[axis] for axis in rest), row["seed"]))
+        if row[last] != first and other is not None:
+            groups[tuple(row[axis] for axis in axes)].append(
+                [_difference(row[score], other[score]) for score in scores]
+            )
+    body = []
+    for names, group in groups.items():
+        columns = list(zip(*group, strict=True))
+        ahead = (sum((v or 0) > 0 for v in column) for column in columns)
+        cells = [
+            f"{_spread(list(column), sign='+')} ({n} of {len(column)})"
+            for column, n in zip(columns, ahead, strict=True)
+        ]
+        body.append([*names, *cells])
+    return text_table([*rest, f"{last}, less {first}", *scores], body)
+
+
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b
+
+
+def _spread(scores: list[float | None], sign: str = "") -> str:
     values = [score for score in scores if score is not None]
     if len(values) < len(scores):
         # A group of patches may hold one class only.
         return "not defined"
-    mean = f"{statistics.fmean(values):.4f}"
+    mean = f"{statistics.fmean(values):{sign}.4f}"
     return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
@@ -166,5 +208,7 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
     writer.writerows(rows)
     write_atomic(grid.folder / "grid.csv", text.getvalue())
     table = summarize(grid, rows)
+    if len(grid.axes[-1].values) > 1:
+        table += "\n\n" + summarize_differences(grid, rows)
     write_atomic(grid.folder / "grid.md", table + "\n")
     print(table)

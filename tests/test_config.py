@@ -145,6 +145,51 @@ def experiment(**values: Any) -> ExperimentConfig:
             "A subset of 1 or more patches per class was expected.",
             "subset=0",
         ),
+        *(
+            (FitConfig, values, wanted, received)
+            for values, wanted, received in (
+                (
+                    {"min_steps": 0},
+                    "min_steps of 1 or more was expected.",
+                    "min_steps=0",
+                ),
+                (
+                    {"plateau_patience": 0},
+                    "plateau_patience of 1 or more was expected.",
+                    "plateau_patience=0",
+                ),
+                (
+                    {"head_rate": 0.0},
+                    "A head_rate above 0 was expected.",
+                    "head_rate=0.0",
+                ),
+                (
+                    {"probe_strength": 0.0},
+                    "A probe_strength above 0 was expected.",
+                    "probe_strength=0.0",
+                ),
+                (
+                    {"epochs": 2, "warmup": 2.0},
+                    "A warmup of 0 or more and less than the 2 epochs was expected.",
+                    "warmup=2.0",
+                ),
+                (
+                    {"warmup": 1.0, "schedule": "plateau"},
+                    "A warmup under the schedule constant or cosine was expected.",
+                    "warmup=1.0, schedule='plateau'",
+                ),
+                ({"ema": 1.0}, "ema in [0, 1) was expected.", "ema=1.0"),
+                ({"stop_at": 0.5}, "stop_at in (0.5, 1] was expected.", "stop_at=0.5"),
+            )
+        ),
+        (AugmentConfig, {"zoom": 1.1}, "zoom in [0, 1] was expected.", "zoom=1.1"),
+        (AugmentConfig, {"color": 1.0}, "color in [0, 1) was expected.", "color=1.0"),
+        (
+            mid,
+            {"classes": ("a", "b"), "blend": 0.0},
+            "A blend in (0, 1] was expected.",
+            "blend=0.0",
+        ),
         (
             EvaluateConfig,
             {"bootstrap": 99},
@@ -184,6 +229,12 @@ def test_a_name_that_is_no_folder(name: str) -> None:
     )
 
 
+def test_a_subgroup_is_a_regular_expression() -> None:
+    EvaluateConfig(subgroups={"hard": "low_grade|high_grade"})
+    with pytest.raises(InputError, match=r"subgroups.hard: a regular .*'\(low'"):
+        EvaluateConfig(subgroups={"hard": "(low"})
+
+
 def test_limits_are_let_through() -> None:
     BackboneConfig("vgg16", image_size=32, dropout=0.0)
     BackboneConfig("alexnet", image_size=63)
@@ -207,11 +258,33 @@ def test_round_trip_of_a_whole_experiment(tmp_path: Path) -> None:
         BackboneConfig("inception_v3", "none", 299, 0.2, "train"),
         target(
             subset=540,
-            fit=FitConfig(3, 8, 1e-5, "constant", 1e-4, False, 2, 16),
-            augment=AugmentConfig(False, False, 0.0),
+            fit=FitConfig(
+                epochs=3,
+                batch_size=8,
+                min_steps=5,
+                learning_rate=1e-5,
+                head_rate=3.0,
+                schedule="constant",
+                plateau_patience=4,
+                warmup=0.5,
+                weight_decay=1e-4,
+                head="probe",
+                probe_strength=1.0,
+                trainable_from="mixed5",
+                ema=0.9,
+                balance=False,
+                patience=2,
+                stop_at=0.99,
+                shuffle_buffer=16,
+            ),
+            augment=AugmentConfig(False, False, 0.3, 0.0, 0.1),
         ),
-        mid(classes=("background", "epithelium", "stroma"), init="old/best.weights.h5"),
-        EvaluateConfig(200, 0.9),
+        mid(
+            classes=("background", "epithelium", "stroma"),
+            init="old/best.weights.h5",
+            blend=0.5,
+        ),
+        EvaluateConfig(200, 0.9, {"hard": "low|high"}),
         RuntimeConfig("out", ("GPU:0", "GPU:1"), "mixed_bfloat16", True),
         7,
     )

@@ -107,7 +107,28 @@ def test_a_grid_ends_with_a_table(finished: GridConfig) -> None:
         assert float(row["test_auc_some"]) == some["scores"]["auc"]["value"]
         assert some["n"] == 4
     table = (finished.folder / "grid.md").read_text()
-    assert table.count("\n") == 8 and "| few    | half |" in table
+    scores, differences = table.split("\n\n")
+    assert scores.count("\n") == 7 and "| few    | half |" in scores
+    assert differences.count("\n") == 6 and "path, less one" in differences
+
+
+def test_differences_by_hand(finished: GridConfig) -> None:
+    grid_of_two = replace(finished, seeds=(0, 1))
+    rows = [
+        {"subset": "few", "path": path, "seed": seed, "val_auc": auc}
+        for path, seed, auc in (
+            ("one", 0, 0.5),
+            ("one", 1, 0.7),
+            ("two", 0, 0.6),
+            ("two", 1, 0.6),
+            ("half", 1, 0.9),
+        )
+    ]
+    table = grid.summarize_differences(grid_of_two, rows).splitlines()
+    header = [cell.strip() for cell in table[0].split("|")[1:-1]]
+    assert header == ["subset", "path, less one", "val_auc"]
+    assert "+0.0000 ± 0.1414 (1 of 2)" in table[2]
+    assert "+0.2000 (1 of 1)" in table[3]
 
 
 def test_a_score_that_is_not_defined_is_said_to_be(finished: GridConfig) -> None:

@@ -239,6 +239,31 @@ def test_the_average_of_weights_is_what_is_kept(config: ExperimentConfig) -> Non
     assert 0.2 * way < np.linalg.norm(mean - start) < 0.95 * way
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_the_head_in_float32(
+    config: ExperimentConfig, precision: str
+) -> None:
+    fit = replace(FIT, head="probe", schedule="plateau", ema=0.5)
+    mixed = replace(
+        config,
+        name=precision,
+        mid=replace(config.mid, fit=fit),
+        runtime=replace(config.runtime, precision=precision),
+    )
+    try:
+        stages.run_mid(mixed, _run_dir(mixed))
+        model = stages.load_stage(mixed, _run_dir(mixed), "mid")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    half = precision.removeprefix("mixed_")
+    backbone = model.get_layer("backbone")
+    assert backbone.get_layer("conv1").compute_dtype == half
+    assert backbone.get_layer("conv1").kernel.dtype == "float32"
+    assert model.get_layer("head").compute_dtype == "float32"
+    rows = read_history(_run_dir(mixed).history("mid"))
+    assert len(rows) == 2 and all(math.isfinite(row["loss"]) for row in rows)
+
+
 def test_the_weights_that_are_kept_have_no_optimizer(finished: RunDir) -> None:
     with h5py.File(finished.weights("mid")) as stream:
         assert "optimizer" not in stream and "layers" in stream
