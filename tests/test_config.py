@@ -303,3 +303,14 @@ def test_the_reader_adds_the_path(tmp_path: Path) -> None:
         config_io.load(ExperimentConfig, path, ["backbone.name=vgg19"])
     assert "backbone.name: expected vgg16 | alexnet | inception_v3." in str(error.value)
     assert "Did you mean 'vgg16'?" in str(error.value)
+
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_file_loads_and_opens_with_its_command(path: Path) -> None:
+    config_io.load(ExperimentConfig, path)
+    opening = path.read_text().split("\nname:")[0]
+    for word in ("# Command: ", f"configs/{path.name}", "# Cost: ", "# Expected: "):
+        assert word in opening

@@ -23,6 +23,8 @@ from gastric_keras.grid_config import Axis, GridConfig, load_cells
 from gastric_keras.run_dir import RunDir
 from tests.small_sets import write_small_set
 
+REPOSITORY = Path(__file__).parents[1]
+RECIPES = sorted((REPOSITORY / "configs" / "recipe").glob("*.yaml"))
 TISSUE = ("background", "epithelium", "stroma")
 FIT = FitConfig(epochs=1, batch_size=6)
 
@@ -214,3 +216,17 @@ def test_what_is_no_grid_is_refused(
         Axis("empty", {})
     with pytest.raises(InputError, match="names of folders"):
         Axis("a", {"../b": ()})
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_grid_of_the_recipe_loads_and_comes_back(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    loaded = config_io.load(GridConfig, path)
+    assert len(load_cells(loaded)) >= 6
+    opening = path.read_text().split("\nname:")[0]
+    for word in ("Command: ", f"configs/recipe/{path.name}", "Cost: ", "Expected: "):
+        assert word in opening
+    config_io.save(loaded, tmp_path / "grid.yaml")
+    assert config_io.load(GridConfig, tmp_path / "grid.yaml") == loaded
