@@ -152,7 +152,9 @@ class EpochLog(keras.callbacks.Callback):
             columns = predict(self._forward, self.validation)
             # Written into logs, so that TensorBoard behind this callback sees them.
             logs |= validation_scores(columns["label"], columns["probability"])
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            # Under a strategy it is a variable on each device.
+            rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(rate)
             logs["images_per_second"] = self.images_per_epoch / trained
             seconds = time.perf_counter() - self._started
             self.rows.append({"epoch": epoch, **logs, "seconds": seconds})

@@ -177,3 +177,28 @@ def test_the_table_names_the_size_of_the_weights() -> None:
         "alexnet": 224,
         "inception_v3": 299,
     }
+
+
+@pytest.mark.parametrize(
+    "network, layer, known",
+    [
+        ("alexnet", "conv9", "conv1, conv2, conv3, conv4, conv5"),
+        ("inception_v3", "block1", "mixed0, mixed1"),
+    ],
+)
+def test_an_unknown_layer_to_train_from_is_refused(
+    network: str, layer: str, known: str
+) -> None:
+    with pytest.raises(InputError, match=f"such as {known}.*trainable_from='{layer}'"):
+        build_classifier(
+            network, 2, image_size=SMALL[network], weights="none", trainable_from=layer
+        )
+
+
+def test_inception_is_trained_from_a_block_on() -> None:
+    model = build_classifier(
+        "inception_v3", 2, image_size=75, weights="none", trainable_from="mixed9"
+    )
+    trained = {weight.path.split("/")[0] for weight in model.trainable_weights}
+    # The last block alone, without its batch normalizations, and the head.
+    assert trained - {"head"} == {f"conv2d_{i}" for i in range(85, 94)}

@@ -48,7 +48,9 @@ def main(folder: Path, network: BackboneName) -> None:
             mid=MidConfig(
                 str(folder / "set"),
                 CLASSES,
-                fit=FitConfig(epochs=2, batch_size=4, head_rate=3.0),
+                fit=FitConfig(
+                    epochs=2, batch_size=4, head_rate=3.0, schedule="plateau"
+                ),
             ),
             target=TargetConfig("none"),
             runtime=RuntimeConfig(output=str(folder), devices=devices),
