@@ -34,6 +34,8 @@ def test_two_replicas_equal_one_device(tmp_path: Path, network: str) -> None:
     losses = _result(done.stdout)
     assert np.shape(losses["1"]) == (2, 2)
     np.testing.assert_allclose(losses["1"], losses["2"], atol=1e-5)
+    # Something was learned that could have differed.
+    assert abs(losses["1"][0][1] - losses["1"][1][1]) > 1e-4
 
 
 def _result(out: str) -> dict:

@@ -31,7 +31,7 @@ def main(folder: Path, name: str, die_in_epoch: int) -> None:
         mid=MidConfig(
             str(folder / "set"),
             CLASSES,
-            fit=FitConfig(epochs=3, batch_size=4, learning_rate=1e-5, head="probe"),
+            fit=FitConfig(epochs=3, batch_size=4, learning_rate=3e-6, head="probe"),
         ),
         target=TargetConfig("none"),
         runtime=RuntimeConfig(output=str(folder)),
