@@ -241,7 +241,8 @@ def plot_differences(
         axes.set_yticks(range(len(rows)), [textwrap.fill(r.name, 26) for r in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(lambda x, _: f"{x:+.2f}" if x else "0")
+        # All digits that a tick has: -0.015 is not -0.01.
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:+.4g}" if x else "0")
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set(xlabel=label, title=title)
         return png_of(figure, path)

@@ -160,9 +160,10 @@ def _check_classes(run: FinishedRun) -> None:
 
 
 def _size(subset: str) -> tuple[int, str]:
-    """Small before large, numbers by size, all at the end."""
-    if subset.isdigit():
-        return int(subset), ""
+    """Small before large, numbers (n20 too) by size, all at the end."""
+    digits = subset.removeprefix("n")
+    if digits.isdigit():
+        return int(digits), ""
     named = {"small": -2, "large": -1, "all": 1 << 62}
     return named.get(subset, 0), subset
 
