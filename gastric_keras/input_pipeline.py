@@ -148,7 +148,6 @@ def batch_keys(
     number: int,
     batch_size: int,
     seed: int = 0,
-    min_steps: int = 1,
     subset: str | int | None = None,
     subset_seed: int = 0,
     shuffle_buffer: int = 4096,
@@ -161,7 +160,6 @@ def batch_keys(
         number: of the batch in the whole fit, from 0.
         batch_size: as in :func:`train_dataset`, like all that follow.
         seed: of the order.
-        min_steps: changes nothing here; an epoch is whole passes.
         subset: nested subset.
         subset_seed: of its draw.
         shuffle_buffer: encoded patches held for shuffling.

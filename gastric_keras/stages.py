@@ -287,7 +287,6 @@ def _training_data(
     order: dict[str, Any] = {
         "batch_size": batch_size,
         "seed": seed,
-        "min_steps": min_steps,
         "shuffle_buffer": section.fit.shuffle_buffer,
     } | which
     return TrainingData(
@@ -297,6 +296,7 @@ def _training_data(
             epochs=section.fit.epochs,
             initial_epoch=start,
             augment_config=section.augment,
+            min_steps=min_steps,
             **order,
         ),
         plain=lambda: eval_dataset(

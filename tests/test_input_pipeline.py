@@ -99,10 +99,12 @@ def test_a_small_set_is_gone_through_several_times_an_epoch(
 @pytest.mark.parametrize("subset", [None, "small"])
 def test_a_batch_can_be_named(target: tuple[Path, list], subset: str | None) -> None:
     folder, records = target
-    order = dict(batch_size=4, seed=5, min_steps=7, subset=subset)
+    order = dict(batch_size=4, seed=5, subset=subset)
     key_of = {_decoded(r): record_key(r.image_id, r.x, r.y) for r in records}
     batches = list(
-        train_dataset(folder, image_size=64, epochs=2, **order).as_numpy_iterator()
+        train_dataset(
+            folder, image_size=64, epochs=2, min_steps=7, **order
+        ).as_numpy_iterator()
     )
     for number in (0, 1, 6, len(batches) - 1):
         wanted = [key_of[image.tobytes()] for image in batches[number][0]]
