@@ -6,8 +6,6 @@ walks the same road as real data. See `data_prep.phantom_tissue` for the drawing
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +26,7 @@ from data_prep.phantom_tissue import (
 )
 from gastric_keras.config_io import save
 from gastric_keras.errors import InputError
-from gastric_keras.files import write_atomic
+from gastric_keras.files import write_atomic, write_csv
 
 TARGET_CLASSES = ("benign", "malignant")
 # Of every five cases of a class: three to train, one to validate, one to test.
@@ -68,13 +66,15 @@ def write_phantom(out: Path, config: PhantomConfig = PhantomConfig()) -> None:
             json.dumps(to_geojson(picture)) + "\n",
         )
         rows.append((f"images/{name}.png", f"geojson/{name}.geojson", _case(0, case)))
-    _write_index(out / "regions", ("path", "geojson", "case_id"), rows)
+    write_csv(out / "regions" / "index.csv", ("path", "geojson", "case_id"), rows)
     target_rows = []
     for index, (name, case, label, split) in enumerate(targets):
         picture = _draw(config, set_id=1, case=case, index=index)
         _write_png(out / "target" / "images" / f"{name}.png", picture.image)
         target_rows.append((f"images/{name}.png", label, _case(1, case), split))
-    _write_index(out / "target", ("path", "label", "case_id", "split"), target_rows)
+    write_csv(
+        out / "target" / "index.csv", ("path", "label", "case_id", "split"), target_rows
+    )
 
 
 def to_geojson(picture: PhantomImage) -> dict[str, Any]:
@@ -183,11 +183,3 @@ def _refuse_strangers(folder: Path, names: Sequence[str]) -> None:
 def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     encoded = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
     write_atomic(path, encoded[1].tobytes())
-
-
-def _write_index(folder: Path, names: Sequence[str], rows: Sequence[tuple]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
-    write_atomic(folder / "index.csv", text.getvalue())

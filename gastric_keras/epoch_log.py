@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import os
 import time
@@ -17,7 +16,7 @@ import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.errors import InputError
-from gastric_keras.files import write_atomic
+from gastric_keras.files import write_csv
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.models import build_forward, predict
 from gastric_keras.optimizers import plateau_rate
@@ -186,11 +185,8 @@ class EpochLog(keras.callbacks.Callback):
         os.replace(partial, self.best_path)
 
     def _write(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: row[key] for key in self.COLUMNS} for row in self.rows)
-        write_atomic(self.path, text.getvalue())
+        rows = ([row[key] for key in self.COLUMNS] for row in self.rows)
+        write_csv(self.path, self.COLUMNS, rows)
 
     def _print(self, seconds: float) -> None:
         row, total = self.rows[-1], self.config.epochs

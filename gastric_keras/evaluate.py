@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from gastric_keras import metrics
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, write_atomic, write_json
+from gastric_keras.files import read_json, write_csv, write_json
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
 from gastric_keras.set_checks import check_set
@@ -51,14 +50,13 @@ class Predictions:
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write predictions as CSV: the keys, then one column ``p_<class>`` a class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*KEYS, *(f"p_{name}" for name in predictions.classes)])
     columns = [getattr(predictions, key) for key in KEYS]
-    for *keys, probability in zip(*columns, predictions.probability, strict=True):
+    rows = (
         # Nine digits bring a float32 back to the bit.
-        writer.writerow([*keys, *(f"{value:.9g}" for value in probability)])
-    write_atomic(path, text.getvalue())
+        [*keys, *(f"{value:.9g}" for value in probability)]
+        for *keys, probability in zip(*columns, predictions.probability, strict=True)
+    )
+    write_csv(path, [*KEYS, *(f"p_{name}" for name in predictions.classes)], rows)
 
 
 def read_predictions(path: Path) -> Predictions:

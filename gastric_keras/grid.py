@@ -6,8 +6,6 @@ that shares the folder takes the cells that nobody works on.
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 import time
 from collections import defaultdict
@@ -17,7 +15,7 @@ import keras
 
 from gastric_keras import config_io, evaluate, stages
 from gastric_keras.errors import InputError
-from gastric_keras.files import FolderInUse, read_json, write_atomic
+from gastric_keras.files import FolderInUse, read_json, write_atomic, write_csv
 from gastric_keras.grid_config import Cell, GridConfig, load_cells
 from gastric_keras.provenance import open_run
 from gastric_keras.run_dir import RunDir
@@ -202,11 +200,9 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
     if not cells:
         return
     rows = read_rows(grid, cells)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomic(grid.folder / "grid.csv", text.getvalue())
+    columns = list(rows[0])
+    values = ([row[column] for column in columns] for row in rows)
+    write_csv(grid.folder / "grid.csv", columns, values)
     table = summarize(grid, rows)
     if len(grid.axes[-1].values) > 1:
         table += "\n\n" + summarize_differences(grid, rows)

@@ -72,3 +72,10 @@ def test_sha256_of_more_than_one_block(tmp_path: Path) -> None:
     content = bytes(range(256)) * 4097
     path.write_bytes(content)
     assert files.sha256_of(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_table_has_a_header_and_a_line_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    files.write_csv(path, ["a", "b"], iter([[1, 0.1], ["x, y", None]]))
+    assert path.read_bytes() == b'a,b\n1,0.1\n"x, y",\n'
+    assert list(path.parent.iterdir()) == [path]
