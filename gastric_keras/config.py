@@ -10,6 +10,7 @@ from gastric_keras.errors import InputError, require
 from gastric_keras.fit_config import AugmentConfig, FitConfig
 
 BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
+MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 
 
 #: Side in px below which a network's pooling leaves nothing of a patch.
@@ -68,6 +69,11 @@ class MidConfig:
     Attributes:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
+        variant: ``stepwise``: the method, t=1 before t=2. The rest are controls for it:
+            ``shuffled_labels``: the same, but which patch has which label is drawn by
+            lot; ``more_updates``: no t=1, its updates are given to t=2; ``joint``: no
+            t=1, but a second head that learns the mid-level set during t=2, in as many
+            updates.
         init: weights of a finished t=1 of the same backbone and classes, from this or
             another lab, to take instead of training it; null: train it.
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
@@ -79,6 +85,7 @@ class MidConfig:
 
     records: str
     classes: tuple[str, ...]
+    variant: MidVariant = "stepwise"
     init: str | None = None
     blend: float = 1.0
     fit: FitConfig = field(default_factory=FitConfig)
@@ -92,6 +99,18 @@ class MidConfig:
             "1 starts t=2 from t=1 alone; mid: null leaves t=1 out.",
             blend=self.blend,
         )
+        require(
+            self.has_stage or (self.init is None and self.blend == 1),
+            f"Neither init nor blend was expected under the variant {self.variant}.",
+            "It has no t=1 that they could be of.",
+            init=self.init,
+            blend=self.blend,
+        )
+
+    @property
+    def has_stage(self) -> bool:
+        """Whether there is a t=1 that t=2 starts from."""
+        return self.variant in ("stepwise", "shuffled_labels")
 
 
 @dataclass(frozen=True)
@@ -224,3 +243,8 @@ class ExperimentConfig:
             "It becomes the name of a folder.",
             name=self.name,
         )
+
+    @property
+    def has_mid_stage(self) -> bool:
+        """Whether there is a t=1 that t=2 starts from."""
+        return self.mid is not None and self.mid.has_stage

@@ -71,6 +71,7 @@ class EpochLog(keras.callbacks.Callback):
         self,
         validation: tf.data.Dataset,
         *,
+        scored: keras.Model,
         run_dir: RunDir,
         stage: FitStage,
         config: FitConfig,
@@ -81,7 +82,7 @@ class EpochLog(keras.callbacks.Callback):
     ) -> None:
         """See ``train.fit``, which makes the one that there is."""
         super().__init__()
-        self.validation, self.config = validation, config
+        self.validation, self.config, self.scored = validation, config, scored
         self.run_dir = run_dir
         self.path, self.best_path = run_dir.history(stage), run_dir.weights(stage)
         self.stage, self.images_per_epoch = stage, images_per_epoch
@@ -110,8 +111,21 @@ class EpochLog(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Trace the model once for all epochs; a bare one to save, as a compiled model
         would take its optimizer into the file."""
-        self._forward = build_forward(self.model)
-        self._bare = keras.Model(self.model.inputs, self.model.outputs)
+        self._forward = build_forward(self.scored)
+        self._bare = keras.Model(self.scored.inputs, self.scored.outputs)
+
+    def keep_start(self) -> None:
+        """Score and keep the model as it starts: all that there is without epochs."""
+        self.on_train_begin()
+        started = time.perf_counter()
+        columns = predict(self._forward, self.validation)
+        row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
+        row |= validation_scores(columns["label"], columns["probability"])
+        self.rows = [row | {"seconds": time.perf_counter() - started}]
+        if self.is_chief:
+            self._save_best()
+            self._write()
+        print(f"{self.stage}: no epochs, val_auc {row['val_auc']:.4f}", flush=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the rate, start the clock."""

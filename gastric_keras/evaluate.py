@@ -113,12 +113,12 @@ def run_evaluate(
         print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
         return
     # Imported here, so that report and compare read predictions without TensorFlow.
-    from gastric_keras import stages
+    from gastric_keras.stage_models import load_stage
 
     require_target(run_dir)
     check_set(config.target.records, config.target.classes, key="target")
     run_dir.reopen("evaluate")
-    model = stages.load_stage(config, run_dir, "target")
+    model = load_stage(config, run_dir, "target")
     predictions = {}
     for split in ("validation", "test"):
         predictions[split] = predict_split(config, model, split)

@@ -14,7 +14,7 @@ from gastric_keras.evaluate import require_target
 from gastric_keras.files import read_json, write_json
 from gastric_keras.input_pipeline import decode
 from gastric_keras.run_dir import RunDir
-from gastric_keras.stages import load_stage
+from gastric_keras.stage_models import load_stage
 
 
 def run_export(

@@ -13,7 +13,8 @@ class FitConfig:
     """How one stage is fitted. The paper is silent here: these choices are ours.
 
     Attributes:
-        epochs: at most.
+        epochs: at most; 0, with ``head: probe``: the backbone stays as it comes and the
+            head is the logistic regression alone (a linear probe).
         batch_size: patches a step, over all devices together.
         min_steps: least updates in an epoch: a small set is gone through several times
             between two validations, so that it gets its updates and the validation
@@ -63,8 +64,14 @@ class FitConfig:
     shuffle_buffer: int = 4096
 
     def __post_init__(self) -> None:
+        require(
+            self.epochs >= 1 or (self.epochs == 0 and self.head == "probe"),
+            "epochs of 1 or more, or 0 with head: probe, was expected.",
+            "0 keeps the backbone and takes the probed head as it is.",
+            epochs=self.epochs,
+            head=self.head,
+        )
         for name in (
-            "epochs",
             "batch_size",
             "min_steps",
             "plateau_patience",
@@ -112,7 +119,7 @@ class FitConfig:
             weight_decay=self.weight_decay,
         )
         require(
-            0 <= self.warmup < self.epochs,
+            0 <= self.warmup < max(self.epochs, 1),
             f"A warmup of 0 or more and less than the {self.epochs} epochs was "
             "expected.",
             "0 switches it off.",

@@ -96,7 +96,7 @@ class Cell:
         values: axis -> name of its value.
         seed: of training.
         config: resolved; ``mid.init`` names the t=1 that this cell shares.
-        mid: the run that trains that t=1; None for one stage, or where the config
+        mid: the run that trains that t=1; None where there is none, or where the config
             itself names an ``init``.
     """
 
@@ -138,7 +138,7 @@ def _cells(grid: GridConfig) -> Iterator[Cell]:
 def _share_mid(
     grid: GridConfig, values: dict[str, str], seed: int, config: ExperimentConfig
 ) -> Cell:
-    if config.mid is None or config.mid.init:
+    if config.mid is None or not config.mid.has_stage or config.mid.init:
         return Cell(values, seed, config, None)
     # blend belongs to the start of t=2.
     mid = replace(config, mid=replace(config.mid, blend=1.0))

@@ -11,6 +11,7 @@ from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
 from gastric_keras.augment import augment
 from gastric_keras.errors import InputError
 from gastric_keras.fit_config import AugmentConfig
+from gastric_keras.label_shuffle import Labeler
 from gastric_keras.records import parse, read_manifest, shard_paths
 from gastric_keras.subsets import key_of, only, subset_keys, subset_size
 
@@ -82,6 +83,7 @@ def train_dataset(
     subset: str | int | None = None,
     subset_seed: int = 0,
     shuffle_buffer: int = 4096,
+    labeler: Labeler | None = None,
 ) -> tf.data.Dataset:
     """Training batches of the epochs [initial_epoch, epochs), one after the other.
 
@@ -102,6 +104,7 @@ def train_dataset(
         subset: nested subset, see ``TargetConfig.subset``.
         subset_seed: of its draw.
         shuffle_buffer: encoded patches held for shuffling.
+        labeler: gives a patch its label; None: the record's own.
 
     Returns:
         Dataset of ((batch, size, size, 3) uint8, (batch,) int64).
@@ -121,7 +124,8 @@ def train_dataset(
 
     def example(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = parse(raw, ("image", "label"))
-        return decode(values["image"], image_size), values["label"]
+        label = values["label"] if labeler is None else labeler(raw)
+        return decode(values["image"], image_size), label
 
     def views(
         step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
@@ -244,6 +248,7 @@ def eval_dataset(
     batch_size: int,
     subset: str | int | None = None,
     subset_seed: int = 0,
+    labeler: Labeler | None = None,
 ) -> tf.data.Dataset:
     """Every patch of a split or subset once, in the order of the records.
 
@@ -254,6 +259,7 @@ def eval_dataset(
         batch_size: patches a batch; the last one may be smaller.
         subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
         subset_seed: of its draw.
+        labeler: gives a patch its label; None: the record's own.
 
     Returns:
         Dataset of dicts: image (batch, size, size, 3) uint8; label, x, y (batch,)
@@ -264,6 +270,8 @@ def eval_dataset(
 
     def example(raw: tf.Tensor) -> dict[str, tf.Tensor]:
         values = parse(raw, names)
+        if labeler is not None:
+            values["label"] = labeler(raw)
         return values | {"image": decode(values["image"], image_size)}
 
     # One file after the other and a deterministic map: the order is the records'.

@@ -26,7 +26,7 @@ class HeadRateAdam(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's update; see keras.optimizers.Optimizer."""
         # TensorFlow's variable, not Keras': its name is Keras' path.
-        if variable.name.startswith("head/"):
+        if variable.name.startswith(("head/", "mid_head/")):
             learning_rate = learning_rate * self.head_rate
         super().update_step(gradient, variable, learning_rate)
 
@@ -47,7 +47,7 @@ def build_optimizer(config: FitConfig, steps_per_epoch: int) -> keras.Optimizer:
         warmup = round(config.warmup * steps_per_epoch)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if warmup else config.learning_rate,
-            config.epochs * steps_per_epoch - warmup,
+            max(1, config.epochs * steps_per_epoch - warmup),
             # A decay down to all of it is none.
             alpha=0.0 if config.schedule == "cosine" else 1.0,
             warmup_target=config.learning_rate if warmup else None,

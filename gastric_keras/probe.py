@@ -67,7 +67,12 @@ def fit_head(
 
 
 def probe_head(
-    model: keras.Model, dataset: tf.data.Dataset, *, strength: float, balance: bool
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    *,
+    strength: float,
+    balance: bool,
+    head: str = "head",
 ) -> None:
     """Put the logistic regression into a classifier's head, in place.
 
@@ -76,9 +81,10 @@ def probe_head(
         dataset: the training patches as an ``eval_dataset``.
         strength: see :func:`fit_head`.
         balance: see :func:`fit_head`.
+        head: name of its layer.
     """
     features, label = extract_features(model, dataset)
-    head = model.get_layer("head")
+    layer = model.get_layer(head)
     kernel, bias = fit_head(features, label, strength=strength, balance=balance)
-    head.kernel.assign(kernel)
-    head.bias.assign(bias)
+    layer.kernel.assign(kernel)
+    layer.bias.assign(bias)

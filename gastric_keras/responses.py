@@ -18,7 +18,7 @@ from gastric_keras.input_pipeline import decode
 from gastric_keras.models import BACKBONES
 from gastric_keras.records import read_records
 from gastric_keras.run_dir import RunDir
-from gastric_keras.stages import load_stage
+from gastric_keras.stage_models import load_stage
 
 
 def filter_responses(
@@ -90,7 +90,7 @@ def run_visualize(
 
 def _stage_titles(config: ExperimentConfig) -> dict[str, str]:
     titles = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
-    if config.mid is None:
+    if not config.has_mid_stage:
         del titles["mid"]
     return titles
 

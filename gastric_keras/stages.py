@@ -6,7 +6,6 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,21 +14,19 @@ from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_json
-from gastric_keras.fit_config import FitConfig
-from gastric_keras.input_pipeline import (
-    batch_keys,
-    eval_dataset,
-    steps_per_epoch,
-    train_dataset,
-)
-from gastric_keras.models import build_classifier
-from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
+from gastric_keras.joint import fit_joint
+from gastric_keras.records import MANIFEST_NAME, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
 from gastric_keras.runtime import agree, build_strategy, set_up
 from gastric_keras.set_checks import check_cases, check_set
-from gastric_keras.train import FitResult, TrainingData, fit
-from gastric_keras.transfer import TransferReport, pretrained_report, warm_start
-from gastric_keras.weights import load_file
+from gastric_keras.stage_data import (
+    class_weight,
+    training_data,
+    validation_data,
+    with_updates_of_mid,
+)
+from gastric_keras.stage_models import build_start
+from gastric_keras.train import FitResult, fit
 
 
 def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
@@ -47,10 +44,13 @@ def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -
     if config.mid is None:
         print("mid: null in the config, so one stage only: nothing to do")
         return
+    if not config.mid.has_stage:
+        print(f"mid: no t=1 in the variant {config.mid.variant}: nothing to do")
+        return
     if config.mid.init:
         print(f"mid: taken from {config.mid.init}, nothing to do")
         return
-    _run_fit(config, config.mid, run_dir, "mid", force=force)
+    _run_fit(config, run_dir, "mid", force=force)
 
 
 def run_target(
@@ -67,62 +67,18 @@ def run_target(
         InputError: stage mid is not finished, the set and the config differ in classes,
             or weights do not fit.
     """
-    mid = config.mid
-    if mid is not None and not mid.init and not run_dir.done("mid").is_file():
+    needs_mid = config.has_mid_stage and not (config.mid and config.mid.init)
+    if needs_mid and not run_dir.done("mid").is_file():
         raise InputError(
             "A finished stage mid was expected before stage target. Received: "
             f"{run_dir.root} without {run_dir.done('mid').name} in it. Run --stage mid "
             "or --stage all first."
         )
-    _run_fit(config, config.target, run_dir, "target", force=force)
-
-
-def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
-    """The model of a stage, as it stood at the end of that stage.
-
-    Args:
-        config: of the run.
-        run_dir: of the run.
-        stage: ``initial`` (t=0, random head), ``mid`` (t=1) or ``target`` (t=2).
-
-    Raises:
-        InputError: the weights are missing or of another network.
-    """
-    classes = _classes(config, stage)
-    # The same precision in every process: what is served equals what was evaluated.
-    set_up(config.runtime, config.seed)
-    if stage == "initial":
-        return _build(config, classes, weights=config.backbone.weights)
-    model = _build(config, classes, weights="none")
-    load_file(
-        model,
-        _stage_weights(config, run_dir, stage),
-        wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
-        f"with {len(classes)} classes",
-        way_out="Run that stage again with --force, or mend the path.",
-    )
-    return model
-
-
-def _classes(config: ExperimentConfig, stage: str) -> tuple[str, ...]:
-    section = config.mid if stage == "mid" else config.target
-    assert section is not None, "a run with one stage has no model of stage mid"
-    return section.classes
-
-
-def _stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path:
-    if stage == "mid" and config.mid is not None and config.mid.init:
-        return Path(config.mid.init)
-    return run_dir.weights("mid" if stage == "mid" else "target")
+    _run_fit(config, run_dir, "target", force=force)
 
 
 def _run_fit(
-    config: ExperimentConfig,
-    section: MidConfig | TargetConfig,
-    run_dir: RunDir,
-    stage: FitStage,
-    *,
-    force: bool,
+    config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
         done = read_json(run_dir.done(stage))
@@ -132,14 +88,7 @@ def _run_fit(
             "--force does it again"
         )
         return
-    manifest = check_set(section.records, section.classes, key=stage)
-    # Not only at t=2: hours of t=1 would be lost by then.
-    if (
-        config.mid is not None
-        and (Path(config.target.records) / MANIFEST_NAME).exists()
-    ):
-        mid = read_manifest(config.mid.records)
-        check_cases(mid, read_manifest(config.target.records))
+    section = _check_sets(config, stage)
     # First of all: several workers must find each other before TensorFlow computes.
     strategy = build_strategy(config.runtime.devices)
     _check_batch(section.fit.batch_size, strategy, stage)
@@ -148,7 +97,7 @@ def _run_fit(
     agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
     set_up(config.runtime, config.seed)
     with strategy.scope():
-        model, report = _build_model(config, run_dir, stage)
+        model, report = build_start(config, run_dir, stage)
     if is_chief():
         write_json(run_dir.transfer_report(stage), asdict(report))
     print(
@@ -157,12 +106,29 @@ def _run_fit(
         f"{len(report.unused)} left"
     )
     started = time.time()
-    result = _fit(config, section, manifest, model, strategy, run_dir, stage)
+    result = _fit(config, section, model, strategy, run_dir, stage)
     if is_chief():
         write_json(run_dir.done(stage), asdict(result) | {"started": started})
         shutil.rmtree(run_dir.snapshots(stage), ignore_errors=True)
     # The next stage reads what the chief has just written.
     agree(strategy, result.epochs, "epochs", path=run_dir.root)
+
+
+def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | TargetConfig:
+    """The section of a stage, once its sets are what the config says."""
+    target, mid = config.target, config.mid
+    # Not only at t=2: hours of t=1 would be lost by then.
+    if mid is not None and (Path(target.records) / MANIFEST_NAME).exists():
+        check_cases(read_manifest(mid.records), read_manifest(target.records))
+    if stage == "mid":
+        assert mid is not None, "run_mid has seen to that"
+        check_set(mid.records, mid.classes, key="mid")
+        return mid
+    check_set(target.records, target.classes, key="target")
+    if mid is None or mid.has_stage:
+        return target
+    check_set(mid.records, mid.classes, key="mid")
+    return with_updates_of_mid(config)
 
 
 def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
@@ -184,126 +150,32 @@ def _check_batch(
         )
 
 
-def _build_model(
-    config: ExperimentConfig, run_dir: RunDir, stage: FitStage
-) -> tuple[keras.Model, TransferReport]:
-    if stage == "mid" or config.mid is None:
-        weights = config.backbone.weights
-        section = config.target if config.mid is None else config.mid
-        model = _build(
-            config, _classes(config, stage), weights=weights, fit_config=section.fit
-        )
-        return model, pretrained_report(model, weights=weights)
-    old = load_stage(config, run_dir, "mid")
-    # The same seed as in a one-stage run: the two differ in the backbone alone.
-    keras.utils.set_random_seed(config.seed)
-    blend = config.mid.blend
-    new = _build(
-        config,
-        config.target.classes,
-        weights="none" if blend == 1 else config.backbone.weights,
-        fit_config=config.target.fit,
-    )
-    source = str(_stage_weights(config, run_dir, "mid"))
-    if blend != 1:
-        source += f" ({blend:g}) and {config.backbone.weights} ({1 - blend:g})"
-    return new, warm_start(old, new, source=source, blend=blend)
-
-
-def _build(
-    config: ExperimentConfig,
-    classes: tuple[str, ...],
-    *,
-    weights: str,
-    fit_config: FitConfig | None = None,
-) -> keras.Model:
-    backbone = config.backbone
-    return build_classifier(
-        backbone.name,
-        len(classes),
-        image_size=backbone.image_size,
-        weights=weights,
-        dropout=backbone.dropout,
-        train_batch_norm=backbone.batch_norm == "train",
-        trainable_from=fit_config.trainable_from if fit_config else None,
-    )
-
-
-def _class_weight(counts: dict[str, int], classes: tuple[str, ...]) -> dict[int, float]:
-    total = sum(counts.values())
-    return {
-        label: total / (len(classes) * counts[name])
-        for label, name in enumerate(classes)
-    }
-
-
 def _fit(
     config: ExperimentConfig,
     section: MidConfig | TargetConfig,
-    manifest: Manifest,
     model: keras.Model,
     strategy: tf.distribute.Strategy,
     run_dir: RunDir,
     stage: FitStage,
 ) -> FitResult:
-    data = _training_data(
-        section, seed=config.seed, image_size=config.backbone.image_size
-    )
-    validation = eval_dataset(
-        section.records,
-        "validation",
-        image_size=config.backbone.image_size,
-        batch_size=section.fit.batch_size,
-    )
-    # A subset has as many of each class.
-    subset = section.subset if isinstance(section, TargetConfig) else None
-    balance = section.fit.balance and subset is None
+    mid, size = config.mid, config.backbone.image_size
+    if stage == "target" and mid is not None and mid.variant == "joint":
+        return fit_joint(
+            model,
+            section,
+            mid,
+            seed=config.seed,
+            image_size=size,
+            run_dir=run_dir,
+            strategy=strategy,
+        )
     return fit(
         model,
-        data,
-        validation,
+        training_data(section, seed=config.seed, image_size=size),
+        validation_data(section, seed=config.seed, image_size=size),
         config=section.fit,
         run_dir=run_dir,
         stage=stage,
-        class_weight=(
-            _class_weight(manifest.counts["train"], section.classes)
-            if balance
-            else None
-        ),
+        class_weight=class_weight(section),
         strategy=strategy,
-    )
-
-
-def _training_data(
-    section: MidConfig | TargetConfig, *, seed: int, image_size: int
-) -> TrainingData:
-    subset = section.subset if isinstance(section, TargetConfig) else None
-    which: dict[str, Any] = {
-        "subset": subset,
-        "subset_seed": section.subset_seed if isinstance(section, TargetConfig) else 0,
-    }
-    folder = section.records
-    batch_size, min_steps = section.fit.batch_size, section.fit.min_steps
-    order: dict[str, Any] = {
-        "batch_size": batch_size,
-        "seed": seed,
-        "shuffle_buffer": section.fit.shuffle_buffer,
-    } | which
-    return TrainingData(
-        batches=lambda start: train_dataset(
-            folder,
-            image_size=image_size,
-            epochs=section.fit.epochs,
-            initial_epoch=start,
-            augment_config=section.augment,
-            min_steps=min_steps,
-            **order,
-        ),
-        plain=lambda: eval_dataset(
-            folder, "train", image_size=image_size, batch_size=batch_size, **which
-        ),
-        keys=lambda number: batch_keys(folder, number=number, **order),
-        steps_per_epoch=steps_per_epoch(
-            folder, "train", batch_size, subset=subset, min_steps=min_steps
-        ),
     )

@@ -49,19 +49,26 @@ def subset_keys(
     Returns:
         Sorted keys, n per class.
     """
-    manifest = read_manifest(folder)
-    size = subset_size(manifest, subset)
-    paths = shard_paths(folder, manifest, split)
-    names = ("label", "image_id", "x", "y")
+    size = subset_size(read_manifest(folder), subset)
     by_class: dict[int, list[str]] = defaultdict(list)
+    for key, label in read_labels(folder, split).items():
+        by_class[label].append(key)
+    return sorted(
+        key for keys in by_class.values() for key in first_ranked(keys, size, seed)
+    )
+
+
+def read_labels(folder: Path | str, split: str) -> dict[str, int]:
+    """Key -> label of every patch of a split, in the order of the records."""
+    labels: dict[str, int] = {}
+    names = ("label", "image_id", "x", "y")
+    paths = shard_paths(folder, read_manifest(folder), split)
     batches = tf.data.TFRecordDataset(paths).batch(256).map(lambda r: parse(r, names))
     for batch in batches.as_numpy_iterator():
         rows = zip(*(batch[name] for name in names), strict=True)
         for label, image_id, x, y in rows:
-            by_class[int(label)].append(record_key(image_id.decode(), int(x), int(y)))
-    return sorted(
-        key for keys in by_class.values() for key in first_ranked(keys, size, seed)
-    )
+            labels[record_key(image_id.decode(), int(x), int(y))] = int(label)
+    return labels
 
 
 def key_of(raw: tf.Tensor) -> tf.Tensor:

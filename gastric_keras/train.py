@@ -65,6 +65,8 @@ def fit(
     stage: FitStage,
     class_weight: dict[int, float] | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    scored: keras.Model | None = None,
+    build_accuracy: Callable[[], keras.Metric] | None = None,
 ) -> FitResult:
     """Fit a classifier, or go on with a fit that was interrupted.
 
@@ -77,6 +79,9 @@ def fit(
         stage: mid or target.
         class_weight: label -> factor of its loss; None: all 1.
         strategy: that the model was built under; None: TensorFlow's default.
+        scored: the classifier inside the model that is validated and kept; None: the
+            model itself.
+        build_accuracy: makes the metric of the training batches; None: the usual one.
 
     Returns:
         How it ended; the best weights are at ``run_dir.weights(stage)``.
@@ -87,7 +92,12 @@ def fit(
     """
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
-        compile_for(model, config, steps_per_epoch=data.steps_per_epoch)
+        compile_for(
+            model,
+            config,
+            steps_per_epoch=data.steps_per_epoch,
+            build_accuracy=build_accuracy,
+        )
         start = snapshots.restore(model, run_dir.snapshots(stage), stage=stage)
         agree(strategy, start, "epochs that are done", path=run_dir.root)
         if start:
@@ -108,31 +118,45 @@ def fit(
         images_per_epoch=data.steps_per_epoch * config.batch_size,
         is_chief=is_chief(),
         name_batch=data.keys,
+        scored=scored or model,
     )
-    if not log.is_finished:
+    if not config.epochs:
+        log.keep_start()
+    elif not log.is_finished:
         _fit(model, data, log, start, class_weight, strategy)
     best = log.best
     return FitResult(
         best_epoch=int(best["epoch"]),
         val_auc=best["val_auc"],
-        epochs=len(log.rows),
-        steps=len(log.rows) * data.steps_per_epoch,
+        epochs=min(len(log.rows), config.epochs),
+        steps=min(len(log.rows), config.epochs) * data.steps_per_epoch,
         seconds=sum(row["seconds"] for row in log.rows),
     )
 
 
-def compile_for(model: keras.Model, config: FitConfig, *, steps_per_epoch: int) -> None:
+def compile_for(
+    model: keras.Model,
+    config: FitConfig,
+    *,
+    steps_per_epoch: int,
+    build_accuracy: Callable[[], keras.Metric] | None = None,
+) -> None:
     """Compile a classifier as a stage trains it.
 
     Args:
         model: a classifier.
         config: of the stage.
         steps_per_epoch: updates an epoch, for the schedule.
+        build_accuracy: makes the metric of the training batches; None: the usual one.
     """
+    if build_accuracy is None:
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    else:
+        accuracy = build_accuracy()
     model.compile(
         optimizer=build_optimizer(config, steps_per_epoch),
         loss=keras.losses.SparseCategoricalCrossentropy(),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        metrics=[accuracy],
         # On a CPU, XLA's convolutions are 1.5 to 2.5 times slower than oneDNN's.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )

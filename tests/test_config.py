@@ -70,7 +70,23 @@ def experiment(**values: Any) -> ExperimentConfig:
             "dropout in [0, 1) was expected.",
             "dropout=-0.1",
         ),
-        (FitConfig, {"epochs": 0}, "epochs of 1 or more was expected.", "epochs=0"),
+        (
+            FitConfig,
+            {"epochs": 0},
+            "epochs of 1 or more, or 0 with head: probe, was expected.",
+            "epochs=0, head='random'",
+        ),
+        (
+            MidConfig,
+            {
+                "records": "r",
+                "classes": ("a", "b"),
+                "variant": "joint",
+                "blend": 0.5,
+            },
+            "Neither init nor blend was expected under the variant joint.",
+            "init=None, blend=0.5",
+        ),
         (
             FitConfig,
             {"batch_size": 0},

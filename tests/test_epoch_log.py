@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -41,6 +42,7 @@ def test_no_history_is_no_rows(tmp_path: Path) -> None:
 def _finished(tmp_path: Path, auc: list[float], **options: object) -> bool:
     log = EpochLog(
         tf.data.Dataset.range(0),
+        scored=keras.Sequential(),
         run_dir=RunDir(tmp_path),
         stage="mid",
         config=FitConfig(epochs=9, **options),  # type: ignore[arg-type]

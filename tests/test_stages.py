@@ -29,6 +29,7 @@ from gastric_keras.fit_config import AugmentConfig, FitConfig
 from gastric_keras.input_pipeline import batch_keys
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
+from gastric_keras.stage_models import build_start, load_stage
 from tests.small_sets import write_small_set
 
 TISSUE = ("background", "epithelium", "stroma")
@@ -86,9 +87,9 @@ def test_both_stages_leave_weights_history_and_report(finished: RunDir) -> None:
 def test_target_starts_from_the_mid_backbone(
     config: ExperimentConfig, finished: RunDir
 ) -> None:
-    mid = stages.load_stage(config, finished, "mid")
-    start, _ = stages._build_model(config, finished, "target")
-    one_stage = stages._build_model(replace(config, mid=None), finished, "target")[0]
+    mid = load_stage(config, finished, "mid")
+    start, _ = build_start(config, finished, "target")
+    one_stage = build_start(replace(config, mid=None), finished, "target")[0]
     for a, b in zip(
         mid.get_layer("backbone").weights,
         start.get_layer("backbone").weights,
@@ -197,8 +198,8 @@ def test_what_is_frozen_stays_and_the_rest_moves(config: ExperimentConfig) -> No
     half = replace(config, name="half", mid=None)
     half = replace(half, target=replace(config.target, fit=fit))
     stages.run_target(half, _run_dir(half))
-    start = stages.load_stage(half, _run_dir(half), "initial").get_layer("backbone")
-    end = stages.load_stage(half, _run_dir(half), "target").get_layer("backbone")
+    start = load_stage(half, _run_dir(half), "initial").get_layer("backbone")
+    end = load_stage(half, _run_dir(half), "target").get_layer("backbone")
     moved = [
         name
         for name in (f"conv{i}" for i in range(1, 6))
@@ -211,8 +212,8 @@ def test_a_blend_lies_between_imagenet_and_mid(
     config: ExperimentConfig, finished: RunDir
 ) -> None:
     mid = replace(config.mid, blend=0.25)
-    mixed, report = stages._build_model(replace(config, mid=mid), finished, "target")
-    low, high = (stages.load_stage(config, finished, s) for s in ("initial", "mid"))
+    mixed, report = build_start(replace(config, mid=mid), finished, "target")
+    low, high = (load_stage(config, finished, s) for s in ("initial", "mid"))
     a, b, c = (m.get_layer("backbone").get_weights() for m in (low, mixed, high))
     for start, middle, end in zip(a, b, c, strict=True):
         np.testing.assert_allclose(middle, 0.75 * start + 0.25 * end, atol=1e-6)
@@ -228,7 +229,7 @@ def test_the_average_of_weights_is_what_is_kept(config: ExperimentConfig) -> Non
     stages.run_mid(plain, _run_dir(plain))
     # Both go the same way; the average lags behind, on the near side of the end.
     start, mean, end = (
-        stages.load_stage(*each).get_layer("backbone").get_layer("conv5").kernel.numpy()
+        load_stage(*each).get_layer("backbone").get_layer("conv5").kernel.numpy()
         for each in (
             (config, _run_dir(config), "initial"),
             (averaged, _run_dir(averaged), "mid"),
@@ -252,7 +253,7 @@ def test_mixed_precision_keeps_the_head_in_float32(
     )
     try:
         stages.run_mid(mixed, _run_dir(mixed))
-        model = stages.load_stage(mixed, _run_dir(mixed), "mid")
+        model = load_stage(mixed, _run_dir(mixed), "mid")
     finally:
         keras.config.set_dtype_policy("float32")
     half = precision.removeprefix("mixed_")
