@@ -7,21 +7,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gastric_keras import figures
-from gastric_keras.bootstrap import auc_draws
-from gastric_keras.delong import pooled_auc_test
+from gastric_keras import efficiency_plot, figures
+from gastric_keras.comparison_text import spell_tables
+from gastric_keras.contrasts import (
+    CONFIDENCE,
+    DrawnRuns,
+    control_pairs,
+    draw_runs,
+    efficiency_curves,
+    pool,
+    setting_differences,
+)
 from gastric_keras.files import write_atomic, write_json
 from gastric_keras.finished_runs import (
-    PATHS,
     FinishedRun,
     Pair,
     find_pairs,
     other_changes,
     read_runs,
 )
-from gastric_keras.paired import PooledDifference, holm, pool_differences
+from gastric_keras.paired import PooledDifference, holm
 from gastric_keras.scores import check_draws
 from gastric_keras.tables import NETWORKS
 from gastric_keras.verdict import (
@@ -29,13 +34,10 @@ from gastric_keras.verdict import (
     TABLE_SCORES,
     Cell,
     Comparison,
-    SettingDifference,
     Verdict,
-    spell_tables,
     spell_verdict,
 )
 
-CONFIDENCE = 0.95
 WHOLE = "All networks"
 
 
@@ -55,8 +57,8 @@ def compare(
 ) -> Comparison:
     """Compare finished runs of one stage and of two on the same test split.
 
-    Writes ``tables.md``, ``comparison.json``, ``roc.png`` and, if there are pairs,
-    ``differences.png``.
+    Writes ``tables.md``, ``comparison.json``, ``roc.png``, if there are pairs
+    ``differences.png``, and if there are several numbers of labels ``labels.png``.
 
     Args:
         run_folders: folders of finished runs, of any networks, subsets and seeds.
@@ -73,17 +75,17 @@ def compare(
     check_draws(bootstrap, CONFIDENCE)
     runs = read_runs([Path(folder) for folder in run_folders])
     pairs = find_pairs(runs)
-    case_id = np.array([row[0] for row in runs[0].rows])
-    differences, pooled = _differences(runs, pairs, case_id, bootstrap, seed)
-    cases = np.unique(case_id).size
+    found = draw_runs(runs, draws=bootstrap, seed=seed)
     comparison = Comparison(
-        patches=len(case_id),
-        cases=cases,
+        patches=len(runs[0].rows),
+        cases=found.cases,
         bootstrap=bootstrap,
         seed=seed,
         cells=_cells(runs),
-        differences=differences,
-        verdicts=_verdicts(pooled, cases),
+        differences=setting_differences(found, pairs),
+        controls=setting_differences(found, control_pairs(runs)),
+        efficiency=efficiency_curves(found),
+        verdicts=_verdicts(_pooled(found, pairs), found.cases),
         notes=_notes(runs, pairs),
     )
     write_atomic(out / "tables.md", spell_tables(comparison))
@@ -92,60 +94,16 @@ def compare(
     return comparison
 
 
-def _differences(
-    runs: Sequence[FinishedRun],
-    pairs: Sequence[Pair],
-    case_id: np.ndarray,
-    bootstrap: int,
-    seed: int,
-) -> tuple[tuple[SettingDifference, ...], dict[str, PooledDifference]]:
-    """Each setting's difference, and the pooled ones: by network, then over all."""
-    label = runs[0].label
+def _pooled(found: DrawnRuns, pairs: Sequence[Pair]) -> dict[str, PooledDifference]:
+    """By network, then over all; empty without pairs."""
     if not pairs:
-        return (), {}
-    scores = np.stack([run.score for run in runs])
-    drawn = auc_draws(label, scores, case_id, draws=bootstrap, seed=seed)
-    auc = np.array(
-        [run.scores["test"]["patch"]["scores"]["auc"]["value"] for run in runs]
-    )
-    cases = np.unique(case_id).size
-
-    def pool(chosen: Sequence[Pair]) -> PooledDifference:
-        one, two = [p.one for p in chosen], [p.two for p in chosen]
-        return pool_differences(
-            auc[two] - auc[one],
-            drawn[two] - drawn[one],
-            setting=["/".join(p.setting) for p in chosen],
-            replicate=[p.replicate for p in chosen],
-            cases=cases,
-            confidence=CONFIDENCE,
-            seed=seed,
-        )
-
-    settings = {
-        name: [pair for pair in pairs if pair.setting == name]
-        for name in dict.fromkeys(pair.setting for pair in pairs)
-    }
-    pooled = {name: pool(chosen) for name, chosen in settings.items()}
-    adjusted = holm([found.p_value for found in pooled.values()])
-    differences = tuple(
-        SettingDifference(
-            *name,
-            seeds={p.replicate: float(auc[p.two] - auc[p.one]) for p in chosen},
-            clustered=pooled[name],
-            p_holm=p_holm,
-            delong=pooled_auc_test(
-                label, scores[[p.one for p in chosen]], scores[[p.two for p in chosen]]
-            ),
-        )
-        for (name, chosen), p_holm in zip(settings.items(), adjusted, strict=True)
-    )
+        return {}
     networks = dict.fromkeys(pair.setting[0] for pair in pairs)
     by_network = {
-        NETWORKS[name]: pool([p for p in pairs if p.setting[0] == name])
+        NETWORKS[name]: pool(found, [p for p in pairs if p.setting[0] == name])
         for name in networks
     }
-    return differences, {**by_network, WHOLE: pool(pairs)}
+    return {**by_network, WHOLE: pool(found, pairs)}
 
 
 def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict, ...]:
@@ -163,21 +121,22 @@ def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict,
 
 
 def _cells(runs: Sequence[FinishedRun]) -> tuple[Cell, ...]:
-    groups: dict[tuple[str, str, str | None], list[FinishedRun]] = {}
+    groups: dict[tuple[str, str, str], list[FinishedRun]] = {}
     for run in runs:
-        groups.setdefault((*run.cell, run.mid), []).append(run)
+        groups.setdefault((*run.cell, run.path), []).append(run)
     return tuple(
         Cell(
             backbone,
             subset,
-            mid,
+            path,
+            group[0].labels,
             runs=tuple(str(run.folder) for run in group),
             scores={
                 name: tuple(_read_score(run.scores, *at) for run in group)
                 for name, at in TABLE_SCORES.items()
             },
         )
-        for (backbone, subset, mid), group in groups.items()
+        for (backbone, subset, path), group in groups.items()
     )
 
 
@@ -206,7 +165,11 @@ def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...
                 "be put down to the second stage alone."
             )
     paired = {i for pair in pairs for i in (pair.one, pair.two)}
-    alone = [run.folder.name for i, run in enumerate(runs) if i not in paired]
+    alone = [
+        run.folder.name
+        for i, run in enumerate(runs)
+        if i not in paired and not run.is_control
+    ]
     if alone:
         notes.append(f"In the table only, without a partner: {', '.join(alone)}.")
     return tuple(notes)
@@ -220,18 +183,20 @@ def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> Non
     panels: dict[str, list[figures.Curve]] = {}
     for run in runs:
         area = run.scores["test"]["patch"]["scores"]["auc"]
-        if area["value"] is not None:
+        if area["value"] is not None and not run.is_control:
             title = f"{NETWORKS[run.cell[0]]}, {run.cell[1]}"
-            name = PATHS.get(run.mid, str(run.mid))
             curve = figures.Curve(
-                name, run.label, run.score, (area["value"], area["low"], area["high"])
+                run.path,
+                run.label,
+                run.score,
+                (area["value"], area["low"], area["high"]),
             )
             panels.setdefault(title, []).append(curve)
     if panels:
         figures.plot_roc_panels(out / "roc.png", panels=panels)
     rows = [
         figures.Difference(
-            f"{NETWORKS[d.backbone]}, {d.subset}, {d.mid}",
+            f"{NETWORKS[d.backbone]}, {d.subset}, {d.path}",
             d.clustered.difference,
             d.clustered.low,
             d.clustered.high,
@@ -251,4 +216,8 @@ def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> Non
     if rows:
         figures.plot_differences(
             out / "differences.png", rows=rows, published=PUBLISHED_GAIN
+        )
+    if comparison.efficiency:
+        efficiency_plot.plot_efficiency(
+            out / "labels.png", curves=comparison.efficiency
         )

@@ -99,12 +99,13 @@ def run_evaluate(
 ) -> None:
     """Stage evaluate: score the finished target model on validation and test.
 
-    The threshold is chosen on the validation split; the test split is scored once.
+    The threshold is chosen on the validation split. Each split goes through the model
+    once: with other settings, the kept predictions are scored anew.
 
     Args:
         config: of the run.
         run_dir: with a finished stage target.
-        force: do it again.
+        force: do it again, predictions too.
 
     Raises:
         InputError: stage target is not finished, or the set does not fit.
@@ -113,22 +114,32 @@ def run_evaluate(
     if done.is_file() and read_json(done) == settings and not force:
         print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
         return
-    # Imported here, so that report and compare read predictions without TensorFlow.
-    from gastric_keras.stage_models import load_stage
-
     require_target(run_dir)
     check_set(config.target.records, config.target.classes, key="target")
     run_dir.reopen("evaluate")
-    model = load_stage(config, run_dir, "target")
-    predictions = {}
-    for split in ("validation", "test"):
-        predictions[split] = predict_split(config, model, split)
-        write_predictions(run_dir.predictions(split), predictions[split])
+    predictions = _predictions(config, run_dir, force=force)
     scores = score(config, predictions["validation"], predictions["test"])
     write_json(run_dir.report_json, scores)
     write_json(done, settings)
     auc = scores["test"]["patch"]["scores"]["auc"]
     print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
+
+
+def _predictions(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool
+) -> dict[str, Predictions]:
+    """Of both splits: those that stand, the rest made and written."""
+    splits = ("validation", "test")
+    missing = [s for s in splits if force or not run_dir.predictions(s).is_file()]
+    if missing:
+        # Imported here, so that report and compare read predictions without TensorFlow.
+        from gastric_keras.stage_models import load_stage
+
+        model = load_stage(config, run_dir, "target")
+        for split in missing:
+            made = predict_split(config, model, split)
+            write_predictions(run_dir.predictions(split), made)
+    return {split: read_predictions(run_dir.predictions(split)) for split in splits}
 
 
 def predict_split(
@@ -202,6 +213,7 @@ def score(
         "weights": config.backbone.weights,
         "mid": mid,
         "subset": config.target.subset,
+        "labels_per_class": _labels_per_class(config),
         "seed": config.seed,
         "classes": config.target.classes,
         "positive": config.target.positive,
@@ -213,6 +225,14 @@ def score(
             for name, pattern in config.evaluate.subgroups.items()
         },
     }
+
+
+def _labels_per_class(config: ExperimentConfig) -> float:
+    """Expert labels that t=2 was trained on, by class; of all, the mean."""
+    manifest, subset = read_manifest(config.target.records), config.target.subset
+    if subset is None:
+        return manifest.count("train") / len(manifest.classes)
+    return float(manifest.subsets[subset] if isinstance(subset, str) else subset)
 
 
 def select(predictions: Predictions, pattern: str) -> Predictions:

@@ -17,12 +17,17 @@ from gastric_keras.files import read_json
 from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import NETWORKS, positives_of
 
-#: Path in the ladder -> column of the tables; None: one stage.
-PATHS: dict[str | None, str] = {
-    None: "one stage",
-    "tissue": "tissue",
-    "nuclei": "nuclei",
+#: The path without a second stage; the others are named after their mid-level set.
+ONE_STAGE = "one stage"
+#: Order of the paths in tables and plots; any other comes behind.
+PATHS = (ONE_STAGE, "tissue", "nuclei")
+#: How a control is spelled, by its variant; {} is its mid-level set.
+CONTROLS = {
+    "shuffled_labels": "{}, labels by lot",
+    "more_updates": "one stage, updates of {}",
+    "joint": "{}, both at once",
 }
+PROBE = "linear probe"
 #: Sections of the config that two runs of a pair must share, for the second stage to
 #: be all that tells them apart.
 SHARED_SECTIONS = ("backbone", "target")
@@ -45,6 +50,29 @@ class FinishedRun:
         return self.scores["mid"]
 
     @property
+    def path(self) -> str:
+        """What led to the classifier: one stage, a mid-level set, or a control."""
+        mid, variant = self.config.mid, "stepwise"
+        if mid is not None:
+            variant = mid.variant
+        if self.config.target.fit.epochs == 0:
+            # The backbone as it came, with a regression on top.
+            return f"{PROBE} after {self.mid}" if self.mid else PROBE
+        if variant in CONTROLS:
+            return CONTROLS[variant].format(self.mid)
+        return self.mid or ONE_STAGE
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is neither of one stage nor of two, but held against them."""
+        return self.path not in (ONE_STAGE, self.mid)
+
+    @property
+    def labels(self) -> float:
+        """Expert labels per class that it was trained on."""
+        return self.scores["labels_per_class"]
+
+    @property
     def cell(self) -> tuple[str, str]:
         """Network and subset."""
         subset = self.config.target.subset
@@ -59,7 +87,14 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class Pair:
-    """A run of one stage and one of two that differ in nothing else."""
+    """Two runs of one network, subset and seed, by their places in the list.
+
+    Attributes:
+        one: the run that is held against, such as that of one stage.
+        two: the other, such as that of two stages.
+        setting: network, subset and path of the other.
+        replicate: seed.
+    """
 
     one: int
     two: int
@@ -77,9 +112,9 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
         The runs by network, subset, path (one stage first) and seed.
 
     Raises:
-        InputError: no run, a run not finished, other test rows, fewer than two test
-            patches of a class, or two runs of the same network, subset, mid-level set
-            and seed; the message names them.
+        InputError: no run, a run not finished or scored by an older version, other
+            test rows, fewer than two test patches of a class, or two runs of the same
+            network, subset, path and seed; the message names them.
     """
     if not folders:
         raise InputError(
@@ -103,12 +138,12 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     _check_same_test(runs)
     _check_classes(runs[0])
     _check_distinct(runs)
-    networks, paths = list(NETWORKS), list(PATHS)
+    networks = list(NETWORKS)
 
     def place(run: FinishedRun) -> tuple:
-        order = paths.index(run.mid) if run.mid in paths else len(paths)
-        backbone, subset = run.cell
-        return networks.index(backbone), _size(subset), order, run.replicate
+        order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)
+        network = networks.index(run.cell[0])
+        return network, run.labels, order, run.path, run.replicate
 
     return sorted(runs, key=place)
 
@@ -116,6 +151,13 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
 def _read_run(folder: Path) -> FinishedRun:
     run_dir = RunDir(folder)
     scores = read_json(run_dir.report_json)
+    if "labels_per_class" not in scores:
+        raise InputError(
+            "A report.json with labels_per_class was expected. Received: "
+            f"{run_dir.report_json} of an older version. Remove "
+            f"{run_dir.done('evaluate')} and run --stage evaluate: the kept "
+            "predictions are scored anew."
+        )
     test = read_predictions(run_dir.predictions("test"))
     label, score = positives_of(test, scores["positive"])
     columns = (test.case_id, test.image_id, test.x, test.y, label)
@@ -159,24 +201,15 @@ def _check_classes(run: FinishedRun) -> None:
         )
 
 
-def _size(subset: str) -> tuple[int, str]:
-    """Small before large, numbers (n20 too) by size, all at the end."""
-    digits = subset.removeprefix("n")
-    if digits.isdigit():
-        return int(digits), ""
-    named = {"small": -2, "large": -1, "all": 1 << 62}
-    return named.get(subset, 0), subset
-
-
 def _check_distinct(runs: Sequence[FinishedRun]) -> None:
     seen: dict[tuple, Path] = {}
     for run in runs:
-        key = (*run.cell, run.mid, run.replicate)
+        key = (*run.cell, run.path, run.replicate)
         if key in seen:
             raise InputError(
-                "One run for each network, subset, mid-level set and seed was "
+                "One run for each network, subset, path and seed was "
                 f"expected. Received: {seen[key]} and {run.folder}, both "
-                f"{run.cell[0]}, {run.cell[1]}, {run.mid or 'one stage'}, "
+                f"{run.cell[0]}, {run.cell[1]}, {run.path}, "
                 f"seed {run.replicate}. Leave one of them out."
             )
         seen[key] = run.folder
@@ -184,11 +217,27 @@ def _check_distinct(runs: Sequence[FinishedRun]) -> None:
 
 def find_pairs(runs: Sequence[FinishedRun]) -> list[Pair]:
     """Each run of two stages with the run of one of its network, subset and seed."""
-    one = {(r.cell, r.replicate): i for i, r in enumerate(runs) if r.mid is None}
+    two = {run.path for run in runs if run.mid is not None and not run.is_control}
+    pairs = [pair for path in two for pair in pair_paths(runs, ONE_STAGE, path)]
+    return sorted(pairs, key=lambda pair: pair.two)
+
+
+def pair_paths(runs: Sequence[FinishedRun], base: str, other: str) -> list[Pair]:
+    """Runs of two paths, each with the one of its network, subset and seed.
+
+    Args:
+        runs: of :func:`read_runs`.
+        base: path that is held against.
+        other: the other path.
+
+    Returns:
+        In the order of the runs.
+    """
+    one = {(r.cell, r.replicate): i for i, r in enumerate(runs) if r.path == base}
     return [
-        Pair(one[run.cell, run.replicate], i, (*run.cell, run.mid), run.replicate)
+        Pair(one[run.cell, run.replicate], i, (*run.cell, other), run.replicate)
         for i, run in enumerate(runs)
-        if run.mid is not None and (run.cell, run.replicate) in one
+        if run.path == other and (run.cell, run.replicate) in one
     ]
 
 

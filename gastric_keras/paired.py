@@ -163,15 +163,13 @@ def pool_differences(
         The pooled difference with interval and p value.
     """
     seeds, which = np.unique(np.asarray(replicate), return_inverse=True)
-    times = np.random.default_rng([seed, 1]).multinomial(
-        len(seeds), [1 / len(seeds)] * len(seeds), size=drawn.shape[1]
-    )
+    times = times_drawn(len(seeds), drawn.shape[1], seed=seed)
     names = np.asarray(setting)
     values, pooled = [], []
     for name in np.unique(names):
         rows = np.flatnonzero(names == name)
         values.append(value[rows].mean())
-        pooled.append(_draw_seeds(drawn[rows], times[:, which[rows]].T))
+        pooled.append(draw_seeds(drawn[rows], times[:, which[rows]].T))
     mean = np.mean(pooled, axis=0)
     mean = mean[np.isfinite(mean)]
     reason = too_few(mean.size, drawn.shape[1], cases)
@@ -216,8 +214,28 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def _draw_seeds(drawn: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(draws,) mean over drawn seeds, from (s, draws) values and how often drawn."""
+def times_drawn(seeds: int, draws: int, *, seed: int) -> np.ndarray:
+    """(draws, seeds) int: how often each training seed is drawn, with replacement.
+
+    Args:
+        seeds: how many there are.
+        draws: how many draws of them.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng([seed, 1])
+    return rng.multinomial(seeds, [1 / seeds] * seeds, size=draws)
+
+
+def draw_seeds(drawn: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Mean over drawn seeds, its spread widened by sqrt(S / (S - 1)).
+
+    Args:
+        drawn: (s, draws) of each seed, on the same draws of cases.
+        times: (s, draws) how often each seed was drawn.
+
+    Returns:
+        (draws,), NaN where none of these seeds was drawn.
+    """
     count = len(drawn)
     plain = drawn.mean(axis=0)
     if count == 1:

@@ -65,9 +65,14 @@ class RunDir:
         return self.stage(stage) / "done.json"
 
     def reopen(self, stage: str) -> None:
-        """Take back that a stage and those after it are finished: it is done again."""
+        """Take back that a stage and those after it are finished: it is done again.
+
+        Predictions go with the weights that made them."""
         for later in STAGES[STAGES.index(stage) :]:
             self.done(later).unlink(missing_ok=True)
+        if stage in ("mid", "target"):
+            for split in ("validation", "test"):
+                self.predictions(split).unlink(missing_ok=True)
 
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""

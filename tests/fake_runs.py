@@ -37,7 +37,7 @@ def write_set(folder: Path, dataset: str, classes: tuple[str, ...]) -> Path:
         dropped={"too few nuclei": 42, "<b>blurred</b>": 1},
         config={"stride": 256},
         shards=tuple(shards),
-        subsets={"small": 540} if dataset == "target" else {},
+        subsets={"small": 540, "large": 1100} if dataset == "target" else {},
     )
     write_manifest(folder, manifest)
     return folder
@@ -70,6 +70,8 @@ def make_run(
     name: str,
     *,
     mid: str | None = None,
+    variant: str = "stepwise",
+    epochs: int = 6,
     backbone: str = "alexnet",
     subset: str | None = None,
     seed: int = 0,
@@ -83,13 +85,21 @@ def make_run(
         "name": name,
         "seed": seed,
         "backbone": {"name": backbone},
-        "target": {"records": str(target), "subset": subset},
+        "target": {
+            "records": str(target),
+            "subset": subset,
+            "fit": {"epochs": epochs, "head": "probe"},
+        },
         "evaluate": {"bootstrap": 200},
         "runtime": {"output": str(folder / "runs")},
     }
     if mid:
         records = write_set(folder / "records" / mid, mid, MID_CLASSES[mid])
-        tree["mid"] = {"records": str(records), "classes": list(MID_CLASSES[mid])}
+        tree["mid"] = {
+            "records": str(records),
+            "classes": list(MID_CLASSES[mid]),
+            "variant": variant,
+        }
     config: ExperimentConfig = config_io.build(ExperimentConfig, tree)
     run_dir = RunDir(folder / "runs" / name)
     config_io.save(config, run_dir.config)

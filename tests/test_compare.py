@@ -13,13 +13,13 @@ from PIL import Image
 
 from gastric_keras import config_io
 from gastric_keras.compare import compare, run_compare
+from gastric_keras.comparison_text import spell_tables
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import read_predictions, write_predictions
 from gastric_keras.files import read_json, write_json
 from gastric_keras.metrics import paired_auc_test, paired_cluster_bootstrap
 from gastric_keras.run_dir import RunDir
-from gastric_keras.verdict import spell_tables
 from tests.fake_runs import make_run
 
 
@@ -96,7 +96,7 @@ def test_seeds_are_averaged(grid: tuple) -> None:
     reports = [read_json(RunDir(r).report_json) for r in runs]
     auc = [r["test"]["patch"]["scores"]["auc"]["value"] for r in reports]
     tissue = next(d for d in found.differences if d.backbone == "alexnet")
-    assert tissue.mid == "tissue"
+    assert (tissue.path, tissue.base) == ("tissue", "one stage")
     gains = np.subtract(auc[3:6], auc[:3])
     assert list(tissue.seeds.values()) == pytest.approx(gains)
     assert tissue.clustered.difference == pytest.approx(gains.mean())
@@ -107,7 +107,9 @@ def test_seeds_are_averaged(grid: tuple) -> None:
     assert alexnet.difference == pytest.approx(
         np.mean([s.difference for s in settings])
     )
-    cell = next(c for c in found.cells if (c.backbone, c.mid) == ("alexnet", None))
+    cell = next(
+        c for c in found.cells if (c.backbone, c.path) == ("alexnet", "one stage")
+    )
     assert cell.scores["AUC"] == pytest.approx(auc[:3])
     mean, sd = np.mean(auc[:3]), np.std(auc[:3], ddof=1)
     assert f"{mean:.3f} ± {sd:.3f}" in spell_tables(found)
@@ -117,18 +119,16 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
     runs, out, found = grid
     text = (out / "tables.md").read_text(encoding="utf-8")
     assert text == spell_tables(found)
-    for row in ("| VGG-16  | small  | AUC ", "| AlexNet | large  | recall, class"):
-        assert row in text
     assert text.index("| VGG-16") < text.index("| AlexNet")  # the paper's order
-    header = next(line for line in text.splitlines() if line.startswith("| network"))
-    assert re.findall(r"one stage|tissue|nuclei", header) == [
+    assert text.index("*small*: 540 labels") < text.index("*large*: 1100 labels")
+    assert re.findall(r"\| AlexNet +\| (one stage|tissue|nuclei)", text)[:3] == [
         "one stage",
         "tissue",
         "nuclei",
     ]
     assert "+0.016 to +0.053" in text and "for orientation only" in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 2
+    assert len(tables) == 3
     for table in tables:
         assert len({len(line) for line in table.splitlines()}) == 1
     tree = read_json(out / "comparison.json")
@@ -139,6 +139,68 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
         with Image.open(out / name) as picture:
             assert picture.format == "PNG"
         assert (out / name).stat().st_size < 300_000
+
+
+@pytest.fixture(scope="module")
+def controlled(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    """Tissue helps by its labels: labels by lot and more updates leave one stage where
+    it was; two stages with 90 labels are as good as one with 540."""
+    folder = tmp_path_factory.mktemp("controls")
+    runs = []
+    for seed in range(3):
+        for subset, low, high in ((90, 0.5, 1.2), ("small", 1.2, 1.6)):
+            for path, options in {
+                "one": {"signal": low},
+                "two": {"mid": "tissue", "signal": high},
+                "lot": {"mid": "tissue", "signal": low, "variant": "shuffled_labels"},
+                "more": {"mid": "tissue", "signal": low, "variant": "more_updates"},
+                "joint": {"mid": "tissue", "signal": high, "variant": "joint"},
+                "probe": {"signal": 0.4, "epochs": 0},
+                "probed": {"mid": "tissue", "signal": 0.9, "epochs": 0},
+            }.items():
+                name = f"{path}_{subset}_{seed}"
+                options |= {"subset": subset, "seed": seed, "cases": 40}
+                runs.append(run(folder, name, **options))
+    out = folder / "out"
+    return out, compare(runs, out, bootstrap=200)
+
+
+def test_controls_say_where_the_gain_comes_from(controlled: tuple) -> None:
+    out, found = controlled
+    assert {(d.path, d.base) for d in found.differences} == {("tissue", "one stage")}
+    by_name = {(d.subset, d.path, d.base): d.clustered for d in found.controls}
+    assert len(by_name) == 2 * (3 * 2 + 2)
+    for base in ("tissue, labels by lot", "one stage, updates of tissue"):
+        gain = by_name["90", "tissue", base]
+        assert gain.low > 0 and gain.seeds == 3
+        assert abs(by_name["90", base, "one stage"].difference) < 0.02
+    assert abs(by_name["90", "tissue", "tissue, both at once"].difference) < 0.02
+    assert by_name["90", "linear probe after tissue", "linear probe"].low > 0
+    assert by_name["90", "one stage", "linear probe"].difference > 0
+    text = (out / "tables.md").read_text(encoding="utf-8")
+    assert "## Controls" in text and "| tissue, labels by lot " in text
+    # None of them is a partner that is missing, and none is in the verdict.
+    assert not any("without a partner" in note for note in found.notes)
+    assert found.verdicts[0].clustered.settings == 2
+
+
+def test_labels_saved_are_read_off_the_curve_of_one_stage(controlled: tuple) -> None:
+    out, found = controlled
+    assert [curve.path for curve in found.efficiency] == ["one stage", "tissue"]
+    one, two = found.efficiency
+    assert [point.labels for point in one.points] == [90, 540] and not one.savings
+    for point in (*one.points, *two.points):
+        assert point.low < point.auc < point.high and point.seeds == 3
+    few, many = two.savings
+    assert 400 < few.equal <= 540 and few.low <= few.equal <= few.high
+    assert many.equal == 540
+    text = (out / "tables.md").read_text(encoding="utf-8")
+    assert (
+        "- AlexNet, tissue: two stages with 90 labels a class equal one stage" in text
+    )
+    assert "equal one stage with 540 or more (95 % interval" in text
+    with Image.open(out / "labels.png") as picture:
+        assert picture.format == "PNG"
 
 
 def test_harm_is_called_harm(tmp_path: Path) -> None:
@@ -233,11 +295,20 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(tmp_path: Path) -> Non
     assert not out.exists()
 
 
+def test_a_report_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    one = run(tmp_path, "one")
+    report = read_json(RunDir(one).report_json)
+    del report["labels_per_class"]
+    write_json(RunDir(one).report_json, report)
+    with pytest.raises(InputError, match="of an older version. Remove .*done.json"):
+        compare([one], tmp_path / "out")
+
+
 def test_subsets_come_by_size(tmp_path: Path) -> None:
     names = ("large", "small", None, 1000, 90)
     runs = [run(tmp_path, f"run_{n}", subset=n, signal=9) for n in names]
     found = compare(runs, tmp_path / "out", bootstrap=100)
-    assert [c.subset for c in found.cells] == ["small", "large", "90", "1000", "all"]
+    assert [c.subset for c in found.cells] == ["90", "small", "1000", "large", "all"]
 
 
 def test_compare_never_loads_tensorflow() -> None:
