@@ -35,7 +35,9 @@ class FitConfig:
         probe_strength: inverse regularization (scikit-learn's C) of that regression,
             on features of mean variance 1.
         trainable_from: layer of the backbone below which nothing is trained, such as
-            conv3, block4_conv1 or mixed5; null: all of it is.
+            conv3, block4_conv1 or mixed5; or the share of its convolutions, in [0, 1),
+            that is not, such as 0.6 (conv4 of AlexNet, block4_conv1 of VGG-16); null:
+            all of it is.
         ema: momentum of the average of weights over the updates, which is what is
             validated and kept; 0: the weights themselves.
         balance: weigh the loss by inverse class frequency.
@@ -56,7 +58,7 @@ class FitConfig:
     weight_decay: float = 0.0
     head: Literal["random", "probe"] = "random"
     probe_strength: float = 0.1
-    trainable_from: str | None = None
+    trainable_from: str | float | None = None
     ema: float = 0.0
     balance: bool = True
     patience: int | None = None
@@ -85,6 +87,12 @@ class FitConfig:
                 **{name: value},
             )
         self._check_rates()
+        require(
+            not isinstance(self.trainable_from, float) or 0 <= self.trainable_from < 1,
+            "trainable_from as a layer, or as a share in [0, 1), was expected.",
+            "null trains all of the backbone.",
+            trainable_from=self.trainable_from,
+        )
         require(
             0 <= self.ema < 1,
             "ema in [0, 1) was expected.",

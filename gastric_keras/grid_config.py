@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class GridConfig:
         base: path of the config that every run starts from.
         axes: the last one varies fastest; later overrides win.
         seeds: of training; ``{seed}`` in an override stands for it.
+        only: axis -> the values to run now; an axis that is not named is run whole.
         set: overrides of every run, before those of the axes.
         evaluate: score the test split of each finished run; false while choosing.
         output: folder of all runs.
@@ -61,6 +62,7 @@ class GridConfig:
     base: str
     axes: tuple[Axis, ...]
     seeds: tuple[int, ...] = (0,)
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
     set: tuple[str, ...] = ()
     evaluate: bool = False
     output: str = "tensorboard_logs"
@@ -81,6 +83,14 @@ class GridConfig:
             axes=names,
             seeds=self.seeds,
         )
+        known = {axis.name: list(axis.values) for axis in self.axes}
+        for name, values in self.only.items():
+            require(
+                bool(values) and set(values) <= set(known.get(name, ())),
+                "only: an axis and some of its values were expected.",
+                f"The axes are {known}.",
+                **{name: values},
+            )
 
     @property
     def folder(self) -> Path:
@@ -116,7 +126,7 @@ def load_cells(grid: GridConfig) -> list[Cell]:
 
 
 def _cells(grid: GridConfig) -> Iterator[Cell]:
-    choices = [list(axis.values) for axis in grid.axes]
+    choices = [grid.only.get(axis.name, tuple(axis.values)) for axis in grid.axes]
     for seed in grid.seeds:
         for names in itertools.product(*choices):
             values = {a.name: n for a, n in zip(grid.axes, names, strict=True)}

@@ -107,7 +107,7 @@ def build_classifier(
     weights: str,
     dropout: float = 0.5,
     train_batch_norm: bool = False,
-    trainable_from: str | None = None,
+    trainable_from: str | float | None = None,
 ) -> keras.Model:
     """Backbone, global average pooling, dropout, dense softmax head.
 
@@ -119,8 +119,8 @@ def build_classifier(
         dropout: rate before the head.
         train_batch_norm: let batch normalization adapt (Inception only); otherwise its
             statistics, scales and shifts stay those of ImageNet.
-        trainable_from: layer of the backbone before which nothing is trained; None:
-            all of it is.
+        trainable_from: layer of the backbone before which nothing is trained, or the
+            share of its convolutions, in [0, 1), that is not; None: all of it is.
 
     Returns:
         uint8 (N, h, w, 3) RGB -> float32 (N, num_classes) probabilities. The backbone
@@ -163,8 +163,13 @@ def build_classifier(
 
 
 def _freeze(
-    network: keras.Model, *, trainable_from: str | None, batch_norm: bool
+    network: keras.Model, *, trainable_from: str | float | None, batch_norm: bool
 ) -> None:
+    if isinstance(trainable_from, float):
+        convolutions = [
+            layer.name for layer in network.layers if isinstance(layer, layers.Conv2D)
+        ]
+        trainable_from = convolutions[int(trainable_from * len(convolutions))]
     names = [layer.name for layer in network.layers]
     if trainable_from is not None and trainable_from not in names:
         known = [layer.name for layer in network.layers if layer.weights]

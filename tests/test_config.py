@@ -77,6 +77,12 @@ def experiment(**values: Any) -> ExperimentConfig:
             "epochs=0, head='random'",
         ),
         (
+            FitConfig,
+            {"trainable_from": 1.0},
+            "trainable_from as a layer, or as a share in [0, 1), was expected.",
+            "trainable_from=1.0",
+        ),
+        (
             MidConfig,
             {
                 "records": "r",

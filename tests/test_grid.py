@@ -24,7 +24,10 @@ from gastric_keras.run_dir import RunDir
 from tests.small_sets import write_small_set
 
 REPOSITORY = Path(__file__).parents[1]
-RECIPES = sorted((REPOSITORY / "configs" / "recipe").glob("*.yaml"))
+GRIDS = [
+    REPOSITORY / "configs" / "paper_grid.yaml",
+    *sorted((REPOSITORY / "configs" / "recipe").glob("*.yaml")),
+]
 TISSUE = ("background", "epithelium", "stroma")
 FIT = FitConfig(epochs=1, batch_size=6)
 
@@ -69,6 +72,16 @@ def finished(small: GridConfig) -> GridConfig:
     one_seed = replace(small, seeds=(0,))
     grid.run_grid(one_seed)
     return one_seed
+
+
+def test_a_part_of_an_axis_can_be_run_alone(small: GridConfig) -> None:
+    part = replace(small, only={"path": ("two", "one")})
+    names = [cell.config.name for cell in load_cells(part)]
+    assert names[:3] == ["few-two-s0", "few-one-s0", "all-two-s0"]
+    assert len(names) == 8
+    for only in ({"way": ("one",)}, {"path": ("three",)}, {"path": ()}):
+        with pytest.raises(InputError, match="only: an axis and some of its values"):
+            replace(small, only=only)
 
 
 def test_cells_are_every_combination_seed_by_seed(small: GridConfig) -> None:
@@ -218,7 +231,7 @@ def test_what_is_no_grid_is_refused(
         Axis("a", {"../b": ()})
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
 def test_every_grid_of_the_recipe_loads_and_comes_back(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

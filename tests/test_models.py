@@ -202,3 +202,15 @@ def test_inception_is_trained_from_a_block_on() -> None:
     trained = {weight.path.split("/")[0] for weight in model.trainable_weights}
     # The last block alone, without its batch normalizations, and the head.
     assert trained - {"head"} == {f"conv2d_{i}" for i in range(85, 94)}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "first"),
+    [("alexnet", "conv4"), ("vgg16", "block4_conv1"), ("inception_v3", "conv2d_59")],
+)
+def test_a_share_of_the_convolutions_is_frozen(backbone: str, first: str) -> None:
+    model = build_classifier(
+        backbone, 2, image_size=SMALL[backbone], weights="none", trainable_from=0.6
+    )
+    network = model.get_layer("backbone")
+    assert next(x.name for x in network.layers if x.trainable_weights) == first
