@@ -26,6 +26,7 @@ from gastric_keras.finished_runs import (
     other_changes,
     read_runs,
 )
+from gastric_keras.mid_quality import read_quality
 from gastric_keras.paired import PooledDifference, holm
 from gastric_keras.scores import check_draws
 from gastric_keras.tables import NETWORKS
@@ -85,6 +86,7 @@ def compare(
         differences=setting_differences(found, pairs),
         controls=setting_differences(found, control_pairs(runs)),
         efficiency=efficiency_curves(found),
+        quality=read_quality(runs, pairs, found.auc),
         verdicts=_verdicts(_pooled(found, pairs), found.cases),
         notes=_notes(runs, pairs),
     )

@@ -7,6 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from gastric_keras.efficiency import spell_saving
+from gastric_keras.mid_quality import MidQuality, rank_correlation
 from gastric_keras.tables import NETWORKS, text_table
 from gastric_keras.verdict import (
     PUBLISHED_GAIN,
@@ -34,6 +35,7 @@ def spell_tables(comparison: Comparison) -> str:
         *_differences(comparison),
         *_controls(comparison.controls),
         *_efficiency(comparison.efficiency),
+        *_quality(comparison.quality),
         "## Verdict",
     ]
     parts += [f"- {verdict.sentence}" for verdict in comparison.verdicts] or [
@@ -146,6 +148,39 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         text_table(header, rows),
         *sentences,
     ]
+
+
+def _quality(quality: Sequence[MidQuality]) -> list[str]:
+    if not quality:
+        return []
+    groups: dict[tuple[str, str, str], list[MidQuality]] = {}
+    for each in quality:
+        groups.setdefault((each.backbone, each.subset, each.mid), []).append(each)
+    rows = []
+    for (backbone, subset, mid), found in groups.items():
+        gain = f"{mean(each.gain for each in found):+.3f}"
+        for i, layer in enumerate(found[0].layers):
+            before = mean(each.before[i] for each in found)
+            after = mean(each.after[i] for each in found)
+            scores = [f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", gain]
+            rows.append([NETWORKS[backbone], subset, mid, layer, *scores])
+    header = ["network", "subset", "mid-level set", "layer", "t=0", "t=1", "change"]
+    parts = [
+        "## What t=1 does to the features",
+        "Linear probe of each layer on the target's training patches, AUC on its "
+        "validation patches, mean over seeds; beside it the gain of two stages in test "
+        "AUC.",
+        text_table([*header, "gain at t=2"], rows),
+    ]
+    found_rank = rank_correlation(quality)
+    if found_rank is not None:
+        rho, p_value = found_rank
+        parts.append(
+            f"Over the {len(quality)} probed runs, the change at the last layer and "
+            f"the gain go together with Spearman's rho {rho:+.2f} (p = {p_value:.3g} "
+            "if the runs were independent, which those of one t=1 are not)."
+        )
+    return parts
 
 
 _COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]

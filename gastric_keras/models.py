@@ -28,6 +28,7 @@ class Backbone:
         image_size: side in px that its ImageNet weights were trained at.
         smallest_size: side in px below which its pooling leaves nothing.
         first_convolutions: block or stage -> layer name of its first convolution.
+        probed_layers: the end of each block, from the input on.
     """
 
     build: Callable[..., keras.Model]
@@ -35,6 +36,7 @@ class Backbone:
     image_size: int
     smallest_size: int
     first_convolutions: dict[str, str]
+    probed_layers: tuple[str, ...]
 
 
 _NAMED_BY_KERAS = (
@@ -75,6 +77,7 @@ BACKBONES: dict[str, Backbone] = {
         224,
         SMALLEST_SIZES["vgg16"],
         {f"block{i}": f"block{i}_conv1" for i in range(1, 6)},
+        tuple(f"block{i}_pool" for i in range(1, 6)),
     ),
     "alexnet": Backbone(
         alexnet.AlexNet,
@@ -82,6 +85,7 @@ BACKBONES: dict[str, Backbone] = {
         224,
         SMALLEST_SIZES["alexnet"],
         {f"conv{i}": f"conv{i}" for i in range(1, 6)},
+        (*(f"conv{i}" for i in range(1, 6)), "pool5"),
     ),
     "inception_v3": Backbone(
         _inception_v3,
@@ -95,6 +99,7 @@ BACKBONES: dict[str, Backbone] = {
             "17x17": "conv2d_29",
             "8x8": "conv2d_75",
         },
+        tuple(f"mixed{i}" for i in range(11)),
     ),
 }
 

@@ -26,6 +26,8 @@ STAGES = {
     "export": "export:run_export",
     "report": "report:run_report",
 }
+#: Stages of one run that are not part of ``all``.
+EXTRA = {"probe": "layer_probe:run_probe"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +76,9 @@ def _run(options: argparse.Namespace) -> None:
         open_run(config, run_dir, force=options.force)
         for stage in stages:
             extra = {"images": options.images} if stage == "visualize" else {}
-            _call(STAGES[stage], config, run_dir, force=options.force, **extra)
+            _call(
+                (STAGES | EXTRA)[stage], config, run_dir, force=options.force, **extra
+            )
 
 
 def _call(function: str, *arguments: object, **options: object) -> None:
@@ -93,9 +97,10 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", "grid", "compare", "doctor"],
+        choices=[*STAGES, "all", *EXTRA, "grid", "compare", "doctor"],
         help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
-        "six in order; grid: every run of a grid config; compare: finished runs to "
+        "six in order; probe: a linear probe of each layer, before and after each "
+        "stage; grid: every run of a grid config; compare: finished runs to "
         "tables and verdict; doctor: what is installed",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")

@@ -71,6 +71,7 @@ class RunDir:
         for later in STAGES[STAGES.index(stage) :]:
             self.done(later).unlink(missing_ok=True)
         if stage in ("mid", "target"):
+            self.done("probe").unlink(missing_ok=True)
             for split in ("validation", "test"):
                 self.predictions(split).unlink(missing_ok=True)
 
@@ -82,6 +83,11 @@ class RunDir:
     def report_json(self) -> Path:
         """The scores, JSON."""
         return self.stage("evaluate") / "report.json"
+
+    @property
+    def layer_scores(self) -> Path:
+        """Linear-probe AUC of each layer and stage, CSV."""
+        return self.stage("probe") / "layers.csv"
 
     @property
     def figures(self) -> Path:

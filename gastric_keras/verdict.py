@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gastric_keras.delong import PairedTest
 from gastric_keras.efficiency import CurvePoint, Saving
+from gastric_keras.mid_quality import MidQuality
 from gastric_keras.paired import PooledDifference
 
 #: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
@@ -116,6 +117,7 @@ class Comparison:
         differences: one a setting that has runs with one and with two stages.
         controls: differences between paths that say where a gain comes from.
         efficiency: curves with two numbers of labels or more.
+        quality: what t=1 did to the features, for runs that were probed.
         verdicts: one a network, then one over all; empty: nothing to compare.
         notes: what limits the answer.
     """
@@ -128,6 +130,7 @@ class Comparison:
     differences: tuple[SettingDifference, ...]
     controls: tuple[SettingDifference, ...]
     efficiency: tuple[Efficiency, ...]
+    quality: tuple[MidQuality, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
 

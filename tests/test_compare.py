@@ -17,7 +17,7 @@ from gastric_keras.comparison_text import spell_tables
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import read_predictions, write_predictions
-from gastric_keras.files import read_json, write_json
+from gastric_keras.files import read_json, write_csv, write_json
 from gastric_keras.metrics import paired_auc_test, paired_cluster_bootstrap
 from gastric_keras.run_dir import RunDir
 from tests.fake_runs import make_run
@@ -201,6 +201,28 @@ def test_labels_saved_are_read_off_the_curve_of_one_stage(controlled: tuple) -> 
     assert "equal one stage with 540 or more (95 % interval" in text
     with Image.open(out / "labels.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_what_t1_does_to_the_features_stands_beside_the_gain(tmp_path: Path) -> None:
+    runs = []
+    for seed, (change, signal) in enumerate(
+        [(0.1, 1.6), (0.05, 1.3), (0, 1), (-1, 0.5)]
+    ):
+        runs.append(run(tmp_path, f"one{seed}", seed=seed, cases=40))
+        two = run(
+            tmp_path, f"two{seed}", mid="tissue", seed=seed, signal=signal, cases=40
+        )
+        runs.append(two)
+        rows = [("initial", "conv1", 64, 0.6), ("initial", "pool5", 256, 0.7)]
+        rows += [("mid", "conv1", 64, 0.65), ("mid", "pool5", 256, 0.7 + change / 2)]
+        columns = ("stage", "layer", "channels", "val_auc")
+        write_csv(RunDir(two).layer_scores, columns, rows)
+    found = compare(runs, tmp_path / "out", bootstrap=100)
+    assert [each.layers for each in found.quality] == [("conv1", "pool5")] * 4
+    assert found.quality[0].before == (0.6, 0.7) and found.quality[0].gain > 0.03
+    text = (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
+    assert re.search(r"\| tissue +\| conv1 \| 0.600 \| 0.650 \| \+0.050 \|", text)
+    assert "Over the 4 probed runs" in text and "Spearman's rho +1.00" in text
 
 
 def test_harm_is_called_harm(tmp_path: Path) -> None:

@@ -239,7 +239,12 @@ def test_every_grid_loads_and_comes_back(
     loaded = config_io.load(GridConfig, path)
     assert len(load_cells(loaded)) >= 6
     opening = path.read_text().split("\nname:")[0]
-    for word in ("Command: ", str(path.relative_to(REPOSITORY)), "Cost: ", "Expected: "):
+    for word in (
+        "Command: ",
+        str(path.relative_to(REPOSITORY)),
+        "Cost: ",
+        "Expected: ",
+    ):
         assert word in opening
     config_io.save(loaded, tmp_path / "grid.yaml")
     assert config_io.load(GridConfig, tmp_path / "grid.yaml") == loaded
