@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.images import encode_png
+from gastric_keras.images import encode_png
 
 
 def noise(seed: int, height: int = 32, width: int = 32) -> npt.NDArray[np.uint8]:

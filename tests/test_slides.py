@@ -12,15 +12,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from data_prep import slides
-from data_prep.images import UnusableImage
-from data_prep.slides import (
+from gastric_keras import slides
+from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage
+from gastric_keras.slides import (
     ArrayPicture,
     is_slide,
     open_picture,
 )
-from data_prep.tissue import tissue_mask, tissue_share
-from gastric_keras.errors import InputError
+from gastric_keras.tissue import tissue_mask, tissue_share
 from tests.small_pictures import noise, write_picture
 
 

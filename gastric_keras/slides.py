@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.images import (
+from gastric_keras.errors import InputError
+from gastric_keras.images import (
     MAX_PIXELS,
     UnusableImage,
     decode_image,
@@ -18,7 +19,6 @@ from data_prep.images import (
     read_bytes,
     resize,
 )
-from gastric_keras.errors import InputError
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -220,7 +220,7 @@ def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`data_prep.images.read_image` reads, or a slide.
+        path: any file that :func:`gastric_keras.images.read_image` reads, or a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:
