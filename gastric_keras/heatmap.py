@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def _read_slide(
         picture,
         plan,
         batch_size=config.batch_size,
-        readers=config.readers,
+        readers=config.readers or os.cpu_count() or 1,
     )
     level = answer.threshold if config.level is None else config.level
     probability = draw_map(plan, answer.probability, picture.shape)
@@ -183,7 +184,7 @@ def _write(
         folder / "patches.csv",
         ["x", "y", "width", "tissue", f"{model.positive}_probability", "label"],
         (
-            (x, y, plan.side, f"{tissue:.3f}", repr(float(probability)), label)
+            (x, y, plan.side, f"{tissue:.3f}", str(probability), label)
             for (x, y), tissue, probability, label in zip(
                 plan.origins.tolist(), plan.tissue, answer.probability, answer.label
             )

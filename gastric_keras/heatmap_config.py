@@ -29,7 +29,7 @@ class HeatmapConfig:
             model's threshold.
         tiles: whether the GeoJSON holds each patch as a tile too.
         batch_size: patches at once.
-        readers: threads that read the slide.
+        readers: threads that read the slide; None: one a core.
         opacity: of the map over the slide, in [0, 1].
         overlay_side: longer side of the picture of the slide in overlay.png, px.
     """
@@ -38,11 +38,11 @@ class HeatmapConfig:
     model_mpp: float | None = None
     slide_mpp: float | None = None
     stride: float = 1.0
-    min_tissue: float = 0.5
+    min_tissue: float = 0.25
     level: float | None = None
     tiles: bool = False
     batch_size: int = 64
-    readers: int = 2
+    readers: int | None = None
     opacity: float = 0.5
     overlay_side: int = 2000
 

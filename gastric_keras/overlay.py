@@ -26,7 +26,7 @@ from gastric_keras.probability_map import ProbabilityMap, Region
 #: tell its ends apart, and no H&E looks like it.
 _COLORS = colormaps["viridis"]
 #: Inches: longer side of the slide; room above, below, and for the bar; least width.
-_LONG, _TOP, _BOTTOM, _BAR, _LEAST = 9.0, 0.75, 0.75, 1.35, 6.0
+_LONG, _TOP, _BOTTOM, _BAR, _LEAST = 9.0, 0.75, 0.75, 1.75, 6.0
 #: Share of the slide's width that a scale bar may take.
 _SCALE_SHARE = 0.25
 
@@ -93,7 +93,7 @@ def draw_overlay(
                 0.8 * inner[1] / size[1],
             )
         )
-        _draw_bar(bar, caption, opacity)
+        _draw_bar(bar, caption)
         _write(figure, caption, has_regions=bool(regions))
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=max(height, width) / _LONG)
@@ -174,17 +174,15 @@ def _draw_scale(axes: Axes, shape: tuple[int, int], mpp: float) -> None:
     )
 
 
-def _draw_bar(axes: Axes, caption: Caption, opacity: float) -> None:
+def _draw_bar(axes: Axes, caption: Caption) -> None:
     mappable = ScalarMappable(Normalize(0, 1), _COLORS)
     axes.figure.colorbar(mappable, cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1])
-    # As pale as over glass; the stain below makes it darker.
-    axes.collections[0].set_alpha(max(opacity, 0.15))
-    axes.set_title(f"probability\n{caption.positive}", size=9, pad=10)
+    axes.set_title(f"{caption.positive}\nprobability", size=9, pad=10, loc="left")
     axes.axhline(caption.threshold, color="black", lw=2, xmin=-0.2, xmax=1.2)
     axes.annotate(
-        f"threshold\n{caption.threshold:.2f}",
+        f"◂ threshold\n    {caption.threshold:.2f}",
         (1, caption.threshold),
-        xytext=(38, 0),
+        xytext=(36, 0),
         textcoords="offset points",
         va="center",
         size=8,

@@ -15,6 +15,8 @@ from gastric_keras.input_pipeline import resize
 from gastric_keras.slides import Picture
 from gastric_keras.tissue import tissue_mask, tissue_share
 
+#: A scale that is wrong by a factor should say so, not fill the memory.
+MAX_PATCHES = 5_000_000
 #: Patches are read in squares of this side, px: OpenSlide keeps 32 MiB of decoded
 #: pixels, and a whole row of a wide slide would push out what the next one needs.
 _BLOCK = 2048
@@ -65,6 +67,14 @@ def plan_patches(
         side=side,
     )
     step = max(1, round(side * stride))
+    require(
+        height * width / step**2 <= MAX_PATCHES,
+        f"At most {MAX_PATCHES} patches were expected.",
+        "Give a larger side or stride, or mend model_mpp and slide_mpp.",
+        size=f"{width}×{height}",
+        side=side,
+        stride=step,
+    )
     columns, rows = _starts(width, side, step), _starts(height, side, step)
     origins = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     mask, downsample = tissue_mask(picture)
