@@ -30,8 +30,8 @@ from data_prep.fingerprints import (
     mean_color,
     shrink,
 )
-from data_prep.images import read_image
 from gastric_keras.files import sha256_of
+from gastric_keras.images import read_image
 from gastric_keras.records import (
     Manifest,
     PatchRecord,

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from data_prep import geojson_annotations, xml_annotations
 from data_prep.geometry import draw_polygon, polygons_of
-from data_prep.images import UnusableImage, read_labels
 from data_prep.source_config import WhiteConfig
 from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage, read_labels
 
 #: Written in a mapping instead of a class: leave these regions out.
 IGNORE = "ignore"

@@ -22,8 +22,8 @@ from data_prep.fingerprints import (
     no_pictures,
     shrink,
 )
-from data_prep.images import decode_image
 from data_prep.overlaps import intersect, side_of
+from gastric_keras.images import decode_image
 from gastric_keras.records import Manifest, read_manifest, record_key, shard_paths
 
 Kind = Literal["case", "image", "overlap", "pixels", "perceptual"]

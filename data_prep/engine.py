@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,12 +20,11 @@ from typing import Any, TypeVar
 
 from gastric_keras.errors import InputError
 from gastric_keras.files import write_atomic
+from gastric_keras.progress import with_progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Seconds between two plain lines of progress.
-_LINE_EVERY = 10.0
 #: Results that may wait for their turn, for each worker.
 _IN_FLIGHT = 4
 #: Pictures in a bundle: as many as are lost by a kill, at most, in a set of
@@ -135,7 +133,7 @@ def map_items(
         results: Iterable[Result] = map(function, items)
     else:
         results = _run_in_processes(function, items, workers)
-    yield from _with_progress(results, len(items), title)
+    yield from with_progress(results, len(items), title, unit="parts")
 
 
 def _do(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
@@ -216,33 +214,3 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)
     # A worker that reads DICOM or writes records starts TensorFlow: not on the GPU.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-
-
-def _with_progress(
-    outcomes: Iterable[Result], total: int, title: str
-) -> Iterator[Result]:
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import track
-
-        yield from track(
-            outcomes, title, total=total, console=Console(stderr=True), transient=True
-        )
-        return
-    last = time.monotonic()
-    first: float | None = None
-    for done, outcome in enumerate(outcomes):
-        now = time.monotonic()
-        # Counted from the first outcome: the start of the processes is no measure.
-        first = now if first is None else first
-        if done and now - last >= _LINE_EVERY:
-            last = now
-            left = (now - first) / done * (total - done)
-            # An estimate from the first few would only frighten.
-            guess = f", about {left:.0f} s left" if done * 20 >= total else ""
-            print(
-                f"{title}: {done} of {total} parts{guess}",
-                file=sys.stderr,
-                flush=True,
-            )
-        yield outcome

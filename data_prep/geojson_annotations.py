@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.geometry import clean_area
-from data_prep.images import UnusableImage
+from gastric_keras.images import UnusableImage
 
 
 def read_shapes(path: Path | str) -> Iterator[tuple[str | None, Any]]:

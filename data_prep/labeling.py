@@ -30,7 +30,6 @@ from data_prep.config import (
     TissueSetConfig,
 )
 from data_prep.exclusion import TOO_LITTLE_TISSUE
-from data_prep.images import UnusableImage
 from data_prep.normalization import StainFit, normalize
 from data_prep.nuclei import measure_nuclei
 from data_prep.patches import (
@@ -41,10 +40,11 @@ from data_prep.patches import (
     grid_origins,
     label_patches,
 )
-from data_prep.slides import Picture, is_slide, open_picture
 from data_prep.sources import ImageSource
-from data_prep.tissue import tissue_mask, tissue_share
 from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage
+from gastric_keras.slides import Picture, is_slide, open_picture
+from gastric_keras.tissue import tissue_mask, tissue_share
 
 IGNORED = "class ignored"
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.duplicates import Contents, Kind, Leak
-from data_prep.images import decode_image
 from gastric_keras.errors import InputError
 from gastric_keras.files import write_atomic
+from gastric_keras.images import decode_image
 from gastric_keras.records import read_records, record_key
 
 #: Most pairs of a kind on a page, so that any browser opens it.

@@ -104,7 +104,7 @@ def fit_stain(pixels: npt.NDArray[np.uint8], method: str) -> StainFit | None:
         pixels.ndim in (2, 3) and pixels.shape[-1] == 3 and pixels.dtype == np.uint8,
         "RGB pixels of shape (N, 3) or (height, width, 3) and dtype uint8 were "
         "expected.",
-        "Read them with data_prep.images.",
+        "Read them with gastric_keras.images.",
         shape=pixels.shape,
         dtype=str(pixels.dtype),
     )

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from data_prep.config import PatchRules
 from data_prep.normalization import StainFit, fit_stain, normalize
-from data_prep.slides import Picture
 from gastric_keras.errors import InputError
+from gastric_keras.slides import Picture
 
 #: Side in px of the view that a stain is fitted on.
 _FIT_SIDE = 1024

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.images import decode_image
 from data_prep.measure_config import NucleiConfig
 from data_prep.nuclei import measure_nuclei
 from data_prep.quality_verdict import Association, Quality, warnings_of
 from data_prep.stain import hematoxylin
 from gastric_keras.errors import require
+from gastric_keras.images import decode_image
 from gastric_keras.records import Manifest, read_manifest, read_records, shard_paths
 
 #: Patches whose pixels are looked at: a share of one half is known to ±2 points.

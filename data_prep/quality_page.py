@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.images import decode_image
 from data_prep.measure_config import NucleiConfig
 from data_prep.nuclei import segment_nuclei, trace_contours
 from data_prep.quality import (
@@ -30,6 +29,7 @@ from data_prep.quality_plots import plot_amounts, plot_nuclei
 from data_prep.quality_verdict import Quality, rows_of
 from gastric_keras.config_io import to_dict
 from gastric_keras.files import write_atomic, write_json
+from gastric_keras.images import decode_image
 from gastric_keras.records import Manifest, PatchRecord, read_manifest, read_records
 
 JSON_NAME = "quality.json"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.config import SetConfig, SourceConfig
-from data_prep.images import SUFFIXES as PICTURE_SUFFIXES
 from data_prep.index import Need, read_index
 from data_prep.layouts import Kind, class_of, find_layout, walk_layout
-from data_prep.slides import SLIDE_SUFFIXES
 from gastric_keras.errors import InputError
+from gastric_keras.images import SUFFIXES as PICTURE_SUFFIXES
 from gastric_keras.records import SPLITS
+from gastric_keras.slides import SLIDE_SUFFIXES
 
 #: Pictures and whole slides.
 SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)

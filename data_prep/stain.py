@@ -49,7 +49,7 @@ def check_image(image: npt.NDArray[Any]) -> None:
         raise InputError(
             "An RGB image of shape (height, width, 3) and dtype uint8 was expected. "
             f"Received: image with shape={shape}, dtype={dtype}. Read it with "
-            "data_prep.images, or convert it first."
+            "gastric_keras.images, or convert it first."
         )
 
 

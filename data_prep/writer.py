@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from data_prep import images, tfds_metadata
+from data_prep import tfds_metadata
 from data_prep.normalization import StainFit
 from data_prep.patches import PatchRef, cut_patch, fit_picture
-from data_prep.slides import Picture, open_picture
+from gastric_keras import images
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
 from gastric_keras.records import (
@@ -31,6 +31,7 @@ from gastric_keras.records import (
     shard_name,
     write_manifest,
 )
+from gastric_keras.slides import Picture, open_picture
 
 Number = TypeVar("Number", int, float)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.geometry import clean_area
-from data_prep.images import UnusableImage
+from gastric_keras.images import UnusableImage
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

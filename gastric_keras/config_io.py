@@ -54,13 +54,15 @@ for _side in (_StrictLoader, _StrictDumper):
     )
 
 
-def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) -> Any:
+def load(
+    schema: type[Schema], path: Path | str | None, overrides: Sequence[str] = ()
+) -> Any:
     """Read a YAML file into a frozen dataclass.
 
     Args:
         schema: the dataclass; nested dataclasses, ``X | None``, ``Literal``,
             ``tuple[X, ...]`` and ``dict[str, X]`` of leaves are understood.
-        path: the YAML file.
+        path: the YAML file; None: all from the defaults and the overrides.
         overrides: ``dotted.key=value`` strings, value in YAML, applied in order.
 
     Returns:
@@ -70,19 +72,12 @@ def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) 
         InputError: unknown or repeated key, wrong type, missing field, unreadable
             file; the message carries the dotted path of the culprit.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"A YAML config file was expected. Received: path={path} ({error}). "
-            "Check the path."
-        ) from error
     # The copy parts sections that share an anchor: an override is for one of them.
-    tree = _plain(_parse(text, str(path)))
+    tree = {} if path is None else _plain(_parse(_read_text(path), str(path)))
     tree = {} if tree is None else tree
     for override in overrides:
         _apply_override(tree, override)
-    return build(schema, tree, where=str(path))
+    return build(schema, tree, where="--set" if path is None else str(path))
 
 
 def build(schema: type[Schema], tree: Any, where: str = "config") -> Any:
@@ -105,6 +100,16 @@ def dump(config: Any) -> str:
 def save(config: Any, path: Path | str) -> None:
     """Write :func:`dump` of a config to a file, atomically."""
     write_atomic(path, dump(config))
+
+
+def _read_text(path: Path | str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"A YAML config file was expected. Received: path={path} ({error}). "
+            "Check the path."
+        ) from error
 
 
 def _parse(text: str, where: str) -> Any:

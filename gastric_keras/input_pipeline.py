@@ -30,15 +30,26 @@ def decode(image: tf.Tensor, image_size: int) -> tf.Tensor:
     """
     pixels = tf.io.decode_image(image, channels=3, expand_animations=False)
     pixels.set_shape((None, None, 3))
-
-    def resized() -> tf.Tensor:
-        values = tf.image.resize(pixels, (image_size, image_size), antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
-
     # A resize to the same size changes nothing and costs as much as decoding.
     is_right = tf.reduce_all(tf.shape(pixels)[:2] == image_size)
-    patch = tf.cond(is_right, lambda: pixels, resized)
+    patch = tf.cond(is_right, lambda: pixels, lambda: resize(pixels, image_size))
     return tf.ensure_shape(patch, (image_size, image_size, 3))
+
+
+def resize(pixels: tf.Tensor, image_size: int) -> tf.Tensor:
+    """Patches to the side that the network takes, with antialiasing.
+
+    Args:
+        pixels: (…, h, w, 3) uint8, one patch or a batch.
+        image_size: side, px.
+
+    Returns:
+        (…, image_size, image_size, 3) uint8.
+    """
+    if pixels.shape[-3:-1] == (image_size, image_size):
+        return pixels
+    values = tf.image.resize(pixels, (image_size, image_size), antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
 
 
 def steps_per_epoch(

@@ -11,8 +11,9 @@ from pathlib import Path
 from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, require
 from gastric_keras.grid_config import GridConfig
+from gastric_keras.heatmap_config import HeatmapConfig
 from gastric_keras.provenance import open_run
 from gastric_keras.run_dir import RunDir
 
@@ -45,12 +46,34 @@ def _dispatch(options: argparse.Namespace) -> None:
     if options.stage == "doctor":
         _call("doctor:run_doctor")
     elif options.stage == "compare":
-        _call("compare:run_compare", [Path(run) for run in options.runs], options.out)
+        out = options.out or Path("tensorboard_logs/compare")
+        _call("compare:run_compare", [Path(run) for run in options.runs], out)
     elif options.stage == "grid":
         grid = config_io.load(GridConfig, _config_path(options), options.set)
         _call("grid:run_grid", grid)
+    elif options.stage == "heatmap":
+        _heatmap(options)
     else:
         _run(options)
+
+
+def _heatmap(options: argparse.Namespace) -> None:
+    for name in ("slide", "model"):
+        require(
+            getattr(options, name) is not None,
+            f"A {name} was expected.",
+            "Name the slide with --slide FILE and the exported model with --model DIR.",
+            **{f"--{name}": None},
+        )
+    config = config_io.load(HeatmapConfig, options.config, options.set)
+    _call(
+        "heatmap:run_heatmap",
+        config,
+        slide=options.slide,
+        model=options.model,
+        out=options.out,
+        force=options.force,
+    )
 
 
 def _config_path(options: argparse.Namespace) -> str:
@@ -97,11 +120,12 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", *EXTRA, "grid", "compare", "doctor"],
+        choices=[*STAGES, "all", *EXTRA, "grid", "compare", "heatmap", "doctor"],
         help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
         "six in order; probe: a linear probe of each layer, before and after each "
         "stage; grid: every run of a grid config; compare: finished runs to "
-        "tables and verdict; doctor: what is installed",
+        "tables and verdict; heatmap: a slide read whole by an exported model; "
+        "doctor: what is installed",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
     parser.add_argument(
@@ -129,11 +153,20 @@ def _build_parser() -> argparse.ArgumentParser:
         help="for compare: folders of finished runs",
     )
     parser.add_argument(
+        "--slide", type=Path, metavar="FILE", help="for heatmap: a slide or picture"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="for heatmap: the folder of an exported model, such as RUN/export",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
-        default=Path("tensorboard_logs/compare"),
         metavar="DIR",
-        help="for compare: where tables and pictures go",
+        help="where the files go; for compare: tensorboard_logs/compare; for heatmap: "
+        "heatmaps/SLIDE of the model's run",
     )
     return parser
 

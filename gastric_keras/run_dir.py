@@ -99,6 +99,10 @@ class RunDir:
         """Folder of numbered SavedModels, as TF Serving wants it."""
         return self.root / "export"
 
+    def heatmap(self, slide: str) -> Path:
+        """Folder of one slide's heatmap, by the slide's file name."""
+        return self.root / "heatmaps" / slide
+
     @property
     def report_html(self) -> Path:
         """The one page to send."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.images import encode_png
+from gastric_keras.images import encode_png
 
 
 def noise(seed: int, height: int = 32, width: int = 32) -> npt.NDArray[np.uint8]:
@@ -23,6 +23,34 @@ def write_picture(path: Path, pixels: npt.NDArray[np.uint8]) -> Path:
     """Write RGB pixels as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode_png(pixels))
+    return path
+
+
+def write_slide(
+    path: Path,
+    pixels: npt.NDArray[np.uint8],
+    *,
+    levels: int = 2,
+    mpp: tuple[float, float] | None = (0.5, 0.5),
+) -> Path:
+    """A pyramid in tiles, each level half of the one before, every second px."""
+    import pytest
+    import tifffile
+
+    pytest.importorskip("openslide", reason="the slides extra is not installed")
+    resolution = (1e4 / mpp[0], 1e4 / mpp[1]) if mpp else None
+    unit = "centimeter" if mpp else None
+    with tifffile.TiffWriter(path) as stream:
+        for level in range(levels):
+            stream.write(
+                pixels[:: 2**level, :: 2**level],
+                photometric="rgb",
+                tile=(64, 64),
+                subfiletype=int(level > 0),
+                resolution=resolution,
+                resolutionunit=unit,
+                metadata=None,
+            )
     return path
 
 

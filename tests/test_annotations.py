@@ -20,8 +20,8 @@ from data_prep.annotations import (
 )
 from data_prep.config import WhiteConfig
 from data_prep.geometry import clean_area
-from data_prep.images import UnusableImage
 from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage
 from tests.small_pictures import box, feature
 
 CLASSES = ("background", "epithelium", "stroma")

@@ -20,10 +20,10 @@ from data_prep.artifacts import (
     sharpness,
     tissue_share,
 )
-from data_prep.images import read_image
 from data_prep.measure_config import ArtifactConfig
 from data_prep.stain import rgb_from_stains
 from gastric_keras.errors import InputError
+from gastric_keras.images import read_image
 
 Pixels = npt.NDArray[np.uint8]
 

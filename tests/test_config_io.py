@@ -89,6 +89,14 @@ def test_defaults_fill_what_is_left_out(tmp_path: Path) -> None:
     assert load(tmp_path, LEAST) == Config("run", Stage("there"))
 
 
+def test_without_a_file_the_overrides_are_all_there_is() -> None:
+    overrides = ["name=run", "target.records=there", "target.fit.epochs=3"]
+    found = config_io.load(Config, None, overrides)
+    assert found == Config("run", Stage("there", fit=Fit(epochs=3)))
+    with pytest.raises(InputError, match="^--set: missing field name"):
+        config_io.load(Config, None)
+
+
 @pytest.mark.parametrize(
     "text, value",
     [

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from data_prep import dicom
-from data_prep.dicom import decode_dicom
-from data_prep.images import MAX_PIXELS, UnusableImage, is_stored_as_is, read_image
+from gastric_keras import dicom
+from gastric_keras.dicom import decode_dicom
 from gastric_keras.errors import InputError
+from gastric_keras.images import MAX_PIXELS, UnusableImage, is_stored_as_is, read_image
 from tests.small_pictures import noise
 
 EXPLICIT = "1.2.840.10008.1.2.1"

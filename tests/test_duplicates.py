@@ -20,9 +20,9 @@ from data_prep.duplicates import (
     hash_pixels,
     read_contents,
 )
-from data_prep.images import encode_png
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
+from gastric_keras.images import encode_png
 from gastric_keras.records import (
     Manifest,
     PatchRecord,

@@ -74,7 +74,7 @@ def test_bundles_that_are_there_are_not_done_again(
 def test_progress_is_plain_lines_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data_prep.engine._LINE_EVERY", 0.0)
+    monkeypatch.setattr("gastric_keras.progress._LINE_EVERY", 0.0)
     list(map_items(_double, [1, 2, 4], title="doubling", workers=1))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines] == [

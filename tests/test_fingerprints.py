@@ -22,7 +22,7 @@ from data_prep.fingerprints import (
     no_pictures,
     shrink,
 )
-from data_prep.images import decode_image, read_image
+from gastric_keras.images import decode_image, read_image
 from tests.small_pictures import noise
 from tests.test_duplicates import jpeg, picture
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.images import (
+from gastric_keras.images import (
     UnusableImage,
     encode_png,
     is_stored_as_is,

@@ -13,9 +13,9 @@ import pytest
 
 from data_prep.__main__ import main
 from data_prep.duplicates import find_leaks, read_contents
-from data_prep.images import encode_png
 from data_prep.leak_page import write_page
 from gastric_keras.errors import InputError
+from gastric_keras.images import encode_png
 from gastric_keras.records import PatchRecord
 from tests.test_duplicates import picture, record, write_records
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 
 from data_prep.config import SetConfig
-from data_prep.images import read_image
 from data_prep.measure_config import STAIN_METHODS
 from data_prep.normalization import (
     REFERENCE_AMOUNTS,
@@ -20,6 +19,7 @@ from data_prep.normalization import (
     normalize,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.images import read_image
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -18,8 +18,8 @@ from data_prep.patches import (
     grid_origins,
     label_patches,
 )
-from data_prep.slides import ArrayPicture
 from gastric_keras.errors import InputError
+from gastric_keras.slides import ArrayPicture
 
 CLASSES = ("a", "b")
 

@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 
 from data_prep.config import NucleiConfig
-from data_prep.images import encode_png
 from data_prep.quality import OVER_CAP, associate, measure_set, read_sample
 from data_prep.quality_verdict import Association, Quality, rows_of, warnings_of
 from gastric_keras.config_io import to_dict
 from gastric_keras.errors import InputError
 from gastric_keras.files import sha256_of
+from gastric_keras.images import encode_png
 from gastric_keras.records import (
     Manifest,
     PatchRecord,

@@ -18,6 +18,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     by_fit = ("weights", "snapshots", "history", "transfer_report")
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
     arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
+    arguments["heatmap"] = ("a.svs", "b.png")
     paths = []
     for name, member in inspect.getmembers(RunDir):
         if isinstance(member, property):

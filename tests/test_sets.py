@@ -20,7 +20,6 @@ from data_prep.config import (
     TissueSetConfig,
 )
 from data_prep.engine import Engine
-from data_prep.images import decode_image
 from data_prep.nuclei import NucleiMeasurement
 from data_prep.sets import (
     OVER_CAP,
@@ -30,6 +29,7 @@ from data_prep.sets import (
     build_tissue_set,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.images import decode_image
 from gastric_keras.records import read_manifest, read_records
 from tests.small_pictures import (
     noise,

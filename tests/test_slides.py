@@ -12,43 +12,16 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from data_prep import slides
-from data_prep.images import UnusableImage
-from data_prep.slides import (
+from gastric_keras import slides
+from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage
+from gastric_keras.slides import (
     ArrayPicture,
     is_slide,
     open_picture,
 )
-from data_prep.tissue import tissue_mask, tissue_share
-from gastric_keras.errors import InputError
-from tests.small_pictures import noise, write_picture
-
-
-def _write_slide(
-    path: Path,
-    pixels: npt.NDArray[np.uint8],
-    *,
-    levels: int = 2,
-    mpp: tuple[float, float] | None = (0.5, 0.5),
-) -> Path:
-    """A pyramid in tiles, each level half of the one before, every second px."""
-    import tifffile
-
-    pytest.importorskip("openslide", reason="the slides extra is not installed")
-    resolution = (1e4 / mpp[0], 1e4 / mpp[1]) if mpp else None
-    unit = "centimeter" if mpp else None
-    with tifffile.TiffWriter(path) as stream:
-        for level in range(levels):
-            stream.write(
-                pixels[:: 2**level, :: 2**level],
-                photometric="rgb",
-                tile=(64, 64),
-                subfiletype=int(level > 0),
-                resolution=resolution,
-                resolutionunit=unit,
-                metadata=None,
-            )
-    return path
+from gastric_keras.tissue import tissue_mask, tissue_share
+from tests.small_pictures import noise, write_picture, write_slide
 
 
 def test_an_ordinary_picture_is_read_whole(tmp_path: Path) -> None:
@@ -70,7 +43,7 @@ def test_an_ordinary_picture_is_read_whole(tmp_path: Path) -> None:
 
 def test_a_slide_gives_its_pixels_by_regions(tmp_path: Path) -> None:
     pixels = noise(0, 200, 300)
-    with open_picture(_write_slide(tmp_path / "a.tif", pixels)) as slide:
+    with open_picture(write_slide(tmp_path / "a.tif", pixels)) as slide:
         assert slide.is_slide and slide.data is None
         assert slide.shape == (200, 300)
         assert slide.mpp == pytest.approx(0.5, rel=1e-4)
@@ -81,7 +54,7 @@ def test_a_smaller_region_comes_from_the_best_level(tmp_path: Path) -> None:
     # Levels of every second pixel, which no mean of areas equals: they tell which
     # level was read.
     pixels = noise(0, 256, 256)
-    path = _write_slide(tmp_path / "a.tiff", pixels, levels=3)
+    path = write_slide(tmp_path / "a.tiff", pixels, levels=3)
     with open_picture(path) as slide:
         np.testing.assert_array_equal(
             slide.read(64, 0, 128, 128, size=64), pixels[:128:2, 64:192:2]
@@ -95,14 +68,14 @@ def test_a_smaller_region_comes_from_the_best_level(tmp_path: Path) -> None:
 
 
 def test_transparent_parts_of_a_slide_are_white(tmp_path: Path) -> None:
-    path = _write_slide(tmp_path / "a.tif", np.zeros((128, 128, 3), np.uint8))
+    path = write_slide(tmp_path / "a.tif", np.zeros((128, 128, 3), np.uint8))
     with open_picture(path) as slide:
         beyond = slide.read(100, 0, 64, 10)
     assert (beyond[:, :28] == 0).all() and (beyond[:, 28:] == 255).all()
 
 
 def test_a_slide_may_exceed_the_limit_but_a_region_may_not(tmp_path: Path) -> None:
-    path = _write_slide(tmp_path / "a.tif", noise(0, 128, 128))
+    path = write_slide(tmp_path / "a.tif", noise(0, 128, 128))
     with open_picture(path, max_pixels=1000) as slide:
         assert slide.read(0, 0, 40, 25).shape == (25, 40, 3)
         with pytest.raises(UnusableImage, match="at most 1000 pixels.*size=41×25"):
@@ -112,13 +85,13 @@ def test_a_slide_may_exceed_the_limit_but_a_region_may_not(tmp_path: Path) -> No
 def test_mpp_of_a_screen_is_unknown_and_oblong_pixels_are_refused(
     tmp_path: Path,
 ) -> None:
-    screen = _write_slide(tmp_path / "a.tif", noise(0, 128, 128), mpp=(352.8, 352.8))
+    screen = write_slide(tmp_path / "a.tif", noise(0, 128, 128), mpp=(352.8, 352.8))
     with open_picture(screen) as slide:
         assert slide.mpp == 0
-    silent = _write_slide(tmp_path / "b.tif", noise(0, 128, 128), mpp=None)
+    silent = write_slide(tmp_path / "b.tif", noise(0, 128, 128), mpp=None)
     with open_picture(silent) as slide:
         assert slide.mpp == 0
-    oblong = _write_slide(tmp_path / "c.tif", noise(0, 128, 128), mpp=(0.5, 1.0))
+    oblong = write_slide(tmp_path / "c.tif", noise(0, 128, 128), mpp=(0.5, 1.0))
     with pytest.raises(UnusableImage, match="square pixels.*mpp-x=0.5"):
         open_picture(oblong)
 
@@ -129,15 +102,15 @@ def test_what_is_a_slide(tmp_path: Path) -> None:
     assert not is_slide(write_picture(tmp_path / "a.png", pixels))
     Image.fromarray(pixels).save(tmp_path / "plain.tif")
     assert not is_slide(tmp_path / "plain.tif")
-    assert not is_slide(_write_slide(tmp_path / "tiled.tif", pixels, levels=1))
-    assert is_slide(_write_slide(tmp_path / "pyramid.tif", pixels))
+    assert not is_slide(write_slide(tmp_path / "tiled.tif", pixels, levels=1))
+    assert is_slide(write_slide(tmp_path / "pyramid.tif", pixels))
     assert not is_slide(tmp_path / "none.tif")
 
 
 def test_a_huge_tiled_tiff_is_a_slide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _write_slide(tmp_path / "tiled.tif", noise(0, 128, 128), levels=1)
+    path = write_slide(tmp_path / "tiled.tif", noise(0, 128, 128), levels=1)
     monkeypatch.setattr(slides, "MAX_PIXELS", 1000)
     assert is_slide(path)
 
@@ -152,7 +125,7 @@ def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:
 
 
 def test_damage_inside_a_slide_is_found_when_it_is_read(tmp_path: Path) -> None:
-    path = _write_slide(tmp_path / "a.tif", noise(0, 256, 256))
+    path = write_slide(tmp_path / "a.tif", noise(0, 256, 256))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(UnusableImage, match="a.tif"):
@@ -175,7 +148,7 @@ def test_an_overview_in_bands_equals_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = noise(0, 256, 192)
-    with open_picture(_write_slide(tmp_path / "a.tif", pixels, levels=1)) as picture:
+    with open_picture(write_slide(tmp_path / "a.tif", pixels, levels=1)) as picture:
         assert not picture.is_slide
         whole = picture.overview(64)
     with slides.SlidePicture(tmp_path / "a.tif") as slide:
@@ -187,7 +160,7 @@ def test_an_overview_in_bands_equals_the_whole(
 def test_bands_of_a_lower_level_start_where_they_should(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_picture(_write_slide(tmp_path / "a.tif", noise(0, 256, 192))) as slide:
+    with open_picture(write_slide(tmp_path / "a.tif", noise(0, 256, 192))) as slide:
         whole = slide.overview(64)
         monkeypatch.setattr(slides, "_BAND_PIXELS", 2000)
         np.testing.assert_array_equal(slide.overview(64), whole)

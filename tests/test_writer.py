@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from data_prep.engine import Engine, map_bundles
-from data_prep.images import decode_image, resize
 from data_prep.patches import PatchRef
 from data_prep.unfinished import unfinished
 from data_prep.writer import (
@@ -22,6 +21,7 @@ from data_prep.writer import (
     write_set,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.images import decode_image, resize
 from gastric_keras.records import (
     Manifest,
     nested_rank,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from data_prep.annotations import read_class_map, read_regions
-from data_prep.images import UnusableImage
 from data_prep.xml_annotations import read_shapes
 from gastric_keras.errors import InputError
+from gastric_keras.images import UnusableImage
 
 CLASSES = ("background", "epithelium", "stroma")
 SQUARE = ((0, 0), (4, 0), (4, 4), (0, 4))

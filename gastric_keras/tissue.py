@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.slides import Picture
+from gastric_keras.slides import Picture
 
 #: Otsu's threshold of the saturation (0 to 255) is held between these. Below the
 #: lower one lies the noise of bare glass; faint eosin lies above the upper one.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.dicom import decode_dicom, is_dicom
+from gastric_keras.dicom import decode_dicom, is_dicom
 from gastric_keras.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,0 +1,171 @@
+"""A SavedModel of ``--stage export``, loaded to be asked for patches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from gastric_keras.errors import InputError, require
+from gastric_keras.files import read_json, sha256_of
+
+_SIGNATURE = "predict_array"
+_SUFFIX = "_probability"
+_EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
+
+
+class Answer(NamedTuple):
+    """What a model says of n patches.
+
+    Attributes:
+        probability: (n,) float32 of the positive class, in [0, 1].
+        label: (n,) object, names of classes at the threshold.
+        threshold: from validation.
+    """
+
+    probability: npt.NDArray[np.float32]
+    label: npt.NDArray[np.object_]
+    threshold: float
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A loaded model.
+
+    Attributes:
+        folder: the version's.
+        size: side of the patches that it takes, px.
+        positive: name of the positive class.
+        patch_size: side of the patches it was trained on before they were resized to
+            ``size``, px; equals ``size`` where the metadata do not say.
+        mpp: µm/px of those patches; 0: not known.
+        metadata: of the export; empty where there are none.
+        checksum: SHA-256 of graph and weights.
+    """
+
+    folder: Path
+    size: int
+    positive: str
+    patch_size: int
+    mpp: float
+    metadata: dict[str, Any]
+    checksum: str
+    _signature: Callable[..., dict[str, tf.Tensor]]
+
+    def predict(self, patches: tf.Tensor | npt.NDArray[np.uint8]) -> Answer:
+        """Ask for patches.
+
+        Args:
+            patches: (n, size, size, 3) uint8, RGB; n ≥ 1.
+        """
+        found = self._signature(patch=tf.convert_to_tensor(patches))
+        label = np.array([each.decode() for each in found["label"].numpy()], object)
+        probability = found[self.positive + _SUFFIX].numpy()
+        return Answer(probability, label, float(found["threshold"][0]))
+
+
+def version_folder(folder: Path) -> Path:
+    """The folder of one version: the folder itself, or the highest number in it.
+
+    Raises:
+        InputError: no SavedModel in either.
+    """
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    numbered = [path for path in folder.glob("[0-9]*") if path.name.isdecimal()]
+    versions = [path for path in numbered if (path / "saved_model.pb").is_file()]
+    if not versions:
+        raise InputError(
+            "The folder of a SavedModel, or one of numbered SavedModels, was expected. "
+            f"Received: model={folder}. {_EXPORT}"
+        )
+    return max(versions, key=lambda path: int(path.name))
+
+
+def load_exported(folder: Path) -> ExportedModel:
+    """Load the model of an export folder.
+
+    Args:
+        folder: ``export/1``, or ``export``, of which the highest version is taken.
+
+    Raises:
+        InputError: no model, a damaged one, or one without the signature
+            ``predict_array`` and its outputs.
+    """
+    version = version_folder(folder)
+    try:
+        signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
+        takes = signature.structured_input_signature[1]["patch"]
+        gives = signature.structured_outputs
+    except KeyError as error:
+        raise InputError(
+            f"A SavedModel with the signature {_SIGNATURE} of `patch` was expected. "
+            f"Received: model={version}, which lacks {error}. {_EXPORT}"
+        ) from error
+    except Exception as error:
+        # Of damaged files TensorFlow fails in a dozen ways.
+        raise InputError(
+            "A SavedModel that TensorFlow can load was expected. Received: "
+            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
+        ) from error
+    shape = takes.shape.as_list()
+    require(
+        takes.dtype == tf.uint8
+        and len(shape) == 4
+        and shape[1] == shape[2]
+        and shape[1] is not None,
+        "A model of square uint8 patches was expected.",
+        _EXPORT,
+        patch=f"{takes.dtype.name} {shape}",
+    )
+    positive = [name.removesuffix(_SUFFIX) for name in gives if name.endswith(_SUFFIX)]
+    require(
+        len(positive) == 1 and {"label", "threshold"} <= set(gives),
+        f"The outputs label, threshold and one <class>{_SUFFIX} were expected.",
+        _EXPORT,
+        outputs=sorted(gives),
+    )
+    metadata = _read_metadata(version)
+    return ExportedModel(
+        folder=version,
+        size=shape[1],
+        positive=positive[0],
+        patch_size=metadata.get("patch_size") or shape[1],
+        mpp=float(metadata.get("mpp") or 0),
+        metadata=metadata,
+        checksum=_checksum(version),
+        _signature=signature,
+    )
+
+
+def _read_metadata(version: Path) -> dict[str, Any]:
+    path = version / "assets" / "metadata.json"
+    if not path.is_file():
+        return {}
+    metadata = read_json(path)
+    is_read = isinstance(metadata, dict) and all(
+        type(metadata.get(key)) in kinds and (metadata.get(key) or 0) >= 0
+        for key, kinds in (
+            ("mpp", (int, float, type(None))),
+            ("patch_size", (int, type(None))),
+        )
+    )
+    require(
+        is_read,
+        "Metadata whose mpp and patch_size are numbers, 0 or null where they are not "
+        "known, were expected.",
+        "Export the model again with --force.",
+        path=str(path),
+    )
+    return dict(metadata)
+
+
+def _checksum(version: Path) -> str:
+    files = [version / "saved_model.pb", *sorted((version / "variables").glob("*"))]
+    return hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
