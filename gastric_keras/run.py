@@ -26,6 +26,8 @@ STAGES = {
     "export": "export:run_export",
     "report": "report:run_report",
 }
+#: Of a run too, but not part of ``--stage all``.
+ASIDE = {"baselines": "baselines:run_baselines"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +76,8 @@ def _run(options: argparse.Namespace) -> None:
         open_run(config, run_dir, force=options.force)
         for stage in stages:
             extra = {"images": options.images} if stage == "visualize" else {}
-            _call(STAGES[stage], config, run_dir, force=options.force, **extra)
+            function = (STAGES | ASIDE)[stage]
+            _call(function, config, run_dir, force=options.force, **extra)
 
 
 def _call(function: str, *arguments: object, **options: object) -> None:
@@ -93,10 +96,11 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", "grid", "compare", "doctor"],
+        choices=[*STAGES, "all", *ASIDE, "grid", "compare", "doctor"],
         help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
-        "six in order; grid: every run of a grid config; compare: finished runs to "
-        "tables and verdict; doctor: what is installed",
+        "six in order; baselines: the classical methods; grid: every run of a grid "
+        "config; compare: finished runs to tables and verdict; doctor: what is "
+        "installed",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
     parser.add_argument(

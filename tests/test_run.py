@@ -33,7 +33,7 @@ except SystemExit as done:
 @pytest.mark.parametrize(
     "module, stages",
     [
-        ("gastric_keras.run", [*run.STAGES, "all", "compare", "doctor"]),
+        ("gastric_keras.run", [*run.STAGES, "all", "baselines", "compare", "doctor"]),
         (
             "data_prep",
             ["tissue", "nuclei", "target", "phantom", "inspect", "check"],
@@ -148,7 +148,12 @@ def test_all_is_the_six_stages_in_order_under_one_lock(
 def test_every_stage_is_a_function_that_is_there() -> None:
     import importlib
 
-    functions = [*run.STAGES.values(), "doctor:run_doctor", "compare:run_compare"]
+    functions = [
+        *run.STAGES.values(),
+        *run.ASIDE.values(),
+        "doctor:run_doctor",
+        "compare:run_compare",
+    ]
     for function in functions:
         module, name = function.split(":")
         assert callable(
