@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -70,7 +71,7 @@ METHODS = (
 )
 
 
-class SubspaceClassifier:
+class SubspaceClassifier(ClassifierMixin, BaseEstimator):
     """Two principal subspaces, one a class; a patch is nearer to one of them.
 
     Each class has its mean m and the first k principal directions U of its training
@@ -79,7 +80,7 @@ class SubspaceClassifier:
     (S. Watanabe et al., Computer and Information Sciences II, 91-122, 1967).
 
     Args:
-        components: k; fewer where a class has no more than k patches.
+        components: k; fewer where the patches of a class span no more.
     """
 
     def __init__(self, components: int) -> None:
@@ -97,9 +98,10 @@ class SubspaceClassifier:
         for value in self.classes_:
             mine = features[label == value]
             mean = mine.mean(axis=0)
-            k = min(self.components, len(mine) - 1)
-            directions = np.linalg.svd(mine - mean, full_matrices=False)[2][:k]
-            self._spaces.append((mean, directions))
+            _, spread, directions = np.linalg.svd(mine - mean, full_matrices=False)
+            # Where the patches do not spread the directions are rounding errors.
+            found = min(self.components, int((spread > 1e-6 * spread[0]).sum()))
+            self._spaces.append((mean, directions[:found]))
         return self
 
     def decision_function(self, features: np.ndarray) -> np.ndarray:

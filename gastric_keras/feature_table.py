@@ -103,7 +103,8 @@ def load_features(folder: Path | str, split: str, *, store: Path) -> FeatureTabl
 
 def _read(path: Path) -> FeatureTable:
     try:
-        with np.load(path) as held:
+        # Opened here: NumPy leaves a file open that it cannot read.
+        with open(path, "rb") as stream, np.load(stream) as held:
             columns = {key: held[key] for key in KEYS}
             features = {name: held[f"f_{name}"] for name in texture.FEATURES}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
