@@ -27,8 +27,8 @@ STAGES = {
     "export": "export:run_export",
     "report": "report:run_report",
 }
-#: Stages of one run that are not part of ``all``.
-EXTRA = {"probe": "layer_probe:run_probe"}
+#: Of a run too, but not part of ``--stage all``.
+ASIDE = {"probe": "layer_probe:run_probe", "baselines": "baselines:run_baselines"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,9 +99,8 @@ def _run(options: argparse.Namespace) -> None:
         open_run(config, run_dir, force=options.force)
         for stage in stages:
             extra = {"images": options.images} if stage == "visualize" else {}
-            _call(
-                (STAGES | EXTRA)[stage], config, run_dir, force=options.force, **extra
-            )
+            function = (STAGES | ASIDE)[stage]
+            _call(function, config, run_dir, force=options.force, **extra)
 
 
 def _call(function: str, *arguments: object, **options: object) -> None:
@@ -120,12 +119,12 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", *EXTRA, "grid", "compare", "heatmap", "doctor"],
+        choices=[*STAGES, "all", *ASIDE, "grid", "compare", "heatmap", "doctor"],
         help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
         "six in order; probe: a linear probe of each layer, before and after each "
-        "stage; grid: every run of a grid config; compare: finished runs to "
-        "tables and verdict; heatmap: a slide read whole by an exported model; "
-        "doctor: what is installed",
+        "stage; baselines: the classical methods; grid: every run of a grid config; "
+        "compare: finished runs to tables and verdict; heatmap: a slide read whole by "
+        "an exported model; doctor: what is installed",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
     parser.add_argument(

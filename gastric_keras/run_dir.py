@@ -16,6 +16,27 @@ STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
 
 
 @dataclass(frozen=True)
+class BaselineDir:
+    """The folder of one classical method: ``<output>/<name>/baselines/<method>/``."""
+
+    root: Path
+
+    @property
+    def done(self) -> Path:
+        """Written last: a method with this file is finished. JSON."""
+        return self.root / "done.json"
+
+    @property
+    def report_json(self) -> Path:
+        """The scores, as of stage evaluate, and the parameters chosen, JSON."""
+        return self.root / "report.json"
+
+    def predictions(self, split: str) -> Path:
+        """Probabilities of each patch of a target split, CSV."""
+        return self.root / f"predictions_{split}.csv"
+
+
+@dataclass(frozen=True)
 class RunDir:
     """The folder of one run: ``<output>/<name>/``.
 
@@ -88,6 +109,15 @@ class RunDir:
     def layer_scores(self) -> Path:
         """Linear-probe AUC of each layer and stage, CSV."""
         return self.stage("probe") / "layers.csv"
+
+    @property
+    def baselines(self) -> Path:
+        """Folder of the classical methods' tables; each method has its own in it."""
+        return self.root / "baselines"
+
+    def baseline(self, method: str) -> BaselineDir:
+        """What one classical method wrote."""
+        return BaselineDir(self.baselines / method)
 
     @property
     def figures(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,18 @@ from gastric_keras.records import (
     write_manifest,
 )
 
+#: (generator, label, side in px) to (side, side, 3) uint8 RGB.
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
+
+
+def draw_dots(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
+    """Dots on a light ground; the more dots, the higher the label."""
+    image = rng.integers(180, 240, (size, size, 3)).astype(np.uint8)
+    for _ in range(2 + 8 * label):
+        center = tuple(int(v) for v in rng.integers(4, size - 4, 2))
+        cv2.circle(image, center, 4, (90, 40, 120), -1)
+    return image
+
 
 def make_records(
     dataset: str,
@@ -27,16 +40,14 @@ def make_records(
     per_class: int,
     size: int,
     suffix: str,
+    draw: Draw = draw_dots,
 ) -> list[PatchRecord]:
-    """Patches with dots; the more dots, the higher the label. Two patches a case."""
+    """Drawn patches, two a case."""
     rng = np.random.default_rng([SPLITS.index(split), len(classes)])
     records = []
     for i in range(per_class * len(classes)):
         label = i % len(classes)
-        image = rng.integers(180, 240, (size, size, 3)).astype(np.uint8)
-        for _ in range(2 + 8 * label):
-            center = tuple(int(v) for v in rng.integers(4, size - 4, 2))
-            cv2.circle(image, center, 4, (90, 40, 120), -1)
+        image = draw(rng, label, size)
         encoded = cv2.imencode(suffix, image[..., ::-1])[1].tobytes()
         case = f"{split}-{dataset}-{i // (2 * len(classes))}-{label}"
         records.append(PatchRecord(encoded, label, case, f"{split}-{i}", 8 * i, 0, 0.5))
@@ -53,13 +64,14 @@ def write_small_set(
     shards: int = 2,
     suffix: str = ".png",
     subsets: dict[str, int] | None = None,
+    draw: Draw = draw_dots,
 ) -> list[PatchRecord]:
     """Write a set of ``per_class`` patches a class and split; returns all its records
     in file order, split after split."""
     folder.mkdir(parents=True)
     written, files, counts, cases = [], [], {}, {}
     for split, n in per_class.items():
-        records = make_records(dataset, classes, split, n, size, suffix)
+        records = make_records(dataset, classes, split, n, size, suffix, draw)
         counts[split] = {name: n for name in classes}
         cases[split] = tuple(sorted({record.case_id for record in records}))
         for index in range(shards):

@@ -33,7 +33,10 @@ except SystemExit as done:
 @pytest.mark.parametrize(
     "module, stages",
     [
-        ("gastric_keras.run", [*run.STAGES, "all", "compare", "heatmap", "doctor"]),
+        (
+            "gastric_keras.run",
+            [*run.STAGES, *run.ASIDE, "all", "compare", "heatmap", "doctor"],
+        ),
         (
             "data_prep",
             ["tissue", "nuclei", "target", "phantom", "inspect", "check"],
@@ -150,6 +153,7 @@ def test_every_stage_is_a_function_that_is_there() -> None:
 
     functions = [
         *run.STAGES.values(),
+        *run.ASIDE.values(),
         "doctor:run_doctor",
         "compare:run_compare",
         "heatmap:run_heatmap",

@@ -1,0 +1,93 @@
+"""The classical methods by number of labels: every subset, every draw, one table.
+
+    python -m benchmarks.baselines [--subsets n20 small n100 n200] [--seeds 0 1 2 3 4]
+
+Runs ``--stage baselines`` for each subset and draw (a finished one is skipped) and for
+all labels once, and prints test AUC, mean ± standard deviation over the draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gastric_keras import config_io, run
+from gastric_keras.baselines import Baseline, read_baselines
+from gastric_keras.config import ExperimentConfig
+from gastric_keras.tables import text_table
+
+
+def main() -> int:
+    """Run what is not finished, print the table."""
+    options = _parse()
+    cells = {
+        subset: [_run(options, subset, seed) for seed in options.seeds]
+        for subset in options.subsets
+    }
+    # All labels: there is one draw, and nothing else in these methods is random.
+    cells["all"] = [_run(options, None, 0)]
+    parts = ("all", *cells["all"][0][0].scores["subgroups"])
+    for part in parts:
+        print(f"\ntest AUC, patches: {part}")
+        print(text_table(["method", *cells], _rows(cells, part)))
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/baselines.yaml")
+    parser.add_argument("--output", default="tensorboard_logs")
+    parser.add_argument(
+        "--subsets", nargs="*", default=["n20", "small", "n100", "n200"]
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    return parser.parse_args()
+
+
+def _run(
+    options: argparse.Namespace, subset: str | None, seed: int
+) -> Sequence[Baseline]:
+    name = config_io.load(ExperimentConfig, options.config).name
+    overrides = [f"runtime.output={options.output}"]
+    if subset is not None:
+        name += f"-{subset}-s{seed}"
+        overrides += [f"target.subset={subset}", f"target.subset_seed={seed}"]
+        # The spread over the draws is shown, not the interval of each.
+        overrides += ["evaluate.bootstrap=100"]
+    arguments = ["--stage", "baselines", "--config", options.config]
+    for override in [*overrides, f"name={name}"]:
+        arguments += ["--set", override]
+    if run.main(arguments):
+        sys.exit(2)
+    return read_baselines(Path(options.output) / name)
+
+
+def _rows(cells: dict[str, list[Sequence[Baseline]]], part: str) -> list[list[str]]:
+    methods = cells["all"][0]
+    return [
+        [method.title]
+        + [
+            _spell([_auc(draw[place], part) for draw in draws])
+            for draws in cells.values()
+        ]
+        for place, method in enumerate(methods)
+    ]
+
+
+def _auc(baseline: Baseline, part: str) -> float:
+    scores = baseline.scores
+    group = scores if part == "all" else scores["subgroups"][part]
+    return group["test"]["patch"]["scores"]["auc"]["value"]
+
+
+def _spell(values: Sequence[float]) -> str:
+    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{spread}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
