@@ -197,6 +197,17 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """What is written beside the SavedModel.
+
+    Attributes:
+        onnx: ``model.onnx`` too; needs ``.[onnx]`` and precision float32.
+    """
+
+    onnx: bool = False
+
+
+@dataclass(frozen=True)
 class RuntimeConfig:
     """Where and how a run is carried out.
 
@@ -224,6 +235,7 @@ class ExperimentConfig:
         mid: t=1; null: one stage, straight from t=0 to t=2.
         target: t=2.
         evaluate: scores.
+        export: the served model.
         runtime: where and how.
         seed: of initial weights, order and augmentation.
     """
@@ -233,6 +245,7 @@ class ExperimentConfig:
     target: TargetConfig
     mid: MidConfig | None = None
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     seed: int = 0
 

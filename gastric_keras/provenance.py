@@ -114,10 +114,10 @@ def _version(package: str) -> str | None:
 
 
 def _identity(config: ExperimentConfig) -> dict[str, Any]:
-    """What decides the weights: all but where it runs and how it is scored."""
+    """What decides the weights: all but where it runs, how it is scored and served."""
     tree = config_io.to_dict(config)
     runtime = {"precision": tree.pop("runtime")["precision"]}
-    del tree["evaluate"]
+    del tree["evaluate"], tree["export"]
     return tree | {"runtime": runtime}
 
 
