@@ -15,7 +15,6 @@ from gastric_keras import config_io, files
 from gastric_keras.errors import require
 from gastric_keras.exported_model import Answer, ExportedModel, load_exported
 from gastric_keras.heatmap_config import HeatmapConfig
-from gastric_keras.overlay import Caption, draw_overlay
 from gastric_keras.probability_map import (
     ProbabilityMap,
     Region,
@@ -26,6 +25,7 @@ from gastric_keras.provenance import read_commit, read_versions
 from gastric_keras.qupath import collection_of, region_features, tile_features
 from gastric_keras.run_dir import RunDir
 from gastric_keras.slide_inference import Speed, ask_model
+from gastric_keras.slide_overlay import Caption, draw_overlay
 from gastric_keras.slide_patches import PatchPlan, plan_patches
 from gastric_keras.slides import Picture, open_picture
 

@@ -10,8 +10,8 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from gastric_keras.overlay import Caption, draw_overlay, scale_length
 from gastric_keras.probability_map import ProbabilityMap, find_regions
+from gastric_keras.slide_overlay import Caption, draw_overlay, scale_length
 
 VALUES = np.array([[0.0, 1.0, np.nan], [np.nan, 0.5, 0.25]], np.float32)
 GLASS = (200, 210, 220)
