@@ -34,6 +34,7 @@ def cluster_bootstrap(
     score: Any,
     case_id: Any,
     *,
+    calibrated: Any = None,
     threshold: float = 0.5,
     draws: int = 1000,
     confidence: float = 0.95,
@@ -45,6 +46,8 @@ def cluster_bootstrap(
         label: (n,) 0 or 1.
         score: (n,) float in [0, 1], of the positive class.
         case_id: (n,) str; cases are drawn whole.
+        calibrated: (n,) float in [0, 1], the score after temperature scaling; None:
+            not scaled, so there is nothing to say of it.
         threshold: positive where ``score >= threshold``.
         draws: number of draws, 100 or more.
         confidence: of the intervals, in (0, 1).
@@ -53,8 +56,9 @@ def cluster_bootstrap(
     Returns:
         name -> Score: auc, pr_auc, brier, ece, accuracy, sensitivity (recall of the
         positive class), specificity, precision (of the positive class), f1,
-        precision_class_average, recall_class_average. A score that is not defined is
-        None with its reason.
+        precision_class_average, recall_class_average; of ``calibrated``:
+        brier_calibrated, ece_calibrated. A score that is not defined is None with its
+        reason.
 
     Raises:
         InputError: bad shape, range or NaN.
@@ -62,11 +66,14 @@ def cluster_bootstrap(
     check_draws(draws, confidence)
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
+    scaled = None if calibrated is None else check_pairs(label, calibrated)[1]
 
     def scores_of(weight: np.ndarray) -> Draws:
+        after = {} if scaled is None else calibration_scores(label, scaled, weight)
         return {
             **ranking_scores(label, score, weight),
             **calibration_scores(label, score, weight),
+            **{f"{name}_calibrated": drawn for name, drawn in after.items()},
             **threshold_scores(label, score, threshold, weight),
         }
 
@@ -200,6 +207,8 @@ def _independent_cases(
         "pr_auc": pairs(is_positive),
         "brier": 0,
         "ece": 0,
+        "brier_calibrated": 0,
+        "ece_calibrated": 0,
         "accuracy": count(is_positive | True),
         "sensitivity": count(is_positive),
         "specificity": count(~is_positive),

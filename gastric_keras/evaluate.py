@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gastric_keras import metrics
+from gastric_keras.calibration import apply_temperature, fit_temperature
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_csv, write_json
@@ -162,13 +163,15 @@ def score(
 
     Args:
         config: of the run.
-        validation: chooses the threshold (Youden's J).
-        test: is scored at that threshold, and at 0.5.
+        validation: chooses the threshold (Youden's J) and the temperature.
+        test: is scored at that threshold, and at 0.5; its calibration before and
+            after scaling by that temperature.
     """
     positive = config.target.classes.index(config.target.positive)
     threshold = metrics.best_threshold(
         validation.label == positive, validation.probability[:, positive]
     )
+    temperature = fit_temperature(validation.label, validation.probability)
 
     def reports(pattern: str = "") -> dict[str, Any]:
         return {
@@ -178,6 +181,9 @@ def score(
                     part.probability[:, positive],
                     part.case_id,
                     threshold=threshold,
+                    calibrated=apply_temperature(part.probability, temperature)[
+                        :, positive
+                    ],
                     bootstrap=config.evaluate.bootstrap,
                     confidence=config.evaluate.confidence,
                     seed=config.seed,
@@ -200,6 +206,7 @@ def score(
         "classes": config.target.classes,
         "positive": config.target.positive,
         "threshold": threshold,
+        "temperature": temperature,
         **reports(),
         "subgroups": {
             name: reports(pattern)

@@ -69,7 +69,9 @@ class UnitReport:
         n: number of units.
         positives: how many of them are positive.
         scores: auc, auc_delong (same value, DeLong's interval), pr_auc (average
-            precision), brier, ece (ten bins); these need no threshold.
+            precision), brier, ece (ten bins); these need no threshold. Where the
+            probabilities were also scaled by a temperature, brier_calibrated and
+            ece_calibrated; the others are of the raw ones.
         at_half: calls at 0.5.
         at_threshold: calls at the validation threshold.
     """
@@ -117,6 +119,7 @@ def report(
     case_id: Any,
     *,
     threshold: float,
+    calibrated: Any = None,
     bootstrap: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -128,6 +131,8 @@ def report(
         score: (n,) float in [0, 1], probability of the positive class.
         case_id: (n,) str.
         threshold: in [0, 1], from :func:`best_threshold` on the validation split.
+        calibrated: (n,) float in [0, 1], the score after temperature scaling (see
+            ``calibration``), for brier_calibrated and ece_calibrated; None: neither.
         bootstrap: number of draws, 100 or more.
         confidence: of the intervals, in (0, 1).
         seed: of the draws.
@@ -148,8 +153,16 @@ def report(
             f"A threshold in [0, 1] was expected. Received: threshold={threshold}. "
             "Take it from best_threshold on the validation split."
         )
-    settings = {"draws": bootstrap, "confidence": confidence, "seed": seed}
+    settings: dict[str, Any] = {
+        "draws": bootstrap,
+        "confidence": confidence,
+        "seed": seed,
+    }
     case_names, case_label, case_score = case_means(label, score, names[case])
+    by_case = dict(settings)
+    if calibrated is not None:
+        settings["calibrated"] = calibrated
+        by_case["calibrated"] = case_means(label, calibrated, names[case])[2]
     negative_too = np.bincount(case, weights=1 - label) > 0
     return Report(
         n=label.size,
@@ -161,7 +174,7 @@ def report(
         bootstrap=int(bootstrap),
         seed=int(seed),
         patch=_unit_report(label, score, names[case], threshold, settings),
-        case=_unit_report(case_label, case_score, case_names, threshold, settings),
+        case=_unit_report(case_label, case_score, case_names, threshold, by_case),
     )
 
 

@@ -27,6 +27,8 @@ RANKING_NAMES = {
     "pr_auc": "PR-AUC (average precision)",
     "brier": "Brier score (0 is best)",
     "ece": "Calibration error, ECE (0 is best)",
+    "brier_calibrated": "Brier score after temperature scaling",
+    "ece_calibrated": "Calibration error, ECE, after temperature scaling",
 }
 CALL_NAMES = {
     "accuracy": "Accuracy",
@@ -67,11 +69,13 @@ def score_rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
         name and cells: one cell for a score that needs no threshold, else two: at
-        0.5 and at the validation threshold.
+        0.5 and at the validation threshold. A report made before a score was has no
+        row of it.
     """
     rows = [
         {"name": name, "cells": [spell_score(unit["scores"][key])]}
         for key, name in RANKING_NAMES.items()
+        if key in unit["scores"]
     ]
     points = (unit["at_half"]["scores"], unit["at_threshold"]["scores"])
     rows += [
