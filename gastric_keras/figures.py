@@ -33,6 +33,8 @@ from gastric_keras.drawing import (
     png_of,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.filter_grid import plot_filters
+from gastric_keras.overlay import plot_overlay
 from gastric_keras.response_grid import plot_responses
 
 __all__ = [
@@ -40,7 +42,9 @@ __all__ = [
     "Difference",
     "plot_confusion",
     "plot_differences",
+    "plot_filters",
     "plot_history",
+    "plot_overlay",
     "plot_precision_recall",
     "plot_reliability",
     "plot_responses",

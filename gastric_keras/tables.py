@@ -124,6 +124,30 @@ def case_rows(
     return sorted(rows, key=lambda row: (row["is_right"], -row["error"]))
 
 
+def hardest_errors(
+    predictions: Predictions, positive: str, threshold: float, *, most: int
+) -> list[int]:
+    """Rows of the wrong calls that lie farthest from the truth, one a case.
+
+    Args:
+        predictions: of one split.
+        positive: name of the positive class.
+        threshold: from the validation split.
+        most: how many rows, at most.
+
+    Returns:
+        Row numbers, the farthest first; none where every call is right.
+    """
+    label, score = positives_of(predictions, positive)
+    distance = np.abs(label - score)
+    is_wrong = (score >= threshold) != (label == 1)
+    rows: dict[str, int] = {}
+    for row in np.argsort(-distance, kind="stable"):
+        if is_wrong[row]:
+            rows.setdefault(str(predictions.case_id[row]), int(row))
+    return list(rows.values())[:most]
+
+
 def set_card(title: str, folder: str, recorded: str | None) -> dict[str, Any]:
     """The data card of a set, from its manifest if that is still there.
 
