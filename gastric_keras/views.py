@@ -29,7 +29,8 @@ class View:
     Attributes:
         name: for the file, of letters, digits, '.', '_' and '-'.
         title: for the plot.
-        text: for a sentence, such as "a benign patch of case 7".
+        text: for a sentence, such as "a benign test patch of case 7".
+        place: where in which image it lies, in brackets; "" where that is all of it.
         pixels: (h, w, 3) uint8, of the model's size.
         is_error: it is one of the hardest errors, without filter responses.
     """
@@ -38,6 +39,7 @@ class View:
     title: str
     text: str
     pixels: np.ndarray
+    place: str = ""
     is_error: bool = False
 
 
@@ -68,13 +70,13 @@ def read_test_views(
     for index, name in [*firsts.items(), *((i, None) for i in errors)]:
         record = records[index]
         truth = classes[record.label]
-        place = f"case {record.case_id}"
+        case = f"case {record.case_id}"
         views.append(
             View(
                 name=_file_name(name or f"error_{errors.index(index) + 1}"),
-                title=name or f"{place}: {truth}",
-                text=f"a {truth} test patch of {place} (image {record.image_id}, "
-                f"x {record.x}, y {record.y})",
+                title=name or f"{case}: {truth}",
+                text=f"a {truth} test patch of {case}",
+                place=f" (image {record.image_id}, x {record.x}, y {record.y})",
                 pixels=decode(record.image, size).numpy(),
                 is_error=name is None,
             )

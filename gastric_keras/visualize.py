@@ -163,7 +163,7 @@ def _plot_decisions(
         yield Picture(
             file,
             kind,
-            f"{view.text[0].upper()}{view.text[1:]}, called {call} with "
+            f"{view.text[0].upper()}{view.text[1:]}{view.place}, called {call} with "
             f"p({config.target.positive}) = {p:.3f}. {_spell_place(evidence, call)}",
         )
 

@@ -52,7 +52,9 @@ def all_plots(path: Path | None = None) -> dict[str, bytes]:
         "history": figures.plot_history(path, history=HISTORY, title="t=2"),
         "roc": figures.plot_roc(path, curves=[curve()]),
         "pr": figures.plot_precision_recall(path, curves=[curve()]),
-        "reliability": figures.plot_reliability(path, label=LABEL, score=SCORE),
+        "reliability": figures.plot_reliability(
+            path, label=LABEL, scores={"this": SCORE}
+        ),
         "confusion": figures.plot_confusion(
             path, confusion=[[5, 1], [0, 9]], classes=["benign", "malignant"]
         ),
