@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from gastric_keras.bands import Band
 from gastric_keras.drawing import GRAY, STYLE, WIDTH, color_of, png_of, style_of
 
 
@@ -27,6 +28,7 @@ class Curve:
         area: area under the curve with the ends of its interval, for the legend; the
             ends may be None.
         threshold: operating point to mark; None: none.
+        band: to shade around the curve; None: none.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Curve:
     score: np.ndarray
     area: tuple[float, float | None, float | None]
     threshold: float | None = None
+    band: Band | None = None
 
 
 def plot_roc(
@@ -54,6 +57,7 @@ def plot_roc(
         axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1)
         for i, curve in enumerate(curves):
             x, y, _ = roc_curve(curve.label, curve.score, drop_intermediate=False)
+            _shade(axes, curve, i)
             axes.plot(x, y, label=_legend(curve, "AUC"), clip_on=False, **style_of(i))
             if curve.threshold is not None:
                 called = curve.score >= curve.threshold
@@ -131,6 +135,7 @@ def plot_precision_recall(
         for i, curve in enumerate(curves):
             axes.axhline(np.mean(curve.label), ls=":", lw=1, color=GRAY)
             precision, recall, _ = precision_recall_curve(curve.label, curve.score)
+            _shade(axes, curve, i)
             axes.step(
                 recall,
                 precision,
@@ -156,6 +161,12 @@ def _square(title: str, rows: int) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
     return figure, axes
+
+
+def _shade(axes: Axes, curve: Curve, index: int) -> None:
+    if curve.band is not None:
+        band, color = curve.band, color_of(index)
+        axes.fill_between(band.x, band.low, band.high, color=color, alpha=0.15, lw=0)
 
 
 def _mark(axes: Axes, x: float, y: float, index: int) -> None:

@@ -68,17 +68,19 @@ def png_of(figure: Figure, path: Path | str | None) -> bytes:
         stream = io.BytesIO()
         with rc_context(STYLE):
             figure.savefig(stream, format="png", dpi=dpi)
-        if stream.tell() >= LARGEST_FILE:
-            stream = _with_palette(stream)
-        if stream.tell() < LARGEST_FILE:
+        png = stream.getvalue()
+        if len(png) >= LARGEST_FILE:
+            png = with_palette(png)
+        if len(png) < LARGEST_FILE:
             break
     if path is not None:
-        write_atomic(path, stream.getvalue())
-    return stream.getvalue()
+        write_atomic(path, png)
+    return png
 
 
-def _with_palette(png: io.BytesIO) -> io.BytesIO:
-    """256 colors instead of 16 million: a third of the size."""
+def with_palette(png: bytes) -> bytes:
+    """The same picture in 256 colors instead of 16 million: a third of the size."""
     stream = io.BytesIO()
-    Image.open(png).convert("RGB").quantize(256).save(stream, "PNG", optimize=True)
-    return stream
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(256).save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -26,13 +26,16 @@ from gastric_keras.drawing import (
     BLUE,
     GRAY,
     ORANGE,
-    SKY,
     STYLE,
     VERMILION,
     WIDTH,
+    color_of,
     png_of,
+    style_of,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.filter_grid import plot_filters
+from gastric_keras.overlay import plot_overlay
 from gastric_keras.response_grid import plot_responses
 
 __all__ = [
@@ -40,7 +43,9 @@ __all__ = [
     "Difference",
     "plot_confusion",
     "plot_differences",
+    "plot_filters",
     "plot_history",
+    "plot_overlay",
     "plot_precision_recall",
     "plot_reliability",
     "plot_responses",
@@ -116,7 +121,7 @@ def plot_reliability(
     path: Path | None,
     *,
     label: np.ndarray,
-    score: np.ndarray,
+    scores: Mapping[str, np.ndarray],
     bins: int = 10,
     title: str = "Reliability",
 ) -> bytes:
@@ -125,27 +130,31 @@ def plot_reliability(
     Args:
         path: PNG to write; None: only return it.
         label: (n,) 0 or 1.
-        score: (n,) float in [0, 1].
+        scores: name, such as "before scaling" -> (n,) float in [0, 1].
         bins: number of bins of equal width.
         title: of the plot.
 
     Returns:
         The PNG.
     """
-    index = np.minimum((score * bins).astype(int), bins - 1)
-    count = np.bincount(index, minlength=bins)
-    filled = count > 0
-    mean = np.bincount(index, score, bins)[filled] / count[filled]
-    share = np.bincount(index, label, bins)[filled] / count[filled]
+    edges = np.arange(bins) / bins
+    width = 1 / bins / len(scores)
     with rc_context(STYLE):
         figure = Figure((WIDTH, 5.2), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
         upper.plot([0, 1], [0, 1], ":", color=GRAY, lw=1, label="perfect")
-        upper.plot(mean, share, "o-", color=BLUE, clip_on=False, label="this model")
+        for i, (name, score) in enumerate(scores.items()):
+            index = np.minimum((score * bins).astype(int), bins - 1)
+            count = np.bincount(index, minlength=bins)
+            filled = count > 0
+            mean = np.bincount(index, score, bins)[filled] / count[filled]
+            share = np.bincount(index, label, bins)[filled] / count[filled]
+            upper.plot(mean, share, marker="os"[i % 2], label=name, **style_of(i))
+            lower.bar(
+                edges + i * width, count, width, align="edge", color=color_of(i), lw=0
+            )
         upper.set(ylim=(0, 1), xlim=(0, 1), ylabel="share of positives", title=title)
         upper.legend(loc="upper left")
-        edges = np.arange(bins) / bins
-        lower.bar(edges, count, width=1 / bins, align="edge", color=SKY, ec="white")
         lower.set(xlabel="predicted probability of the positive class", ylabel="rows")
         lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         return png_of(figure, path)

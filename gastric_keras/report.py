@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import gastric_keras
-from gastric_keras import figures
 from gastric_keras.config import ExperimentConfig
+from gastric_keras.data_cards import leak_rows, set_card
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import Predictions, read_predictions
-from gastric_keras.files import read_json, write_atomic, write_json
-from gastric_keras.metrics import case_means
+from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
+from gastric_keras.operating_points import operating_points
+from gastric_keras.report_pictures import (
+    area_pictures,
+    confusion_pictures,
+    learning_curves,
+    reliability_picture,
+    visualized_pictures,
+)
 from gastric_keras.run_dir import FitStage, RunDir
 from gastric_keras.tables import (
     NETWORKS,
+    calibration_rows,
     case_rows,
-    positives_of,
     read_history,
     score_rows,
-    set_card,
     spell_score,
+    subgroup_rows,
     warm_start_card,
 )
 
@@ -32,6 +38,7 @@ STAGE_TITLES: dict[FitStage, str] = {
     "mid": "t=1: mid-level set",
     "target": "t=2: target set",
 }
+UNITS = ("patch", "case")
 
 
 def run_report(
@@ -65,7 +72,8 @@ def write_report(config: ExperimentConfig) -> Path:
 
 
 def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
-    for path in (run_dir.report_json, run_dir.predictions("test")):
+    splits = [run_dir.predictions(split) for split in ("validation", "test")]
+    for path in (run_dir.report_json, *splits):
         if not path.is_file():
             raise InputError(
                 "A finished stage evaluate was expected. Received: "
@@ -86,40 +94,73 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
 
 def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     scores = read_json(run_dir.report_json)
-    test = read_predictions(run_dir.predictions("test"))
+    if "temperature" not in scores:
+        raise InputError(
+            "Scores with a temperature were expected. Received: "
+            f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
+            "--force."
+        )
+    predictions = {
+        split: read_predictions(run_dir.predictions(split))
+        for split in ("validation", "test")
+    }
     provenance = read_json(run_dir.provenance) if run_dir.provenance.is_file() else None
-    threshold, positive = scores["threshold"], scores["positive"]
-    negative = next(name for name in scores["classes"] if name != positive)
     return {
         "name": config.name,
         "network": NETWORKS[config.backbone.name],
         "config": config,
         "scores": scores,
-        "negative": negative,
-        "units": _units(scores["test"]),
-        "sets": _sets(config, provenance),
-        "stages": list(_stages(run_dir)),
-        "pictures": _test_pictures(scores, test),
-        "cases": case_rows(test, positive, threshold),
-        "responses": _made_pictures(run_dir),
-        "warm_starts": _warm_starts(run_dir),
         "provenance": provenance,
-        "config_yaml": _config_text(run_dir),
         "version": gastric_keras.__version__,
+        **_results(scores, predictions),
+        "visualized": visualized_pictures(run_dir),
+        "sets": _sets(config, provenance),
+        "leaks": leak_rows(
+            config.target.records, config.mid and config.mid.records, predictions
+        ),
+        "stages": list(_stages(config, run_dir)),
+        "warm_starts": _warm_starts(run_dir),
+        "config_yaml": _config_text(run_dir),
+        "weights_sha256": _weights_sha256(run_dir),
     }
 
 
-def _units(split: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "n": split[name]["n"],
-            "positives": split[name]["positives"],
-            "auc": spell_score(split[name]["scores"]["auc"]),
-            "rows": score_rows(split[name]),
-        }
-        for name in ("patch", "case")
-    ]
+def _results(
+    scores: dict[str, Any], predictions: Mapping[str, Predictions]
+) -> dict[str, Any]:
+    """What the test split says."""
+    test, positive = predictions["test"], scores["positive"]
+    return {
+        "negative": next(name for name in scores["classes"] if name != positive),
+        "units": [_unit(scores, predictions, name) for name in UNITS],
+        "curves": area_pictures(scores, test) + confusion_pictures(scores),
+        "reliability": reliability_picture(scores, test),
+        "subgroups": subgroup_rows(scores),
+        "cases": case_rows(test, positive, scores["threshold"]),
+    }
+
+
+def _unit(
+    scores: dict[str, Any], predictions: Mapping[str, Predictions], name: str
+) -> dict[str, Any]:
+    split = scores["test"]
+    return {
+        "name": name,
+        "n": split[name]["n"],
+        "positives": split[name]["positives"],
+        "auc": spell_score(split[name]["scores"]["auc"]),
+        "rows": score_rows(split[name]),
+        "calibration": calibration_rows(split[name]),
+        "points": operating_points(
+            predictions["validation"],
+            predictions["test"],
+            scores["positive"],
+            unit=name,
+            draws=split["bootstrap"],
+            confidence=split["confidence"],
+            seed=split["seed"],
+        ),
+    }
 
 
 def _sets(
@@ -135,104 +176,20 @@ def _sets(
     ]
 
 
-def _stages(run_dir: RunDir) -> Iterator[dict[str, Any]]:
+def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[dict[str, Any]]:
     for stage, title in STAGE_TITLES.items():
-        if not run_dir.history(stage).is_file():
-            continue
-        history = read_history(run_dir.history(stage))
-        if not history:
-            continue
-        done = run_dir.done(stage)
-        yield {
-            "title": title,
-            "done": read_json(done) if done.is_file() else None,
-            "picture": _inline(
-                figures.plot_history(None, history=history, title=title),
-                f"Learning curves of {title}: loss of training and validation, and "
-                f"validation AUC, over {len(history['epoch'])} epochs.",
-            ),
-        }
-
-
-def _test_pictures(scores: dict[str, Any], test: Predictions) -> list[dict[str, str]]:
-    positive, threshold = scores["positive"], scores["threshold"]
-    label, score = positives_of(test, positive)
-    pictures = []
-    curves = _curves(scores, test, "auc")
-    if curves:
-        pictures += [
-            _inline(
-                figures.plot_roc(None, curves=curves, title="ROC, test split"),
-                f"ROC curves of the test split. {_spell_areas(curves, 'AUC')}",
-            ),
-            _inline(
-                figures.plot_precision_recall(
-                    None,
-                    curves=_curves(scores, test, "pr_auc"),
-                    title="Precision and recall, test split",
-                ),
-                "Precision-recall curves of the test split. "
-                + _spell_areas(_curves(scores, test, "pr_auc"), "average precision"),
-            ),
-        ]
-    pictures.append(
-        _inline(
-            figures.plot_reliability(None, label=label, score=score),
-            "Reliability per patch: share of positives against predicted probability "
-            "in ten bins; calibration error "
-            f"{spell_score(scores['test']['patch']['scores']['ece'])['value']}.",
-        )
-    )
-    names = [name for name in scores["classes"] if name != positive] + [positive]
-    for unit in ("patch", "case"):
-        confusion = scores["test"][unit]["at_threshold"]["confusion"]
-        (tn, fp), (fn, tp) = confusion
-        pictures.append(
-            _inline(
-                figures.plot_confusion(
-                    None,
-                    confusion=confusion,
-                    classes=names,
-                    title=f"Confusion per {unit}, threshold {threshold:.3f}",
-                ),
-                f"Confusion per {unit} at {threshold:.3f}: {tp} of {tp + fn} "
-                f"{names[1]} and {tn} of {tn + fp} {names[0]} called right.",
-            )
-        )
-    return pictures
-
-
-def _curves(scores: dict[str, Any], test: Predictions, key: str) -> list[figures.Curve]:
-    """Patches and cases; a unit whose area is not defined is left out."""
-    label, score = positives_of(test, scores["positive"])
-    rows = {
-        "patch": (label, score),
-        "case": case_means(label, score, test.case_id)[1:],
-    }
-    return [
-        figures.Curve(
-            name=f"per {unit}",
-            label=rows[unit][0],
-            score=rows[unit][1],
-            area=(area["value"], area["low"], area["high"]),
-            threshold=scores["threshold"],
-        )
-        for unit in rows
-        if (area := scores["test"][unit]["scores"][key])["value"] is not None
-    ]
-
-
-def _spell_areas(curves: list[figures.Curve], area: str) -> str:
-    return " ".join(f"{c.name}: {area} {c.area[0]:.3f}." for c in curves)
-
-
-def _made_pictures(run_dir: RunDir) -> list[dict[str, str]]:
-    """Pictures that stage visualize left, but for the ROC, which stands above."""
-    return [
-        _inline(path.read_bytes(), path.stem.replace("_", " "))
-        for path in sorted(run_dir.figures.glob("*.png"))
-        if path.stem != "roc"
-    ]
+        history_file, done = run_dir.history(stage), run_dir.done(stage)
+        if stage == "mid" and config.mid and config.mid.init:
+            # Beside weights that another run made lies what it wrote of them.
+            history_file = Path(config.mid.init).with_name(history_file.name)
+            done = history_file.with_name(done.name)
+        history = read_history(history_file) if history_file.is_file() else {}
+        if history:
+            yield {
+                "title": title,
+                "done": read_json(done) if done.is_file() else None,
+                "picture": learning_curves(history, title),
+            }
 
 
 def _warm_starts(run_dir: RunDir) -> list[dict[str, Any]]:
@@ -246,6 +203,6 @@ def _config_text(run_dir: RunDir) -> str:
     return run_dir.config.read_text(encoding="utf-8")
 
 
-def _inline(png: bytes, alt: str) -> dict[str, str]:
-    data = base64.b64encode(png).decode()
-    return {"source": f"data:image/png;base64,{data}", "alt": alt}
+def _weights_sha256(run_dir: RunDir) -> str | None:
+    path = run_dir.weights("target")
+    return sha256_of(path) if path.is_file() else None

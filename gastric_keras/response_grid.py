@@ -82,7 +82,7 @@ def most_changed(stages: Sequence[np.ndarray], channels: int) -> np.ndarray:
         (≤ channels,) int: by mean absolute difference of the last and the first
         stage, or by variance of the only one.
     """
-    first, last = stages[0], stages[-1]
+    first, last = (np.asarray(stages[i], np.float64) for i in (0, -1))
     change = np.abs(last - first).mean(axis=(0, 1))
     order = change if len(stages) > 1 else first.var(axis=(0, 1))
     return np.argsort(-order, kind="stable")[:channels]

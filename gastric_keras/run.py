@@ -23,7 +23,7 @@ STAGES = {
     "mid": "stages:run_mid",
     "target": "stages:run_target",
     "evaluate": "evaluate:run_evaluate",
-    "visualize": "responses:run_visualize",
+    "visualize": "visualize:run_visualize",
     "export": "export:run_export",
     "report": "report:run_report",
 }
@@ -142,7 +142,7 @@ def _build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="for visualize: pictures of your own",
+        help="for visualize: pictures of your own, PNG, JPEG or BMP",
     )
     parser.add_argument(
         "--runs",

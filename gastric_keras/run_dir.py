@@ -125,6 +125,11 @@ class RunDir:
         return self.root / "figures"
 
     @property
+    def pictures(self) -> Path:
+        """What each picture of stage visualize shows, in words, JSON."""
+        return self.figures / "pictures.json"
+
+    @property
     def export(self) -> Path:
         """Folder of numbered SavedModels, as TF Serving wants it."""
         return self.root / "export"

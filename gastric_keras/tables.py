@@ -1,4 +1,4 @@
-"""What a run's files say, as rows ready to print: scores, cases, sets, warm starts."""
+"""What a run's files say, as rows ready to print: scores, cases, warm starts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import Predictions
-from gastric_keras.files import read_json, sha256_of
+from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
-from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
 
 #: The paper's spelling of the three networks.
@@ -85,6 +83,47 @@ def score_rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def calibration_rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the calibration table of one unit of report.json: name, and cells before
+    and after temperature scaling."""
+    return [
+        {
+            "name": name,
+            "cells": [
+                spell_score(unit["scores"][k]) for k in (key, f"{key}_calibrated")
+            ],
+        }
+        for key, name in (("brier", "Brier score"), ("ece", "Calibration error"))
+    ]
+
+
+def subgroup_rows(scores: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of subgroups of the test split, per patch.
+
+    Args:
+        scores: content of report.json.
+
+    Returns:
+        name, n, positives, cases, and cells: AUC, and sensitivity and specificity at
+        the validation threshold.
+    """
+    rows = []
+    for name, splits in scores["subgroups"].items():
+        patch = splits["test"]["patch"]
+        calls = patch["at_threshold"]["scores"]
+        cells = (patch["scores"]["auc"], calls["sensitivity"], calls["specificity"])
+        rows.append(
+            {
+                "name": name,
+                "n": patch["n"],
+                "positives": patch["positives"],
+                "cases": splits["test"]["cases"],
+                "cells": [spell_score(cell) for cell in cells],
+            }
+        )
+    return rows
+
+
 def case_rows(
     predictions: Predictions, positive: str, threshold: float
 ) -> list[dict[str, Any]]:
@@ -124,52 +163,28 @@ def case_rows(
     return sorted(rows, key=lambda row: (row["is_right"], -row["error"]))
 
 
-def set_card(title: str, folder: str, recorded: str | None) -> dict[str, Any]:
-    """The data card of a set, from its manifest if that is still there.
+def hardest_errors(
+    predictions: Predictions, positive: str, threshold: float, *, most: int
+) -> list[int]:
+    """Rows of the wrong calls that lie farthest from the truth, one a case.
 
     Args:
-        title: of the card.
-        folder: of the set.
-        recorded: SHA-256 of its manifest when the run was made; None: not known.
+        predictions: of one split.
+        positive: name of the positive class.
+        threshold: from the validation split.
+        most: how many rows, at most.
 
     Returns:
-        title, folder, warning ("" if none), and manifest (None if not readable).
+        Row numbers, the farthest first; none where every call is right.
     """
-    card: dict[str, Any] = {"title": title, "folder": folder, "warning": ""}
-    try:
-        card["manifest"] = _counted(read_manifest(folder))
-    except InputError as error:
-        card |= {"manifest": None, "warning": f"The set cannot be read now. {error}"}
-        return card
-    if recorded and sha256_of(Path(folder) / MANIFEST_NAME) != recorded:
-        card["warning"] = (
-            "The set was made again since this run: its manifest has another checksum. "
-            "What follows describes the set as it is now."
-        )
-    return card
-
-
-def _counted(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "dataset": manifest.dataset,
-        "classes": manifest.classes,
-        "splits": [
-            {
-                "name": split,
-                "counts": [counts.get(name, 0) for name in manifest.classes],
-                "total": manifest.count(split),
-                "cases": len(manifest.cases.get(split, ())),
-            }
-            for split, counts in manifest.counts.items()
-        ],
-        "dropped": manifest.dropped,
-        "set_aside": manifest.set_aside,
-        "subsets": manifest.subsets,
-        "patch_size": manifest.patch_size,
-        "mpp": manifest.mpp,
-        "is_grouped": manifest.is_grouped,
-        "config": yaml.safe_dump(manifest.config, sort_keys=False, allow_unicode=True),
-    }
+    label, score = positives_of(predictions, positive)
+    distance = np.abs(label - score)
+    is_wrong = (score >= threshold) != (label == 1)
+    rows: dict[str, int] = {}
+    for row in np.argsort(-distance, kind="stable"):
+        if is_wrong[row]:
+            rows.setdefault(str(predictions.case_id[row]), int(row))
+    return list(rows.values())[:most]
 
 
 def read_history(path: Path) -> dict[str, list[float]]:

@@ -9,6 +9,7 @@ import numpy as np
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.evaluate import Predictions, score, write_predictions
+from gastric_keras.figures import plot_responses
 from gastric_keras.files import sha256_of, write_atomic, write_json
 from gastric_keras.records import MANIFEST_NAME, Manifest, Shard, write_manifest
 from gastric_keras.run_dir import RunDir
@@ -43,23 +44,66 @@ def write_set(folder: Path, dataset: str, classes: tuple[str, ...]) -> Path:
     return folder
 
 
+def add_pictures(
+    run_dir: RunDir,
+    kinds: tuple[str, ...] = ("error", "decision", "filters", "responses"),
+) -> None:
+    """What stage visualize leaves: one picture of each kind, and the list."""
+    pictures = []
+    for kind in kinds:
+        name = f"made_{kind}.png"
+        plot_responses(
+            run_dir.figures / name,
+            patch=np.zeros((8, 8, 3), np.uint8),
+            responses={"t=0": np.zeros((4, 4, 2)), "t=2": np.ones((4, 4, 2))},
+            title=kind,
+        )
+        text = f"Made picture of kind {kind}, of case <b>7</b>"
+        pictures.append({"file": name, "kind": kind, "text": text})
+    write_json(run_dir.pictures, pictures)
+
+
+def add_quality(folder: Path) -> None:
+    """quality.json as data_prep writes it."""
+    tie = {"cramers_v": 0.64, "corrected": 0.62}
+    quality = {
+        "share_kept": 0.978,
+        "images": 865,
+        "set_aside": 3,
+        "largest_cases": {"cluster_1": ["glas/patient-4", 0.061]},
+        "case_association": tie,
+        "source_association": None,
+        "hematoxylin_auc": {"cluster_1 against cluster_2": 0.505},
+        "clusters": {"silhouette": 0.364, "davies_bouldin": 1.03, "stability": 0.99},
+        "agreement": 0.995,
+        "warnings": ["The class is tied to the case: <i>0.62</i>"],
+    }
+    write_json(folder / "quality.json", quality)
+
+
 def predictions(
-    seed: int, *, signal: float = 1.0, test_seed: int = 0, cases: int = 24
+    seed: int,
+    *,
+    signal: float = 1.0,
+    test_seed: int = 0,
+    cases: int = 24,
+    classes: tuple[str, ...] = CLASSES,
+    case: str = "case",
 ) -> Predictions:
     """Predictions of 6 patches a case; ``test_seed`` fixes all but the scores."""
     rng = np.random.default_rng([test_seed, cases])
-    case = np.repeat(np.arange(cases), 6)
-    label = (case % 2).astype(np.int64)
-    difficulty = rng.normal(0, 0.8, cases)[case] + rng.normal(0, 1, case.size)
-    noise = np.random.default_rng([seed, 99]).normal(0, 0.5, case.size)
+    number = np.repeat(np.arange(cases), 6)
+    label = (number % 2).astype(np.int64)
+    difficulty = rng.normal(0, 0.8, cases)[number] + rng.normal(0, 1, number.size)
+    noise = np.random.default_rng([seed, 99]).normal(0, 0.5, number.size)
     logit = 2 * signal * (label - 0.5) + difficulty + noise
     p = (1 / (1 + np.exp(-logit))).astype(np.float32)
     return Predictions(
-        classes=CLASSES,
-        case_id=np.array([f"case{i:02d}" for i in case]),
-        image_id=np.array([f"image{i:02d}" for i in case]),
+        classes=classes,
+        case_id=np.array([f"{case}{i:02d}" for i in number]),
+        image_id=np.array([f"image{i:02d}" for i in number]),
         x=np.tile(np.arange(6) * 256, cases),
-        y=np.zeros(case.size, np.int64),
+        y=np.zeros(number.size, np.int64),
         label=label,
         probability=np.stack([1 - p, p], axis=1),
     )
@@ -78,9 +122,13 @@ def make_run(
     signal: float = 1.0,
     test_seed: int = 0,
     cases: int = 24,
+    classes: tuple[str, ...] = CLASSES,
+    case: str = "case",
+    init: str | None = None,
+    subgroups: dict[str, str] | None = None,
 ) -> ExperimentConfig:
     """A finished run in ``folder/runs/name`` and the sets that it names."""
-    target = write_set(folder / "records" / "target", "target", CLASSES)
+    target = write_set(folder / "records" / "target", "target", classes)
     tree = {
         "name": name,
         "seed": seed,
@@ -89,8 +137,10 @@ def make_run(
             "records": str(target),
             "subset": subset,
             "fit": {"epochs": epochs, "head": "probe"},
+            "classes": list(classes),
+            "positive": classes[1],
         },
-        "evaluate": {"bootstrap": 200},
+        "evaluate": {"bootstrap": 200, "subgroups": subgroups or {}},
         "runtime": {"output": str(folder / "runs")},
     }
     if mid:
@@ -99,14 +149,16 @@ def make_run(
             "records": str(records),
             "classes": list(MID_CLASSES[mid]),
             "variant": variant,
+            "init": init,
         }
     config: ExperimentConfig = config_io.build(ExperimentConfig, tree)
     run_dir = RunDir(folder / "runs" / name)
     config_io.save(config, run_dir.config)
     for stage in ("mid", "target") if mid else ("target",):
         _write_stage(run_dir, stage)
-    validation = predictions(seed + 50, signal=signal, test_seed=7)
-    test = predictions(seed, signal=signal, test_seed=test_seed, cases=cases)
+    names = {"signal": signal, "classes": classes, "case": case}
+    validation = predictions(seed + 50, test_seed=7, **names)
+    test = predictions(seed, test_seed=test_seed, cases=cases, **names)
     write_predictions(run_dir.predictions("validation"), validation)
     write_predictions(run_dir.predictions("test"), test)
     write_json(run_dir.report_json, score(config, validation, test))

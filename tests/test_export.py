@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gastric_keras import evaluate, export, responses, stages
+from gastric_keras import evaluate, export, responses, stages, visualize
 from gastric_keras.config import (
     BackboneConfig,
     EvaluateConfig,
@@ -31,6 +32,8 @@ from gastric_keras.metrics import best_threshold
 from gastric_keras.models import BACKBONES, build_classifier
 from gastric_keras.records import read_records
 from gastric_keras.run_dir import RunDir
+from gastric_keras.tables import hardest_errors
+from gastric_keras.views import read_test_views
 from tests.small_sets import write_small_set
 
 FIT = FitConfig(epochs=1, batch_size=6)
@@ -181,22 +184,84 @@ def test_visualize_writes_pictures_and_events(
     run: tuple[ExperimentConfig, RunDir], tmp_path: Path
 ) -> None:
     config, run_dir = run
-    responses.run_visualize(config, run_dir)
+    visualize.run_visualize(config, run_dir)
     names = {path.name for path in run_dir.figures.glob("*.png")}
     blocks = BACKBONES["alexnet"].first_convolutions
-    assert names == {"roc.png"} | {
-        f"responses_{name}_{block}.png"
-        for name in ("benign", "malignant")
-        for block in blocks
-    }
+    test = read_predictions(run_dir.predictions("test"))
+    threshold = read_json(run_dir.report_json)["threshold"]
+    errors = hardest_errors(test, "malignant", threshold, most=6)
+    kinds = {"filters.png": "filters"}
+    for name in ("benign", "malignant"):
+        kinds |= {f"responses_{name}_{block}.png": "responses" for block in blocks}
+        kinds[f"gradcam_{name}.png"] = "decision"
+    kinds |= {f"gradcam_error_{i + 1}.png": "error" for i in range(len(errors))}
+    assert names == {"roc.png", *kinds}
+    pictures = read_json(run_dir.pictures)
+    assert {item["file"]: item["kind"] for item in pictures} == kinds
+    texts = {item["file"]: item["text"] for item in pictures}
+    first = int(np.argmax(test.label == 1))
+    assert f"case {test.case_id[first]}" in texts["gradcam_malignant.png"]
+    # The same probability as in the table, from the same patch.
+    p = test.probability[first, 1]
+    assert f"p(malignant) = {p:.3f}" in texts["gradcam_malignant.png"]
+    assert "at t=0, t=1, t=2" in texts["filters.png"]
     events = EventAccumulator(str(run_dir.stage("visualize"))).Reload()
     assert len(events.Tags()["tensors"]) == len(names)
-    own = tmp_path / "mine.jpg"
-    own.write_bytes(next(read_records(config.target.records, "test")).image)
-    responses.run_visualize(config, run_dir, images=[str(own)])
-    assert (run_dir.figures / "responses_mine_conv5.png").is_file()
+
+
+def test_visualize_takes_pictures_of_ones_own(
+    run: tuple[ExperimentConfig, RunDir], tmp_path: Path
+) -> None:
+    config, run_dir = run
+    before = read_json(run_dir.pictures)
+    image = next(read_records(config.target.records, "test")).image
+    for folder in ("left", "right"):
+        (tmp_path / folder).mkdir()
+    own = [tmp_path / "left" / "my <b>1.jpg", tmp_path / "right" / "my <b>1.jpg"]
+    for path in own:
+        path.write_bytes(image)
+    visualize.run_visualize(config, run_dir, images=[str(path) for path in own])
+    pictures = read_json(run_dir.pictures)
+    assert pictures[: len(before)] == before
+    added = {item["file"]: item["text"] for item in pictures[len(before) :]}
+    # Neither takes the place of the other.
+    assert {"gradcam_my__b_1.png", "gradcam_my__b_1-2.png"} <= added.keys()
+    assert all((run_dir.figures / file).is_file() for file in added)
+    assert "The picture my <b>1.jpg, called" in added["gradcam_my__b_1.png"]
     with pytest.raises(InputError, match="--images .*none.png"):
-        responses.run_visualize(config, run_dir, images=[str(tmp_path / "none.png")])
+        visualize.run_visualize(config, run_dir, images=[str(tmp_path / "none.png")])
+
+
+def test_visualize_refuses_another_test_split(
+    run: tuple[ExperimentConfig, RunDir], tmp_path: Path
+) -> None:
+    config, run_dir = run
+    other = tmp_path / "target"
+    write_small_set(other, "target", ("benign", "malignant"), per_class={"test": 3})
+    target = dataclasses.replace(config.target, records=str(other))
+    changed = dataclasses.replace(config, target=target)
+    with pytest.raises(InputError, match="not in their place. Run --stage evaluate"):
+        read_test_views(changed, run_dir, threshold=0.5)
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_kernels_come_in_red_green_blue(
+    classifiers: dict[str, Any], backbone: str
+) -> None:
+    """A kernel that sees red alone is red, whatever the order of the network."""
+    model = classifiers[backbone][0]
+    name = next(iter(BACKBONES[backbone].first_convolutions.values()))
+    layer = model.get_layer("backbone").get_layer(name)
+    before = layer.get_weights()
+    try:
+        red = np.zeros_like(before[0])
+        red[:, :, 2 if backbone == "vgg16" else 0] = 1
+        layer.set_weights([red, *before[1:]])
+        found = responses.first_kernels(model, backbone=backbone)
+    finally:
+        layer.set_weights(before)
+    assert found.shape == before[0].shape and found.dtype == np.float32
+    assert (found[:, :, 0] == 1).all() and not found[:, :, 1:].any()
 
 
 def test_responses_are_those_of_the_convolution() -> None:

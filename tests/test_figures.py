@@ -14,6 +14,8 @@ from PIL import Image
 from gastric_keras import figures
 from gastric_keras.drawing import LARGEST_FILE, color_of, style_of
 from gastric_keras.errors import InputError
+from gastric_keras.filter_grid import mosaic
+from gastric_keras.overlay import lay_over
 from gastric_keras.response_grid import most_changed
 
 RNG = np.random.default_rng(0)
@@ -50,7 +52,9 @@ def all_plots(path: Path | None = None) -> dict[str, bytes]:
         "history": figures.plot_history(path, history=HISTORY, title="t=2"),
         "roc": figures.plot_roc(path, curves=[curve()]),
         "pr": figures.plot_precision_recall(path, curves=[curve()]),
-        "reliability": figures.plot_reliability(path, label=LABEL, score=SCORE),
+        "reliability": figures.plot_reliability(
+            path, label=LABEL, scores={"this": SCORE}
+        ),
         "confusion": figures.plot_confusion(
             path, confusion=[[5, 1], [0, 9]], classes=["benign", "malignant"]
         ),
@@ -62,6 +66,17 @@ def all_plots(path: Path | None = None) -> dict[str, bytes]:
             patch=RNG.integers(0, 256, (224, 224, 3), np.uint8),
             responses=stages,
             title="block1_conv1",
+        ),
+        "filters": figures.plot_filters(
+            path,
+            kernels={f"t={i}": RNG.normal(size=(3, 3, 3, 32)) for i in range(3)},
+            title="kernels",
+        ),
+        "overlay": figures.plot_overlay(
+            path,
+            patch=RNG.integers(0, 256, (224, 224, 3), np.uint8),
+            evidence=RNG.random((7, 7)),
+            title="a case, called malignant " * 4,
         ),
     }
 
@@ -150,6 +165,52 @@ def test_responses_of_other_shapes_are_refused(responses: dict, words: str) -> N
         )
     assert words in str(caught.value)
     assert "Take the same layer" in str(caught.value)
+
+
+def test_kernels_lie_in_the_order_of_their_change() -> None:
+    """Gray is 0, white the line between; what changed is magnified to the full."""
+    kernels = np.zeros((1, 1, 3, 4))
+    kernels[0, 0, :, 0] = (1, 0, -1)
+    kernels[0, 0, :, 2] = (0, 0.5, 0)
+    shown = mosaic(kernels)
+    assert shown.shape == (3, 3, 3) and (shown[1] == 1).all()
+    assert shown[0, 0].tolist() == [1, 0.5, 0] and shown[0, 2].tolist() == [0.5] * 3
+    assert shown[2, 0].tolist() == [0.5, 0.75, 0.5]
+    after = kernels.copy()
+    after[0, 0, 0, 3] = 0.2
+    pictures = [
+        open_png(figures.plot_filters(None, kernels=k, title="x"))
+        for k in ({"t=0": kernels}, {"t=0": kernels, "t=2": after})
+    ]
+    assert pictures[1].shape[1] > 2 * pictures[0].shape[1]
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [{}, {"t=0": np.zeros((3, 3, 4, 8))}, {"a": np.zeros((3, 3, 3))}],
+)
+def test_kernels_that_are_no_color_pictures_are_refused(kernels: dict) -> None:
+    with pytest.raises(InputError, match="Take the first convolution of one network"):
+        figures.plot_filters(None, kernels=kernels, title="x")
+
+
+def test_the_overlay_is_brightest_where_the_evidence_is() -> None:
+    patch = np.full((40, 60, 3), 128, np.uint8)
+    evidence = np.zeros((4, 6))
+    evidence[3, 1] = 7.0
+    light = lay_over(patch, evidence).mean(axis=2)
+    assert light.shape == (40, 60)
+    row, column = np.unravel_index(light.argmax(), light.shape)
+    assert 30 <= row < 40 and 10 <= column < 20
+    # Nothing speaks for the call: no place stands out.
+    covered = lay_over(patch, np.zeros((4, 6)))
+    assert np.ptp(covered, axis=(0, 1)).max() < 1e-9
+
+
+@pytest.mark.parametrize("evidence", [np.zeros(4), np.full((2, 2), np.nan), [[-1.0]]])
+def test_evidence_that_is_none_is_refused(evidence: np.ndarray) -> None:
+    with pytest.raises(InputError, match="Pass one map of decision_maps"):
+        lay_over(np.zeros((8, 8, 3), np.uint8), evidence)
 
 
 def test_noise_is_still_a_small_file() -> None:

@@ -15,14 +15,18 @@ from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import Predictions, read_predictions
-from gastric_keras.figures import plot_responses
 from gastric_keras.files import read_json, write_atomic, write_json
 from gastric_keras.report import run_report, write_report
 from gastric_keras.run_dir import RunDir
-from gastric_keras.tables import case_rows, read_history, spell_score
-from tests.fake_runs import make_run
+from gastric_keras.tables import (
+    case_rows,
+    hardest_errors,
+    read_history,
+    spell_score,
+)
+from tests.fake_runs import add_pictures, add_quality, make_run
 
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
@@ -63,12 +67,8 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     folder = tmp_path_factory.mktemp("lab")
     config = make_run(folder, "two", mid="nuclei", subset="small")
     run_dir = RunDir(folder / "runs" / "two")
-    plot_responses(
-        run_dir.figures / "responses_benign_block1.png",
-        patch=np.zeros((8, 8, 3), np.uint8),
-        responses={"t=0": np.zeros((4, 4, 2)), "t=2": np.ones((4, 4, 2))},
-        title="block1",
-    )
+    add_pictures(run_dir)
+    add_quality(folder / "records" / "nuclei")
     path = write_report(config)
     return config, run_dir, path, read_page(path)
 
@@ -85,15 +85,18 @@ def test_the_page_is_one_file_without_network(two_stages: tuple) -> None:
             assert value.startswith(("#", "data:image/png;base64,")), value
     targets = {attributes["href"] for attributes in page.all("a")}
     ids = {f"#{a['id']}" for _, a in page.elements if "id" in a}
-    assert targets <= ids and len(targets) == 7
+    assert targets <= ids and len(targets) == 11
     assert path.stat().st_size < 3e6
 
 
 def test_every_picture_has_a_text_that_says_what_it_shows(two_stages: tuple) -> None:
     _, run_dir, _, page = two_stages
     alts = [attributes["alt"] for attributes in page.all("img")]
-    # Two stages, ROC, precision-recall, reliability, two confusions, one response.
-    assert len(alts) == 8 and len(set(alts)) == 8
+    # Two stages, ROC, precision-recall, reliability, two confusions, and of stage
+    # visualize one of each kind.
+    assert len(alts) == 11 and len(set(alts)) == 11
+    assert "Made picture of kind error, of case <b>7</b>" in alts
+    assert sum("Shaded: 95% of the curves of drawn cases" in alt for alt in alts) == 2
     scores = read_json(run_dir.report_json)["test"]["patch"]
     auc = scores["scores"]["auc"]["value"]
     assert any(f"per patch: AUC {auc:.3f}" in alt for alt in alts)
@@ -142,12 +145,27 @@ def test_what_comes_from_outside_is_escaped(two_stages: tuple) -> None:
     assert "&lt;b&gt;blurred" in path.read_text(encoding="utf-8")
 
 
-def test_the_page_is_semantic_and_reads_in_light_and_dark(two_stages: tuple) -> None:
-    _, _, path, page = two_stages
+def test_the_page_is_semantic(two_stages: tuple) -> None:
+    _, _, _, page = two_stages
     assert page.all("html")[0]["lang"] == "en"
     assert "width=device-width" in str(page.all("meta"))
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
     assert all("scope" in attributes for attributes in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table")) > 10
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    # No level is skipped on the way down.
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    # What can be scrolled can be reached with the keyboard, and has a name.
+    for _, attributes in page.elements:
+        if "scroll" in attributes.get("class", "").split():
+            assert attributes["tabindex"] == "0" and attributes["aria-label"]
+    for attributes in page.all("section"):
+        assert attributes["aria-labelledby"] == f"h-{attributes['id']}"
+
+
+def test_the_page_reads_in_light_and_dark_and_print(two_stages: tuple) -> None:
+    _, _, path, _ = two_stages
     style = path.read_text(encoding="utf-8").split("</style>")[0]
     palettes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     assert len(palettes) == 3  # light, dark, print
@@ -183,6 +201,8 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     text = " ".join(page.text.split())
     assert "in one stage: from ImageNet (t=0) straight to the target set" in text
     assert "Mid-level set" not in text and "Filter responses" not in text
+    assert "Not made yet: stage visualize shows them" in text
+    assert "Quality, as data_prep measured it" not in text
     assert "The set cannot be read now. A folder of records with a" in text
     assert "No provenance was recorded" in text
     # A perfect score: the bound is marked as exact.
@@ -213,12 +233,118 @@ def test_the_stage_prints_where_the_page_is(
     assert run_dir.done("report").is_file()
 
 
+def test_quality_and_leaks_are_told(two_stages: tuple) -> None:
+    text = " ".join(two_stages[3].text.split())
+    assert "The class is tied to the case: <i>0.62</i>" in text
+    assert "Share kept 97.8% of the patches looked at" in text
+    assert "Silhouette of the clusters 0.36" in text and "Agreement 99.5%" in text
+    assert "not recorded with a run" in text
+    # The made-up sets give all their splits the names train0, validation0, …
+    assert (
+        "Cases of the mid-level set in test of the target setsuch as test0 7 ✗" in text
+    )
+    assert (
+        "Cases of the mid-level set in train of the target setsuch as train0 7 C"
+        in text
+    )
+    assert (
+        "Images in validation and in test of the target setsuch as image00 24 ✗" in text
+    )
+
+
+def test_subgroups_and_calibration_are_told(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one", subgroups={"few <i>": "image0"})
+    page = read_page(write_report(config))
+    text = " ".join(page.text.split())
+    report = read_json(RunDir(tmp_path / "runs" / "one").report_json)
+    patch = report["subgroups"]["few <i>"]["test"]["patch"]
+    auc = patch["scores"]["auc"]
+    assert (
+        f"few <i> {patch['n']}, {patch['positives']} malignant 10 {auc['value']:.3f}"
+        in text
+    )
+    scores = report["test"]["case"]["scores"]
+    before, after = (scores[k] for k in ("brier", "brier_calibrated"))
+    assert (
+        f"Brier score, per case {before['value']:.3f} {before['low']:.3f}–"
+        f"{before['high']:.3f} {after['value']:.3f} {after['low']:.3f}" in text
+    )
+    assert f"One temperature, {report['temperature']:.2f}, fitted" in text
+
+
+def test_no_wrong_call_is_said(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one")
+    add_pictures(RunDir(tmp_path / "runs" / "one"), kinds=("decision",))
+    text = read_page(write_report(config)).text
+    assert "None: every patch of the test split is called right" in text
+
+
+def test_names_from_data_cannot_break_the_page(tmp_path: Path) -> None:
+    """Classes, cases and reasons with markup in them come out as they are."""
+    classes = ("<script>alert(1)</script>", 'a" onload="b')
+    config = make_run(tmp_path, "one", classes=classes, case="<img src=x>&amp;{{ 1 }}")
+    page = read_page(write_report(config))
+    assert not page.all("script")
+    assert all("onload" not in attributes for _, attributes in page.elements)
+    assert {a["src"][:5] for a in page.all("img")} == {"data:"}
+    assert "<img src=x>&amp;{{ 1 }}00" in page.text
+    assert "<script>alert(1)</script>" in page.text and 'a" onload="b' in page.text
+
+
+def test_a_picture_that_is_gone_is_refused(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one")
+    run_dir = RunDir(tmp_path / "runs" / "one")
+    add_pictures(run_dir)
+    (run_dir.figures / "made_error.png").unlink()
+    with pytest.raises(InputError, match="none at .*made_error.png. Run --stage vis"):
+        write_report(config)
+
+
+def test_scores_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one")
+    path = RunDir(tmp_path / "runs" / "one").report_json
+    scores = read_json(path)
+    del scores["temperature"]
+    write_json(path, scores)
+    with pytest.raises(InputError, match="of an earlier version. Run --stage evaluate"):
+        write_report(config)
+
+
+def test_curves_of_a_mid_level_stage_made_elsewhere_are_shown(tmp_path: Path) -> None:
+    """With mid.init they lie beside its weights."""
+    other = make_run(tmp_path, "other", mid="nuclei")
+    init = RunDir(tmp_path / "runs" / "other").weights("mid")
+    config = make_run(tmp_path, "one", mid="nuclei", init=str(init))
+    for part in RunDir(tmp_path / "runs" / "one").stage("mid").iterdir():
+        part.unlink()
+    assert other.mid is not None
+    alts = [a["alt"] for a in read_page(write_report(config)).all("img")]
+    assert any(alt.startswith("Learning curves of t=1: mid-level set") for alt in alts)
+
+
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     config = make_run(tmp_path, "one")
     RunDir(tmp_path / "runs" / "one").report_json.unlink()
     with pytest.raises(InputError) as caught:
         write_report(config)
     assert "without evaluate/report.json. Run --stage evaluate" in str(caught.value)
+
+
+def test_hardest_errors_by_hand() -> None:
+    predictions = Predictions(
+        classes=("benign", "malignant"),
+        case_id=np.array(["a", "a", "b", "c", "d"]),
+        image_id=np.array(list("vwxyz")),
+        x=np.zeros(5, int),
+        y=np.zeros(5, int),
+        label=np.array([0, 0, 1, 1, 0]),
+        probability=np.array([[0.4, 0.6], [0.1, 0.9], [0.8, 0.2], [0, 1], [0.7, 0.3]]),
+    )
+    # Row 0 is of the case of row 1; rows 3 and 4 are right.
+    assert hardest_errors(predictions, "malignant", 0.5, most=6) == [1, 2]
+    assert hardest_errors(predictions, "malignant", 0.5, most=1) == [1]
+    assert hardest_errors(predictions, "malignant", 0.3, most=6) == [1, 2, 4]
+    assert hardest_errors(predictions, "benign", 0.05, most=6) == [2]
 
 
 def test_case_rows_by_hand() -> None:

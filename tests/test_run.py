@@ -139,7 +139,7 @@ def test_all_is_the_six_stages_in_order_under_one_lock(
     run_dir = RunDir(tmp_path / "runs" / "run")
     for name, (resolved, folder), options in asked:
         assert resolved.target.fit.epochs == 7 and folder == run_dir
-        images = {"images": ["a.png"]} if name == "responses:run_visualize" else {}
+        images = {"images": ["a.png"]} if name == "visualize:run_visualize" else {}
         assert options == {"force": False} | images
     held = config_io.load(ExperimentConfig, run_dir.config)
     assert held.target.fit.epochs == 7
