@@ -6,28 +6,26 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
+from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
+from gastric_keras.event_log import Caption
 from gastric_keras.files import read_json, write_json
 from gastric_keras.fit_config import FitConfig
-from gastric_keras.input_pipeline import (
-    batch_keys,
-    eval_dataset,
-    steps_per_epoch,
-    train_dataset,
-)
+from gastric_keras.input_pipeline import eval_dataset
 from gastric_keras.models import build_classifier
 from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
 from gastric_keras.runtime import agree, build_strategy, set_up
 from gastric_keras.set_checks import check_cases, check_set
-from gastric_keras.train import FitResult, TrainingData, fit
+from gastric_keras.train import FitResult, fit
+from gastric_keras.training_data import build_training_data, class_weights
 from gastric_keras.transfer import TransferReport, pretrained_report, warm_start
 from gastric_keras.weights import load_file
 
@@ -229,14 +227,6 @@ def _build(
     )
 
 
-def _class_weight(counts: dict[str, int], classes: tuple[str, ...]) -> dict[int, float]:
-    total = sum(counts.values())
-    return {
-        label: total / (len(classes) * counts[name])
-        for label, name in enumerate(classes)
-    }
-
-
 def _fit(
     config: ExperimentConfig,
     section: MidConfig | TargetConfig,
@@ -246,7 +236,7 @@ def _fit(
     run_dir: RunDir,
     stage: FitStage,
 ) -> FitResult:
-    data = _training_data(
+    data = build_training_data(
         section, seed=config.seed, image_size=config.backbone.image_size
     )
     validation = eval_dataset(
@@ -266,44 +256,30 @@ def _fit(
         run_dir=run_dir,
         stage=stage,
         class_weight=(
-            _class_weight(manifest.counts["train"], section.classes)
+            class_weights(manifest.counts["train"], section.classes)
             if balance
             else None
         ),
         strategy=strategy,
+        caption=_caption(config, section, run_dir, stage),
     )
 
 
-def _training_data(
-    section: MidConfig | TargetConfig, *, seed: int, image_size: int
-) -> TrainingData:
-    subset = section.subset if isinstance(section, TargetConfig) else None
-    which: dict[str, Any] = {
-        "subset": subset,
-        "subset_seed": section.subset_seed if isinstance(section, TargetConfig) else 0,
-    }
-    folder = section.records
-    batch_size, min_steps = section.fit.batch_size, section.fit.min_steps
-    order: dict[str, Any] = {
-        "batch_size": batch_size,
-        "seed": seed,
-        "shuffle_buffer": section.fit.shuffle_buffer,
-    } | which
-    return TrainingData(
-        batches=lambda start: train_dataset(
-            folder,
-            image_size=image_size,
-            epochs=section.fit.epochs,
-            initial_epoch=start,
-            augment_config=section.augment,
-            min_steps=min_steps,
-            **order,
-        ),
-        plain=lambda: eval_dataset(
-            folder, "train", image_size=image_size, batch_size=batch_size, **which
-        ),
-        keys=lambda number: batch_keys(folder, number=number, **order),
-        steps_per_epoch=steps_per_epoch(
-            folder, "train", batch_size, subset=subset, min_steps=min_steps
-        ),
+def _caption(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+) -> Caption:
+    before = 0
+    if stage == "target" and config.mid is not None:
+        # Beside the weights, wherever t=1 was trained; another lab may have sent the
+        # weights alone.
+        mid = _stage_weights(config, run_dir, "mid")
+        before = len(read_history(mid.with_name(run_dir.history("mid").name)))
+    return Caption(
+        classes=section.classes,
+        positive=section.positive if isinstance(section, TargetConfig) else None,
+        epochs_before=before,
+        config=config_io.dump(config),
     )
