@@ -110,7 +110,7 @@ class EventLog(keras.callbacks.Callback):
                 if len(of_class):
                     pixels = join_patches(of_class, columns=4, gap=4)
                     write_png(
-                        f"augmented/{name}",
+                        f"training/augmented_{name}",
                         tf.io.encode_png(pixels).numpy(),
                         step=step,
                         description="Of the first batch, as the network gets them.",

@@ -19,22 +19,24 @@ def write_row(grid: GridConfig, name: str, row: dict[str, Any]) -> None:
     Args:
         grid: that the run is of; its axes and the seed are the hyperparameters.
         name: of the run.
-        row: axis -> name of its value, ``seed``, and the results by their names;
-            a result of None is left out.
+        row: axis -> name of its value, ``seed``, and scores by their names; what else
+            it holds is left out, and so is a score of None.
     """
-    given = {axis.name: row[axis.name] for axis in grid.axes} | {"seed": row["seed"]}
-    results = {key: value for key, value in row.items() if key not in given}
+    given = {axis.name: row[axis.name] for axis in grid.axes}
+    # In words: the table would show the seed as 0.0000.
+    given["seed"] = str(row["seed"])
+    scores = {k: v for k, v in row.items() if k.startswith(("val_", "test_"))}
     with _replaced(grid.folder).as_default():
         hp.hparams_config(
             hparams=[
                 *(hp.HParam(a.name, hp.Discrete(list(a.values))) for a in grid.axes),
-                hp.HParam("seed", hp.Discrete(list(grid.seeds))),
+                hp.HParam("seed", hp.Discrete([str(seed) for seed in grid.seeds])),
             ],
-            metrics=[hp.Metric(_tag(key), display_name=key) for key in results],
+            metrics=[hp.Metric(_tag(key), display_name=key) for key in scores],
         )
     with _replaced(grid.folder / name).as_default():
         hp.hparams(given, trial_id=name)
-        for key, value in results.items():
+        for key, value in scores.items():
             if value is not None:
                 tf.summary.scalar(_tag(key), value, step=0)
 
@@ -44,8 +46,9 @@ def has_row(grid: GridConfig, name: str) -> bool:
     return any(_files(grid.folder / name))
 
 
-def _tag(result: str) -> str:
-    return f"result/{result}"
+def _tag(score: str) -> str:
+    # TensorBoard sorts by tag: behind the curves.
+    return f"summary/{score}"
 
 
 def _replaced(folder: Path) -> tf.summary.SummaryWriter:
