@@ -149,13 +149,11 @@ def draw_validation(
     Returns:
         Name of the picture -> PNG.
     """
-    roc, precision_recall = [], []
-    for name in (positive,) if positive else classes:
-        place = classes.index(name)
-        one, score = (label == place).astype(int), probability[:, place]
-        areas = roc_auc_score(one, score), average_precision_score(one, score)
-        roc.append(Curve(name, one, score, (areas[0], None, None)))
-        precision_recall.append(Curve(name, one, score, (areas[1], None, None)))
+    shown = (positive,) if positive else classes
+    roc = build_curves(label, probability, classes, shown, roc_auc_score)
+    precision_recall = build_curves(
+        label, probability, classes, shown, average_precision_score
+    )
     counts = confusion_matrix(
         label, probability.argmax(1), labels=np.arange(len(classes))
     )
@@ -168,6 +166,30 @@ def draw_validation(
             None, confusion=counts, classes=classes, title=title
         ),
     }
+
+
+def build_curves(
+    label: np.ndarray,
+    probability: np.ndarray,
+    classes: Sequence[str],
+    shown: Sequence[str],
+    area: Callable[[np.ndarray, np.ndarray], float],
+) -> list[Curve]:
+    """A curve for each class that is shown, against the rest.
+
+    Args:
+        label: (n,) int.
+        probability: (n, classes) float.
+        classes: names, in label order.
+        shown: those with a curve.
+        area: under the curve, of (n,) 0 or 1 and (n,) scores.
+    """
+    curves = []
+    for name in shown:
+        place = classes.index(name)
+        one, score = (label == place).astype(int), probability[:, place]
+        curves.append(Curve(name, one, score, (area(one, score), None, None)))
+    return curves
 
 
 def is_pictured(epoch: int) -> bool:
