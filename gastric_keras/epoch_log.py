@@ -53,6 +53,10 @@ class EpochLog(keras.callbacks.Callback):
     Its state is history.csv alone, so that an interrupted fit goes on with the best
     epoch and the patience that it had; Keras' own ModelCheckpoint and EarlyStopping
     keep theirs in memory.
+
+    Attributes:
+        rows: of history.csv, one an epoch.
+        validated: columns of the last validation, see ``models.predict``.
     """
 
     COLUMNS = (
@@ -162,9 +166,10 @@ class EpochLog(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         trained = time.perf_counter() - self._started
         with self._averaged():
-            columns = predict(self._forward, self.validation)
-            # Written into logs, so that TensorBoard behind this callback sees them.
-            logs |= validation_scores(columns["label"], columns["probability"])
+            self.validated = predict(self._forward, self.validation)
+            logs |= validation_scores(
+                self.validated["label"], self.validated["probability"]
+            )
             # Under a strategy it is a variable on each device.
             rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
             logs["learning_rate"] = float(rate)

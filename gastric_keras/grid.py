@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from gastric_keras import config_io, evaluate, stages
+from gastric_keras import config_io, evaluate, hparams, stages
 from gastric_keras.errors import InputError
 from gastric_keras.files import FolderInUse, read_json, write_atomic, write_csv
 from gastric_keras.grid_config import Cell, GridConfig, load_cells
@@ -87,6 +87,7 @@ def _run_cell(grid: GridConfig, cell: Cell) -> int:
         stages.run_target(cell.config, run_dir)
         if grid.evaluate:
             evaluate.run_evaluate(cell.config, run_dir)
+        hparams.write_row(grid, cell.config.name, read_rows(grid, [cell])[0])
     # Or the graphs of all cells would stay in memory.
     keras.backend.clear_session()
     return 1
@@ -200,6 +201,10 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
     if not cells:
         return
     rows = read_rows(grid, cells)
+    for cell, row in zip(cells, rows, strict=True):
+        # Of a cell that was killed at its very end.
+        if not hparams.has_row(grid, cell.config.name):
+            hparams.write_row(grid, cell.config.name, row)
     columns = list(rows[0])
     values = ([row[column] for column in columns] for row in rows)
     write_csv(grid.folder / "grid.csv", columns, values)

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from gastric_keras.config import MidConfig
+from gastric_keras.event_log import Caption
 from gastric_keras.probe import probe_head
 from gastric_keras.run_dir import RunDir
 from gastric_keras.stage_data import (
@@ -36,6 +37,7 @@ def fit_joint(
     image_size: int,
     run_dir: RunDir,
     strategy: tf.distribute.Strategy,
+    caption: Caption,
 ) -> FitResult:
     """Fit a classifier on the target set while a second head learns the mid-level set.
 
@@ -48,6 +50,7 @@ def fit_joint(
         image_size: side in px.
         run_dir: of the run.
         strategy: that the model was built under.
+        caption: of what TensorBoard shows.
 
     Raises:
         InputError: see :func:`gastric_keras.train.fit`.
@@ -82,6 +85,7 @@ def fit_joint(
         strategy=strategy,
         scored=model,
         build_accuracy=lambda: JointAccuracy(classes),
+        caption=caption,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gastric_keras.tables import NETWORKS, score_rows, set_card
+from gastric_keras.data_cards import set_card
+from gastric_keras.tables import NETWORKS, score_rows
 
 
 def write_model_card(metadata: dict[str, Any], scores: dict[str, Any]) -> str:

@@ -116,7 +116,9 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "visualized": visualized_pictures(run_dir),
         "sets": _sets(config, provenance),
         "leaks": leak_rows(
-            config.target.records, config.mid and config.mid.records, predictions
+            config.target.records,
+            None if config.mid is None else config.mid.records,
+            predictions,
         ),
         "stages": list(_stages(config, run_dir)),
         "warm_starts": _warm_starts(run_dir),

@@ -130,6 +130,11 @@ class RunDir:
         return self.figures / "pictures.json"
 
     @property
+    def projector(self) -> Path:
+        """Folder of TensorBoard's embedding projector."""
+        return self.root / "projector"
+
+    @property
     def export(self) -> Path:
         """Folder of numbered SavedModels, as TF Serving wants it."""
         return self.root / "export"

@@ -34,7 +34,7 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     model = _build(config, classes, weights="none")
     load_file(
         model,
-        _stage_weights(config, run_dir, stage),
+        stage_weights(config, run_dir, stage),
         wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
         f"with {len(classes)} classes",
         way_out="Run that stage again with --force, or mend the path.",
@@ -74,7 +74,7 @@ def build_start(
         weights="none" if blend == 1 else config.backbone.weights,
         fit_config=config.target.fit,
     )
-    source = str(_stage_weights(config, run_dir, "mid"))
+    source = str(stage_weights(config, run_dir, "mid"))
     if blend != 1:
         source += f" ({blend:g}) and {config.backbone.weights} ({1 - blend:g})"
     return new, warm_start(old, new, source=source, blend=blend)
@@ -86,7 +86,8 @@ def _classes(config: ExperimentConfig, stage: str) -> tuple[str, ...]:
     return section.classes
 
 
-def _stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path:
+def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path:
+    """Where the weights of a stage lie: in this run, or where ``mid.init`` says."""
     if stage == "mid" and config.mid is not None and config.mid.init:
         return Path(config.mid.init)
     return run_dir.weights("mid" if stage == "mid" else "target")

@@ -10,9 +10,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
+from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
+from gastric_keras.event_log import Caption
 from gastric_keras.files import read_json, write_json
 from gastric_keras.joint import fit_joint
 from gastric_keras.records import MANIFEST_NAME, read_manifest
@@ -25,7 +28,7 @@ from gastric_keras.stage_data import (
     validation_data,
     with_updates_of_mid,
 )
-from gastric_keras.stage_models import build_start
+from gastric_keras.stage_models import build_start, stage_weights
 from gastric_keras.train import FitResult, fit
 
 
@@ -168,6 +171,7 @@ def _fit(
             image_size=size,
             run_dir=run_dir,
             strategy=strategy,
+            caption=_caption(config, section, run_dir, stage),
         )
     return fit(
         model,
@@ -178,4 +182,25 @@ def _fit(
         stage=stage,
         class_weight=class_weight(section),
         strategy=strategy,
+        caption=_caption(config, section, run_dir, stage),
+    )
+
+
+def _caption(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+) -> Caption:
+    before = 0
+    if stage == "target" and config.has_mid_stage:
+        # Beside the weights, wherever t=1 was trained; another lab may have sent the
+        # weights alone.
+        mid = stage_weights(config, run_dir, "mid")
+        before = len(read_history(mid.with_name(run_dir.history("mid").name)))
+    return Caption(
+        classes=section.classes,
+        positive=section.positive if isinstance(section, TargetConfig) else None,
+        epochs_before=before,
+        config=config_io.dump(config),
     )

@@ -202,9 +202,10 @@ def hlac_features(gray: np.ndarray) -> np.ndarray:
 
 def _hlac(values: np.ndarray, step: int) -> np.ndarray:
     height, width = (side - 2 * step for side in values.shape)
-    views = {
+    views: dict[tuple[int, ...], np.ndarray] = {
         (y, x): values[step * (1 + y) :, step * (1 + x) :][:height, :width]
-        for y, x in itertools.product((-1, 0, 1), repeat=2)
+        for y in (-1, 0, 1)
+        for x in (-1, 0, 1)
     }
     return np.array(
         [np.mean(np.prod([views[at] for at in mask], axis=0)) for mask in HLAC_MASKS]

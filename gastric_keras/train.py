@@ -12,6 +12,7 @@ from gastric_keras import probe, snapshots
 from gastric_keras.cluster import is_chief
 from gastric_keras.epoch_log import EpochLog
 from gastric_keras.errors import InputError
+from gastric_keras.event_log import Caption, EventLog
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.optimizers import build_optimizer
 from gastric_keras.run_dir import FitStage, RunDir
@@ -67,6 +68,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     scored: keras.Model | None = None,
     build_accuracy: Callable[[], keras.Metric] | None = None,
+    caption: Caption | None = None,
 ) -> FitResult:
     """Fit a classifier, or go on with a fit that was interrupted.
 
@@ -75,13 +77,14 @@ def fit(
         data: what it is fitted on.
         validation: an ``eval_dataset``.
         config: how.
-        run_dir: where weights, history, snapshots and TensorBoard events go.
+        run_dir: where weights, history, snapshots and TensorBoard's events go.
         stage: mid or target.
         class_weight: label -> factor of its loss; None: all 1.
         strategy: that the model was built under; None: TensorFlow's default.
         scored: the classifier inside the model that is validated and kept; None: the
             model itself.
         build_accuracy: makes the metric of the training batches; None: the usual one.
+        caption: of what TensorBoard shows; None: nothing is written for it.
 
     Returns:
         How it ended; the best weights are at ``run_dir.weights(stage)``.
@@ -123,7 +126,7 @@ def fit(
     if not config.epochs:
         log.keep_start()
     elif not log.is_finished:
-        _fit(model, data, log, start, class_weight, strategy)
+        _fit(model, data, log, start, class_weight, strategy, caption)
     best = log.best
     return FitResult(
         best_epoch=int(best["epoch"]),
@@ -169,17 +172,16 @@ def _fit(
     start: int,
     class_weight: dict[int, float] | None,
     strategy: tf.distribute.Strategy,
+    caption: Caption | None,
 ) -> None:
     run_dir, stage, config = log.run_dir, log.stage, log.config
     callbacks: list[keras.callbacks.Callback] = [log]
+    if log.is_chief and caption:
+        callbacks.append(EventLog(log, caption, batches=data.batches))
     if log.is_chief:
-        callbacks += [
-            keras.callbacks.TensorBoard(run_dir.stage(stage), write_graph=False),
-            # Last of all: an epoch counts as done when everything else about it is.
-            # Kept to the end of the stage, or a kill just before that would cost the
-            # whole fit.
-            snapshots.Snapshots(run_dir.snapshots(stage)),
-        ]
+        # Last of all: an epoch counts as done when everything else about it is. Kept to
+        # the end of the stage, or a kill just before that would cost the whole fit.
+        callbacks.append(snapshots.Snapshots(run_dir.snapshots(stage)))
     try:
         model.fit(
             distribute(strategy, model, data.batches(start)),

@@ -43,7 +43,7 @@ def test_bands_hold_the_curves_they_are_of() -> None:
 
 
 def test_nine_of_ten_bands_hold_the_truth() -> None:
-    """At one place of the axis, against the curve of a sample a hundred times larger."""
+    """At one place of the axis, against the curve of a far larger sample."""
     truth = heights(*clustered(999, cases=6000)[:2], np.array([0.2]))[0]
     found = []
     for seed in range(60):

@@ -17,6 +17,7 @@ from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
 from gastric_keras.run_dir import RunDir
 from gastric_keras.runtime import build_strategy
+from tests.events import read_steps
 from tests.small_sets import write_small_set
 
 REPOSITORY = Path(__file__).parents[1]
@@ -113,6 +114,9 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
         [row["loss"] for row in rows], np.array(wanted)[:, 0], atol=1e-5
     )
     assert run_dir.done("mid").is_file() and run_dir.weights("mid").is_file()
+    # The chief alone writes for TensorBoard, and nothing twice after the loss.
+    steps = read_steps(run_dir.stage("mid") / "validation")
+    assert steps["scores/auc"] == [1, 2, 3]
 
 
 def test_without_gpu_the_default_strategy_serves() -> None:

@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gastric_keras import config_io, grid, run
@@ -17,10 +18,12 @@ from gastric_keras.config import (
     TargetConfig,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.event_files import PATTERN
 from gastric_keras.files import read_json
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.grid_config import Axis, GridConfig, load_cells
 from gastric_keras.run_dir import RunDir
+from tests.events import read_events
 from tests.small_sets import write_small_set
 
 REPOSITORY = Path(__file__).parents[1]
@@ -125,6 +128,28 @@ def test_a_grid_ends_with_a_table(finished: GridConfig) -> None:
     scores, differences = table.split("\n\n")
     assert scores.count("\n") == 7 and "| few    | half |" in scores
     assert differences.count("\n") == 6 and "path, less one" in differences
+
+
+def test_a_finished_cell_has_one_row_in_tensorboard(finished: GridConfig) -> None:
+    cells = load_cells(finished)
+    for cell, row in zip(cells, grid.read_rows(finished, cells), strict=True):
+        events = read_events(finished.folder / cell.config.name)
+        assert {tag: len(points) for tag, points in events.items()} == {
+            "_hparams_/session_start_info": 1,
+            "summary/val_auc": 1,
+            "summary/test_auc": 1,
+            "summary/test_auc_some": 1,
+        }
+        assert events["summary/test_auc"][0][1] == np.float32(row["test_auc"])
+    assert len(read_events(finished.folder)["_hparams_/experiment"]) == 1
+
+
+def test_a_cell_that_was_killed_before_its_row_gets_it(finished: GridConfig) -> None:
+    name = load_cells(finished)[0].config.name
+    (file,) = (finished.folder / name).glob(PATTERN)
+    file.unlink()
+    grid.run_grid(finished)
+    assert "summary/val_auc" in read_events(finished.folder / name)
 
 
 def test_differences_by_hand(finished: GridConfig) -> None:

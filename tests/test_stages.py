@@ -103,31 +103,6 @@ def test_target_starts_from_the_mid_backbone(
     )
 
 
-def test_event_files_hold_curves_of_both_stages(finished: RunDir) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    for stage in ("mid", "target"):
-        history = read_history(finished.history(stage))
-        for part, tag, column in (
-            ("train", "epoch_loss", "loss"),
-            ("validation", "epoch_loss", "val_loss"),
-            ("validation", "epoch_auc", "val_auc"),
-            ("train", "epoch_learning_rate", "learning_rate"),
-        ):
-            events = EventAccumulator(str(finished.stage(stage) / part)).Reload()
-            values = [
-                float(np.asarray(keras.ops.convert_to_numpy(_scalar(e))))
-                for e in events.Tensors(tag)
-            ]
-            np.testing.assert_allclose(values, [r[column] for r in history], rtol=1e-5)
-
-
-def _scalar(event: object) -> np.ndarray:
-    from tensorboard.util import tensor_util
-
-    return tensor_util.make_ndarray(event.tensor_proto)  # type: ignore[attr-defined]
-
-
 def test_finished_stages_are_skipped_and_named(
     config: ExperimentConfig, finished: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
