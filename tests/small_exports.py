@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.export import export_model
+from gastric_keras.serving_graph import OperatingPoint, write_saved_model
 
 SIZE, THRESHOLD = 8, 0.5
 #: The more red, the more malignant: logit = 10 · (mean of red / 255 - 0.5).
@@ -19,21 +19,16 @@ _SLOPE = 10.0
 def write_red_model(folder: Path, *, metadata: object = None) -> Path:
     """Export a model of 8 px patches that looks at nothing but the mean of red."""
     dense = keras.layers.Dense(2, activation="softmax")
-    model = keras.Sequential(
-        [
-            keras.Input((SIZE, SIZE, 3), dtype="uint8"),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.GlobalAveragePooling2D(),
-            dense,
-        ]
-    )
+    inputs = keras.Input((SIZE, SIZE, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(inputs, dense(x))
     kernel = np.zeros((3, 2), np.float32)
     kernel[0, 1] = _SLOPE
     dense.set_weights([kernel, np.array([0, -_SLOPE / 2], np.float32)])
     classes = ("benign", "malignant")
-    export_model(
-        model, folder, classes=classes, positive="malignant", threshold=THRESHOLD
-    )
+    point = OperatingPoint(classes, "malignant", THRESHOLD, temperature=1.0)
+    write_saved_model(model, folder, point=point)
     if metadata is not None:
         (folder / "assets").mkdir(exist_ok=True)
         (folder / "assets" / "metadata.json").write_text(json.dumps(metadata))
