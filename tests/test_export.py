@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
-import os
-import subprocess
-import sys
+import re
+import shutil
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from gastric_keras import evaluate, export, responses, stages, visualize
+from gastric_keras.calibration import apply_temperature, scale_threshold
 from gastric_keras.config import (
     BackboneConfig,
     EvaluateConfig,
@@ -27,13 +30,16 @@ from gastric_keras.config import (
 )
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import Predictions, read_predictions, write_predictions
-from gastric_keras.files import read_json
+from gastric_keras.files import read_json, sha256_of, write_json
 from gastric_keras.metrics import best_threshold
 from gastric_keras.models import BACKBONES, build_classifier
-from gastric_keras.records import read_records
+from gastric_keras.provenance import open_run
+from gastric_keras.records import MANIFEST_NAME, read_manifest, read_records
 from gastric_keras.run_dir import RunDir
-from gastric_keras.tables import hardest_errors
+from gastric_keras.tables import hardest_errors, spell_score
 from gastric_keras.views import read_test_views
+from gastric_keras.warmup import WARMUP
+from tests.serving_process import serve
 from tests.small_sets import write_small_set
 
 FIT = FitConfig(epochs=1, batch_size=6)
@@ -67,6 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, Run
     run_dir = RunDir(root / "runs" / config.name)
     with pytest.raises(InputError, match="finished stage target was expected"):
         evaluate.run_evaluate(config, run_dir)
+    open_run(config, run_dir)
     stages.run_mid(config, run_dir)
     stages.run_target(config, run_dir)
     evaluate.run_evaluate(config, run_dir)
@@ -121,63 +128,146 @@ def test_other_intervals_are_scored_anew_and_reopen_what_follows(
     assert read_json(run_dir.report_json)["test"]["confidence"] == 0.95
 
 
-def test_served_without_gastric_keras_equals_predictions(
-    run: tuple[ExperimentConfig, RunDir], tmp_path: Path
-) -> None:
-    config, run_dir = run
-    paths = []
-    for i, record in enumerate(read_records(config.target.records, "test")):
-        paths.append(tmp_path / f"{i}.jpg")
-        paths[-1].write_bytes(record.image)
-    # Neither the checkout nor its installed link can be imported from there.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    script = Path(__file__).with_name("served.py")
-    launcher = (
-        "import sys, runpy;"
-        "sys.path[:] = [p for p in sys.path if 'site-packages' in p or 'python3' in p];"
-        "sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)];"
-        f"sys.argv = {[str(script), str(run_dir.export / '1'), *map(str, paths)]!r};"
-        f"runpy.run_path({str(script)!r})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", launcher],
-        cwd="/",
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    line = next(x for x in done.stdout.splitlines() if x.startswith("RESULT "))
-    answer = json.loads(line.removeprefix("RESULT "))
-    predictions = read_predictions(run_dir.predictions("test"))
-    np.testing.assert_allclose(
-        answer["probabilities"], predictions.probability, atol=1e-5
-    )
-    threshold = read_json(run_dir.report_json)["threshold"]
-    called = predictions.probability[:, 1] >= threshold
-    assert answer["label"] == ["malignant" if x else "benign" for x in called]
-    np.testing.assert_allclose(
-        answer["malignant_probability"], predictions.probability[:, 1], atol=1e-5
-    )
-
-
-def test_signatures_take_jpeg_of_any_size_and_arrays(
+def test_a_process_with_only_tensorflow_serves_what_was_evaluated(
     run: tuple[ExperimentConfig, RunDir],
 ) -> None:
-    _, run_dir = run
-    loaded = tf.saved_model.load(str(run_dir.export / "1"))
-    rng = np.random.default_rng(0)
-    pictures = [
-        tf.io.encode_jpeg(rng.integers(0, 256, (h, w, 3)).astype(np.uint8))
-        for h, w in ((40, 90), (64, 64), (300, 200))
-    ]
-    answer = loaded.signatures["serving_default"](image_bytes=tf.stack(pictures))
-    assert answer["malignant_probability"].shape == (3,)
-    square = tf.io.decode_jpeg(pictures[1])[None]
-    same = loaded.signatures["predict_array"](patch=square)
+    config, run_dir = run
+    images = [r.image for r in read_records(config.target.records, "test")]
+    instances = [{"b64": base64.b64encode(image).decode()} for image in images]
+    with serve(run_dir.export / "1") as url:
+        request = urllib.request.Request(
+            f"{url}:predict", json.dumps({"instances": instances}).encode()
+        )
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            rows = json.load(answer)["predictions"]
+    predictions = read_predictions(run_dir.predictions("test"))
+    report = read_json(run_dir.report_json)
     np.testing.assert_allclose(
-        same["probabilities"][0], answer["probabilities"][1], atol=1e-5
+        [row["raw_probabilities"] for row in rows], predictions.probability, atol=1e-5
     )
+    scaled = apply_temperature(predictions.probability, report["temperature"])
+    np.testing.assert_allclose(
+        [row["malignant_probability"] for row in rows], scaled[:, 1], atol=1e-5
+    )
+    called = predictions.probability[:, 1].astype(float) >= report["threshold"]
+    assert [row["label"] for row in rows] == [
+        "malignant" if x else "benign" for x in called
+    ]
+
+
+def test_metadata_and_card_are_those_of_the_run(
+    run: tuple[ExperimentConfig, RunDir],
+) -> None:
+    config, run_dir = run
+    version = run_dir.export / "1"
+    metadata = read_json(version / "assets" / "metadata.json")
+    report = read_json(run_dir.report_json)
+    manifest = read_manifest(config.target.records)
+    provenance = read_json(run_dir.provenance)
+    assert metadata["threshold"] == pytest.approx(
+        scale_threshold(report["threshold"], report["temperature"])
+    )
+    wanted = {
+        "classes": ["benign", "malignant"],
+        "positive": "malignant",
+        "raw_threshold": report["threshold"],
+        "temperature": report["temperature"],
+        "mpp": manifest.mpp,
+        "patch_size": 80,
+        "image_size": 64,
+        "backbone": "alexnet",
+        "name": "exported",
+        "version": 1,
+        "seed": 0,
+        "commit": provenance["commit"],
+        "weights_sha256": sha256_of(run_dir.weights("target")),
+    }
+    assert {key: metadata[key] for key in wanted} == wanted
+    for stage, section in (("mid", config.mid), ("target", config.target)):
+        assert section is not None
+        manifest_file = Path(section.records) / MANIFEST_NAME
+        found = metadata["records"][stage]["manifest_sha256"]
+        assert found == sha256_of(manifest_file)
+    labels = (version / "assets" / "labels.txt").read_text().split()
+    assert labels == ["benign", "malignant"]
+    card = (version / "model_card.md").read_text()
+    auc = spell_score(report["test"]["patch"]["scores"]["auc"])
+    for words in (
+        "# Model card: exported, version 1",
+        "AlexNet",
+        f"| AUC | {auc['value']} ({auc['interval']}) | the same |",
+        "0.5 µm/px in training: 40 µm of tissue",
+        "cluster_0, cluster_1",
+        "train 12 (6), validation 10 (6), test 12 (6)",
+        f"temperature {report['temperature']:.3f}",
+        "no diagnostic device",
+    ):
+        assert words in card, words
+    # What a template leaves behind when a value was not there.
+    assert not re.search(r"\{\{|\}\}|\{%|None|\bnan\b", card)
+
+
+def test_warm_up_shows_the_server_no_picture_of_the_set(
+    run: tuple[ExperimentConfig, RunDir],
+) -> None:
+    config, run_dir = run
+    raws = tf.data.TFRecordDataset(str(run_dir.export / "1" / WARMUP))
+    requests = [
+        PredictionLog.FromString(raw).predict_log.request
+        for raw in raws.as_numpy_iterator()
+    ]
+    found = [(r.model_spec.signature_name, list(r.inputs)) for r in requests]
+    assert ("serving_default", ["image_bytes"]) in found
+    assert {name for name, _ in found} == {
+        "serving_default",
+        "predict_array",
+        "features",
+    }
+    sent = tf.make_ndarray(requests[0].inputs["image_bytes"])
+    # The size that clients will send, and noise.
+    assert tf.io.decode_jpeg(sent[0]).shape == (80, 80, 3)
+    records = read_records(config.target.records, "test")
+    assert sent[0] not in {record.image for record in records}
+
+
+def test_a_new_export_is_a_higher_version_and_old_ones_stay(
+    run: tuple[ExperimentConfig, RunDir],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config, old = run
+    run_dir = RunDir(tmp_path / config.name)
+    shutil.copytree(old.root, run_dir.root)
+    before = (run_dir.export / "1" / "saved_model.pb").read_bytes()
+    # Not a version; one that TF Serving was told to keep; one cut short.
+    for name in ("notes", "7", ".partial"):
+        (run_dir.export / name).mkdir()
+    export.run_export(config, run_dir, force=True)
+    names = {path.name for path in run_dir.export.iterdir()}
+    assert names == {"1", "7", "8", "notes", "done.json"}
+    assert (run_dir.export / "1" / "saved_model.pb").read_bytes() == before
+    metadata = read_json(run_dir.export / "8" / "assets" / "metadata.json")
+    assert metadata["version"] == 8
+    capsys.readouterr()
+    export.run_export(config, run_dir)
+    assert f"the model stands in {run_dir.export / '8'}" in capsys.readouterr().out
+
+
+def test_a_report_without_a_temperature_is_refused(
+    run: tuple[ExperimentConfig, RunDir], tmp_path: Path
+) -> None:
+    config, old = run
+    run_dir = RunDir(tmp_path / config.name)
+    shutil.copytree(old.root, run_dir.root)
+    report = read_json(run_dir.report_json)
+    del report["temperature"]
+    write_json(run_dir.report_json, report)
+    with pytest.raises(
+        InputError, match="temperature was expected.*exported.*evaluate --force"
+    ):
+        export.run_export(config, run_dir, force=True)
+    # What stood still stands.
+    assert run_dir.done("export").is_file() and (run_dir.export / "1").is_dir()
 
 
 def test_visualize_writes_pictures_and_events(

@@ -30,11 +30,12 @@ from tests.small_models import SMALL, draw_patches
 POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.37, 1.9)
 
 
-def build_spread(backbone: str) -> keras.Model:
-    """A small classifier with random weights whose answers differ between patches."""
+def build_spread(backbone: str, pictures: list[bytes]) -> keras.Model:
+    """A small classifier with random weights that answers to each picture otherwise."""
     model = build_classifier(backbone, 2, image_size=SMALL[backbone], weights="none")
     pooled = build_forward(keras.Model(model.input, model.get_layer("pool").output))
-    features = pooled(tinted(64, SMALL[backbone])).numpy()
+    patches = [decode(tf.constant(picture), SMALL[backbone]) for picture in pictures]
+    features = pooled(tf.stack(patches)).numpy()
     centered = features - features.mean(axis=0)
     direction = np.linalg.svd(centered, full_matrices=False)[2][0]
     direction *= 2 / (centered @ direction).std()
@@ -51,10 +52,14 @@ def tinted(n: int, side: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Any]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served") / "1"
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> tuple[keras.Model, Any]:
     """AlexNet, and it exported and loaded."""
-    model = build_spread("alexnet")
-    folder = tmp_path_factory.mktemp("served") / "1"
+    model = build_spread("alexnet", [jpeg(patch) for patch in tinted(24, 80)])
     write_saved_model(model, folder, point=POINT)
     return model, tf.saved_model.load(str(folder))
 
@@ -68,10 +73,10 @@ def ask(loaded: Any, *pictures: bytes, signature: str = "serving_default") -> An
     return {name: value.numpy() for name, value in answer.items()}
 
 
-def in_session(folder: Path, pictures: list[bytes]) -> dict[str, np.ndarray]:
+def in_session(folder: str, pictures: list[bytes]) -> dict[str, np.ndarray]:
     """Answers by way of a session and tensor names, the way of TF Serving."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], folder)
         signature = graph.signature_def["serving_default"]
         outputs = {name: info.name for name, info in signature.outputs.items()}
         feed = {signature.inputs["image_bytes"].name: pictures}
@@ -82,19 +87,18 @@ def in_session(folder: Path, pictures: list[bytes]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_served_equals_evaluated(backbone: str, tmp_path: Path) -> None:
     """Each network has its own input range; one picture at a time and 64."""
-    model = build_spread(backbone)
-    write_saved_model(model, tmp_path / "1", point=POINT)
     size = SMALL[backbone]
-    pictures = [jpeg(p) for p in tinted(64, size + 9)]
+    pictures = [jpeg(patch) for patch in tinted(64, size + 9)]
+    model = build_spread(backbone, pictures)
+    write_saved_model(model, tmp_path / "1", point=POINT)
     decoded = tf.stack([decode(picture, size) for picture in pictures])
     raw = build_forward(model)(decoded).numpy()
     assert raw[:, 1].std() > 0.1
     wanted = apply_temperature(raw, POINT.temperature)[:, 1]
     called = np.where(raw[:, 1] >= POINT.raw_threshold, b"malignant", b"benign")
     assert set(called) == {b"benign", b"malignant"}
-    batch = in_session(tmp_path / "1", pictures)
-    # The whole of another loader, and a batch of 1.
     loaded = tf.saved_model.load(str(tmp_path / "1"))
+    batch = ask(loaded, *pictures)
     single = [ask(loaded, picture) for picture in pictures[:8]]
     for found, n in (
         (batch, 64),
@@ -121,6 +125,17 @@ def test_features_are_what_the_head_reads(served: tuple[keras.Model, Any]) -> No
         tf.nn.softmax(features @ kernel + bias),
         ask(loaded, *pictures)["raw_probabilities"],
         atol=1e-5,
+    )
+
+
+def test_a_session_answers_the_same(
+    folder: Path, served: tuple[keras.Model, Any]
+) -> None:
+    pictures = [jpeg(patch) for patch in tinted(5, 80)]
+    found, wanted = in_session(str(folder), pictures), ask(served[1], *pictures)
+    assert found["label"].tolist() == wanted["label"].tolist()
+    np.testing.assert_allclose(
+        found["malignant_probability"], wanted["malignant_probability"], atol=1e-6
     )
 
 
@@ -162,9 +177,9 @@ def test_every_kind_of_jpeg_and_png_is_read_right(
         "alpha": (pil_bytes(Image.fromarray(alpha), tmp_path / "a", "PNG"), rgb, 0),
         "gray png": (encoded(".png", gray[..., 0]), gray, 0),
         "gray jpeg": (encoded(".jpg", gray[..., 0]), gray, 3),
-        "jpeg": (jpeg(rgb, quality=98), rgb, 3),
-        "progressive": (jpeg(rgb, quality=98, progressive=True), rgb, 3),
-        "cmyk": (pil_bytes(image.convert("CMYK"), tmp_path / "c", "JPEG"), rgb, 6),
+        "jpeg": (jpeg(rgb, quality=98), rgb, 8),
+        "progressive": (jpeg(rgb, quality=98, progressive=True), rgb, 8),
+        "cmyk": (pil_bytes(image.convert("CMYK"), tmp_path / "c", "JPEG"), rgb, 9),
         "palette": (
             pil_bytes(Image.fromarray(gray).convert("P"), tmp_path / "p", "PNG"),
             np.asarray(Image.fromarray(gray).convert("P").convert("RGB")),
