@@ -125,11 +125,14 @@ def load_exported(folder: Path) -> ExportedModel:
         patch=f"{takes.dtype.name} {shape}",
     )
     positive = [name.removesuffix(_SUFFIX) for name in gives if name.endswith(_SUFFIX)]
+    kinds = {"label": tf.string, "threshold": tf.float32}
+    kinds |= {f"{name}{_SUFFIX}": tf.float32 for name in positive}
     require(
-        len(positive) == 1 and {"label", "threshold"} <= set(gives),
+        len(positive) == 1
+        and all(key in gives and gives[key].dtype == kinds[key] for key in kinds),
         f"The outputs label, threshold and one <class>{_SUFFIX} were expected.",
         _EXPORT,
-        outputs=sorted(gives),
+        outputs={key: value.dtype.name for key, value in sorted(gives.items())},
     )
     metadata = _read_metadata(version)
     return ExportedModel(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from gastric_keras.errors import require
 from gastric_keras.exported_model import Answer, ExportedModel
 from gastric_keras.progress import with_progress
 from gastric_keras.slide_patches import PatchPlan, patch_batches
@@ -60,7 +61,8 @@ def ask_model(
         The answer, in the plan's order, and the speed.
 
     Raises:
-        InputError: the slide is damaged where it is read.
+        InputError: the slide is damaged where it is read, or the model answers with
+            no number.
     """
     ready = tf.zeros(
         (min(batch_size, len(plan.origins)), *(model.size,) * 2, 3), tf.uint8
@@ -87,6 +89,12 @@ def ask_model(
             found = model.predict(patches)
             probability[indices], label[indices] = found.probability, found.label
     seconds = time.perf_counter() - started
+    require(
+        bool(np.isfinite(probability).all()),
+        "A probability for each patch was expected of the model.",
+        "Train and export it again.",
+        not_finite=int((~np.isfinite(probability)).sum()),
+    )
     after = _time_bare(model, ready)
     speed = Speed(seconds, len(probability) / seconds, 2 / (1 / before + 1 / after))
     return Answer(probability, label, threshold), speed

@@ -79,12 +79,14 @@ def test_a_foreign_model_is_told(tmp_path: Path) -> None:
         return tmp_path / folder
 
     good = {"label": "a", "threshold": 0.5, "b_probability": 0.1}
+    number = good | {"label": 1.0}
     two = good | {"c_probability": 0.1}
     foreign = [
         (save("a", 8, "serving_default", good), "which lacks 'predict_array'"),
         (save("b", 9, "predict_array", good), r"square uint8.*\[None, 9, 8, 3\]"),
         (save("c", None, "predict_array", good), "square uint8"),
-        (save("d", 8, "predict_array", {"x": 1.0}), r"outputs=\['x'\]"),
+        (save("d", 8, "predict_array", {"x": 1.0}), "outputs={'x': 'float32'}"),
+        (save("f", 8, "predict_array", number), "'label': 'float32'"),
         (save("e", 8, "predict_array", two), "one <class>_probability were expected"),
     ]
     for folder, message in foreign:

@@ -290,6 +290,15 @@ def test_what_is_no_slide_or_holds_no_tissue_is_told(
     assert len(_rows(tmp_path / "out")) == 16
 
 
+def test_a_model_that_answers_nan_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_red_model(tmp_path / "1", slope=np.nan)
+    slide = write_picture(tmp_path / "a.png", _draw_blocks()[1])
+    assert _run(slide, broken, tmp_path / "out", "--set", "side=16") == 2
+    assert "expected of the model. Received: not_finite=" in capsys.readouterr().err
+
+
 def test_slide_and_model_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["--model", "m"], ["--slide", "s"]):
         assert run.main(["--stage", "heatmap", *arguments]) == 2
