@@ -15,9 +15,8 @@ def clustered(seed: int, cases: int = 60) -> tuple[np.ndarray, np.ndarray, np.nd
     rng = np.random.default_rng(seed)
     case = np.repeat(np.arange(cases), 4)
     label = case % 2
-    logit = (
-        1.2 * (label - 0.5) + rng.normal(size=cases)[case] + rng.normal(size=case.size)
-    )
+    noise = rng.normal(size=cases)[case] + rng.normal(size=case.size)
+    logit = 1.2 * (label - 0.5) + noise
     return label, 1 / (1 + np.exp(-logit)), case.astype(str)
 
 
@@ -43,7 +42,7 @@ def test_bands_hold_the_curves_they_are_of() -> None:
 
 
 def test_nine_of_ten_bands_hold_the_truth() -> None:
-    """At one place of the axis, against the curve of a far larger sample."""
+    """At one place of the axis, against the curve of a hundred times as many cases."""
     truth = heights(*clustered(999, cases=6000)[:2], np.array([0.2]))[0]
     found = []
     for seed in range(60):
