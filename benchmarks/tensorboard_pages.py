@@ -1,6 +1,6 @@
 """TensorBoard in a real browser: the pictures of docs/TENSORBOARD.md.
 
-    python -m benchmarks.tensorboard_pages tensorboard_logs/GRID --run CELL --out docs
+    python -m benchmarks.tensorboard_pages tensorboard_logs/GRID --run CELL
 
 Starts ``tensorboard --logdir`` on a free port of this machine, opens four of its pages
 in chromium as a user would, waits until what they show is there, and saves
@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,13 @@ from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
 #: Seconds that a page may take.
 PATIENCE = 120
-#: What a user would set by hand: no smoothing, as an epoch is no noise; no pane of
-#: settings, room for the names of the runs.
+#: How the features of t=2 are named in the projector.
+T2 = "t=2 (target)"
+#: What a user would set by hand: no smoothing and no point left out, as there are few;
+#: no pane of settings, room for the names of the runs.
 SETTINGS = {
     "scalarSmoothing": 0,
+    "ignoreOutliers": False,
     "timeSeriesSettingsPaneOpened": False,
     "sideBarWidthInPercent": 30,
     "timeSeriesCardMinWidth": 300,
@@ -38,24 +41,20 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Save the four pictures."""
+    """Save the pictures that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("logdir", type=Path)
-    parser.add_argument("--run", required=True, help="whose pictures are shown")
-    parser.add_argument("--mid", default="mid-", help="prefix of its t=1, for curves")
+    parser.add_argument("--run", default="", help="whose curves and pictures are shown")
+    parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=PAGES)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
     with serve(options.logdir) as url:
-        with open_browser() as page:
-            show_scalars(page, url, runs=f"^({options.run}|{options.mid})")
-            save(page, options.out / "tensorboard_scalars.png")
-            show_images(page, url, runs=f"^{options.run}/")
-            save(page, options.out / "tensorboard_images.png")
-            show_hparams(page, url)
-            save(page, options.out / "tensorboard_hparams.png")
-        with open_browser(webgl=True) as page:
-            show_projector(page, url, tensor="t=2 (target)")
-            save(page, options.out / "tensorboard_projector.png")
+        for name in options.pages:
+            with open_browser(webgl=name == "projector") as page:
+                PAGES[name](page, url, options.run)
+                # Curves and points come in by an animation.
+                page.wait_for_timeout(3000)
+                save(page, options.out / f"tensorboard_{name}.png")
 
 
 @contextmanager
@@ -117,9 +116,11 @@ def show_scalars(page: Page, url: str, *, runs: str = "") -> None:
 
 
 def show_images(page: Page, url: str, *, runs: str = "") -> None:
-    """Open the pictures of validation and of augmented patches; returns when those in
-    view are loaded."""
-    page.goto(f"{url}?runFilter={runs}&tagFilter=validation|augmented#timeseries")
+    """Open the pictures of validation and of augmented malignant patches; returns when
+    those in view are loaded."""
+    page.goto(
+        f"{url}?runFilter={runs}&tagFilter=validation|augmented_malignant#timeseries"
+    )
     page.locator("image-card img").first.wait_for()
     page.wait_for_function(
         "[...document.querySelectorAll('image-card img')].every(i => i.naturalWidth)"
@@ -129,7 +130,7 @@ def show_images(page: Page, url: str, *, runs: str = "") -> None:
 def show_hparams(page: Page, url: str) -> None:
     """Open the table of a grid; returns when it is filled."""
     page.goto(f"{url}#hparams")
-    page.get_by_text("Trial ID").first.wait_for()
+    page.get_by_text("Trial ID").locator("visible=true").first.wait_for()
 
 
 def show_projector(page: Page, url: str, *, tensor: str) -> FrameLocator:
@@ -160,10 +161,21 @@ def _choose(box: Locator, value: str) -> None:
     box.first.evaluate("(box, value) => box.select(value)", value)
 
 
+#: Name of a picture -> how its page is opened: browser page, address, run.
+PAGES: dict[str, Callable[[Page, str, str], object]] = {
+    # Of a cell of a grid, with the t=1 that it shares.
+    "scalars": lambda page, url, run: show_scalars(page, url, runs=f"^({run}/|mid-)"),
+    "images": lambda page, url, run: show_images(page, url, runs=f"^{run}/"),
+    "hparams": lambda page, url, run: show_hparams(page, url),
+    "projector": lambda page, url, run: show_projector(page, url, tensor=T2),
+}
+
+
 def save(page: Page, path: Path) -> None:
-    """The page as PNG of 256 colors."""
+    """The page as PNG, of 256 colors where it would be too large for docs/."""
     page.screenshot(path=path)
-    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+    if path.stat().st_size > 300_000:
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 

@@ -51,7 +51,7 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     ).batch(config.target.fit.batch_size)
     shown = projector.ProjectorConfig()
     for title, stage in (("t=0", "initial"), ("t=1", "mid"), ("t=2", "target")):
-        if stage == "mid" and config.mid is None:
+        if stage == "mid" and not config.has_mid_stage:
             continue
         features, _ = extract_features(load_stage(config, run_dir, stage), patches)
         name = f"features_{stage}.tsv"

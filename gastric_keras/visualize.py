@@ -17,6 +17,7 @@ from gastric_keras.evaluate import read_predictions, require_target
 from gastric_keras.files import read_json, write_json
 from gastric_keras.gradcam import decision_maps
 from gastric_keras.models import BACKBONES
+from gastric_keras.projector import write_projector
 from gastric_keras.response_grid import most_changed
 from gastric_keras.responses import filter_responses, first_kernels
 from gastric_keras.run_dir import RunDir
@@ -82,6 +83,7 @@ def run_visualize(
     written.append(_plot_roc(run_dir, config, scores))
     _write_events(run_dir.stage("visualize"), written)
     if not images:
+        write_projector(config, run_dir)
         write_json(run_dir.done("visualize"), {"figures": [p.name for p in written]})
     print(f"visualize: {len(written)} pictures in {run_dir.figures}")
 
