@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from gastric_keras.efficiency import spell_saving
-from gastric_keras.tables import NETWORKS, text_table
+from gastric_keras.tables import NETWORKS, spell_p, text_table
 from gastric_keras.verdict import (
     PUBLISHED_GAIN,
     TABLE_SCORES,
@@ -178,4 +178,4 @@ def _interval(found: Any) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else spell_p(value).removeprefix("= ")
