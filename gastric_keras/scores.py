@@ -27,9 +27,10 @@ class Score:
         low: lower end of the interval; None where there is no interval.
         high: upper end.
         method: how the interval was made: ``bootstrap`` (cases drawn with
-            replacement, percentiles), ``delong`` (asymptotic, takes patches for
-            independent), or ``exact`` (no draw differs from the value at the end of
-            the scale, so a binomial bound over the cases stands in).
+            replacement, Student's t on the logit scale), ``delong`` (asymptotic,
+            takes patches for independent), or ``exact`` (no draw differs from the
+            value at the end of the scale, so a binomial bound over the cases stands
+            in).
         reason: in words, why the value or the interval is missing; None if it is not.
     """
 
@@ -83,6 +84,21 @@ def check_pairs(
             f"{score.min():.6g} and {score.max():.6g}. Pass probabilities, not logits."
         )
     return label.astype(np.int64), score.clip(0, 1) if is_probability else score
+
+
+def not_numbers(score: Any) -> str | None:
+    """In words, that a probability is NaN or infinite; None if none is.
+
+    Args:
+        score: floats of any shape.
+    """
+    score = np.asarray(score)
+    if score.dtype.kind != "f" or not (bad := _count_bad(score)):
+        return None
+    return (
+        f"{bad} of {score.size} probabilities are NaN or infinite: a diverged "
+        "training or a broken file"
+    )
 
 
 def check_cases(case_id: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
