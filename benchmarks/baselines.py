@@ -114,21 +114,18 @@ def _column(
     if any(draw[0].rows != network.rows for network, draw in pairs):
         sys.exit("error: the networks were scored on other test rows")
     label, case_id = pairs[0][0].label, np.array([r[0] for r in pairs[0][0].rows])
+    methods = range(len(draws[0]))
+    scores = [network.score for network, _ in pairs]
+    scores += [draw[place].score for place in methods for _, draw in pairs]
+    once = np.ones((1, label.size))
+    whole = [ranking_scores(label, score, once)["auc"] for score in scores]
+    drawn = auc_draws(label, np.stack(scores), case_id)
+    # First the networks, then method after method, each averaged over the pairs: the
+    # value from every patch once, then the draws of cases.
+    means = np.hstack([whole, drawn]).reshape(1 + len(methods), len(pairs), -1).mean(1)
     spelled = []
-    for place in range(len(draws[0])):
-        scores = [network.score for network, _ in pairs]
-        scores += [draw[place].score for _, draw in pairs]
-        # The value from all patches once, then from cases drawn.
-        whole = np.array(
-            [
-                ranking_scores(label, s, np.ones((1, label.size)))["auc"][0]
-                for s in scores
-            ]
-        )
-        drawn = auc_draws(label, np.stack(scores), case_id)
-        n = len(pairs)
-        low, high = np.quantile((drawn[n:] - drawn[:n]).mean(axis=0), [0.025, 0.975])
-        value = (whole[n:] - whole[:n]).mean()
+    for value, *others in means[1:] - means[0]:
+        low, high = np.quantile(others, [0.025, 0.975])
         spelled.append(f"{value:+.3f} ({low:+.3f} to {high:+.3f})")
     return spelled
 
