@@ -22,6 +22,7 @@ from gastric_keras.evaluate import (
 )
 from gastric_keras.feature_table import FeatureTable, features_digest, load_features
 from gastric_keras.files import read_json, write_atomic, write_csv, write_json
+from gastric_keras.provenance import read_commit
 from gastric_keras.run_dir import BaselineDir, RunDir
 from gastric_keras.set_checks import check_set
 from gastric_keras.tables import positives_of, spell_score, text_table
@@ -165,6 +166,7 @@ def _run_method(
         "subset_seed": config.target.subset_seed,
         "train": np.bincount(tables["train"].label).tolist(),
         "validation_auc": fitted.validation_auc,
+        "commit": read_commit(),
     }
     write_json(place.report_json, report)
     return report

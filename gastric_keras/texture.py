@@ -31,7 +31,7 @@ GABOR_DIRECTIONS = 6
 HLAC_STEPS = (1, 2, 4)
 
 #: Points of an HLAC mask, (y, x) from its reference pixel, sorted.
-Mask = tuple[tuple[int, ...], ...]
+Mask = tuple[tuple[int, int], ...]
 
 
 def gray_of(patch: np.ndarray) -> np.ndarray:
@@ -167,7 +167,7 @@ def gabor_magnitudes(gray: np.ndarray) -> np.ndarray:
 def _hlac_masks() -> tuple[Mask, ...]:
     """The 35 sets of up to three points, with repetition, that a 3×3 window around one
     of them holds; of those that a shift makes equal, the first."""
-    window = list(itertools.product((-1, 0, 1), repeat=2))
+    window = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
     masks: dict[tuple, Mask] = {}
     for order in range(3):
         for others in itertools.combinations_with_replacement(window, order):

@@ -237,6 +237,13 @@ def test_perception_of_stripes() -> None:
     np.testing.assert_allclose(flat, [1 / 8, 0, 0, 1, 0], atol=1e-12)
 
 
+def test_contrast_by_hand() -> None:
+    # A quarter white: σ² = 3/16, μ₄ = 3/4 · (1/4)⁴ + 1/4 · (3/4)⁴ = 21/256, α₄ = 7/3.
+    image = np.repeat([0.0, 0.0, 0.0, 1.0], 4).reshape(4, 4)
+    wanted = 2 * np.sqrt(3 / 16) / (7 / 3) ** 0.25
+    assert perception.contrast(image) == pytest.approx(wanted)
+
+
 def test_color_is_blind_to_texture_and_texture_to_color() -> None:
     rng = np.random.default_rng(0)
     patch = rng.integers(60, 200, (20, 20, 3)).astype(np.uint8)
