@@ -15,6 +15,7 @@ from gastric_keras.config import (
     BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
+    ExportConfig,
     FitConfig,
     MidConfig,
     RuntimeConfig,
@@ -145,13 +146,14 @@ def test_force_takes_the_folder_over(config: ExperimentConfig, run_dir: RunDir) 
     assert held(run_dir) == changed
 
 
-def test_where_it_runs_and_how_it_is_scored_may_change(
+def test_where_it_runs_how_it_is_scored_and_served_may_change(
     config: ExperimentConfig, run_dir: RunDir
 ) -> None:
     changed = replace(
         config,
         runtime=RuntimeConfig("elsewhere", ("GPU:0",), deterministic=True),
         evaluate=EvaluateConfig(200, 0.9),
+        export=ExportConfig(onnx=True),
     )
     provenance.open_run(changed, run_dir)
     assert held(run_dir) == changed

@@ -112,8 +112,6 @@ def test_served_equals_evaluated(backbone: str, tmp_path: Path) -> None:
         # A client that compares for itself comes to the same call.
         positive = found["malignant_probability"] >= found["threshold"]
         assert (positive == (called[:n] == b"malignant")).all()
-    array = loaded.signatures["predict_array"](patch=decoded)
-    np.testing.assert_allclose(array["malignant_probability"], wanted, atol=1e-5)
 
 
 def test_features_are_what_the_head_reads(served: tuple[keras.Model, Any]) -> None:

@@ -42,8 +42,11 @@ def main() -> int:
         except urllib.error.HTTPError as error:
             print(f"error: {error.code} {error.read().decode()}", file=sys.stderr)
             return 1
+        except urllib.error.URLError as error:
+            print(f"error: {options.url}: {error.reason}", file=sys.stderr)
+            return 1
         except OSError as error:
-            print(f"error: {options.url}: {error}", file=sys.stderr)
+            print(f"error: {error}", file=sys.stderr)
             return 1
         for path, answer in zip(paths, answers):
             # Named after the positive class: malignant_probability.
