@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,31 +132,27 @@ def patch_batches(
             failures.append(error)
             return np.empty((0, patch_size, patch_size, 3), np.uint8)
 
-    # Leaving the pool waits for its threads: nobody reads a slide that is closed.
-    with ThreadPoolExecutor(readers) as pool:
+    def patches_of(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = tf.numpy_function(read, [indices], tf.uint8)
+        pixels.set_shape((None, patch_size, patch_size, 3))
+        return indices, resize(pixels, size)
 
-        def in_pool(indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-            return pool.submit(read, indices).result()
-
-        def patches_of(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            pixels = tf.numpy_function(in_pool, [indices], tf.uint8)
-            pixels.set_shape((None, patch_size, patch_size, 3))
-            return indices, resize(pixels, size)
-
-        options = tf.data.Options()
-        # The threads of map only wait for the pool; those of the model stay its own.
-        options.threading.private_threadpool_size = readers + 1
-        dataset = (
-            tf.data.Dataset.from_tensor_slices(_reading_order(plan.origins))
-            .batch(batch_size)
-            .map(patches_of, num_parallel_calls=readers, deterministic=True)
-            .prefetch(2)
-            .with_options(options)
-        )
-        for indices, patches in dataset:
-            if failures:
-                raise failures[0]
-            yield indices.numpy(), patches
+    options = tf.data.Options()
+    # Threads that wait for a disk should not take the model's.
+    options.threading.private_threadpool_size = readers + 1
+    dataset = (
+        tf.data.Dataset.from_tensor_slices(_reading_order(plan.origins))
+        .batch(batch_size)
+        .map(patches_of, num_parallel_calls=readers, deterministic=True)
+        .prefetch(2)
+        .with_options(options)
+    )
+    # However the loop is left, the iterator goes, and waits for those who read: nobody
+    # reads a slide that is closed.
+    for indices, patches in dataset:
+        if failures:
+            raise failures[0]
+        yield indices.numpy(), patches
 
 
 def _starts(length: int, side: int, step: int) -> npt.NDArray[np.int64]:

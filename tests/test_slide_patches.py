@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from gastric_keras import slide_patches
 from gastric_keras.errors import InputError
 from gastric_keras.images import encode_png
 from gastric_keras.input_pipeline import decode
-from gastric_keras.slide_patches import PatchPlan, patch_batches, plan_patches
+from gastric_keras.slide_patches import patch_batches, plan_patches
 from gastric_keras.slides import ArrayPicture, open_picture
 from tests.small_pictures import noise, write_slide
 
@@ -101,39 +104,47 @@ def test_patches_are_resized_as_in_training() -> None:
         np.testing.assert_array_equal(patch, decode(record, 24))
 
 
-def test_who_stops_early_may_close_the_slide(tmp_path: Path) -> None:
-    reading = []
+class Slow(ArrayPicture):
+    """Says who reads it; damaged at y = 32."""
 
-    class Counted(ArrayPicture):
-        def read(self, *place: int, size: int | None = None) -> npt.NDArray[np.uint8]:
-            reading.append(1)
-            try:
-                return super().read(*place, size=size)
-            finally:
-                reading.pop()
+    def __init__(self, pixels: npt.NDArray[np.uint8], *, is_damaged: bool) -> None:
+        super().__init__(pixels)
+        self.reading, self.reads = 0, 0
+        self.is_damaged = is_damaged
+        self.lock = threading.Lock()
 
-    picture = Counted(_tissue(256, 256))
+    def read(self, *place: int, size: int | None = None) -> npt.NDArray[np.uint8]:
+        with self.lock:
+            self.reading += 1
+            self.reads += 1
+        time.sleep(0.02)
+        with self.lock:
+            self.reading -= 1
+        if self.is_damaged and place[1] == 32:
+            raise InputError("this slide is damaged")
+        return super().read(*place, size=size)
+
+
+def _stream_of(picture: Slow) -> Generator:
     plan = plan_patches(picture, 16, stride=1, min_tissue=0)
-    batches = patch_batches(
-        picture, plan, patch_size=16, size=16, batch_size=4, readers=3
-    )
+    return patch_batches(picture, plan, patch_size=16, size=16, batch_size=4, readers=3)
+
+
+def test_who_stops_early_may_close_the_slide() -> None:
+    picture = Slow(_tissue(256, 256), is_damaged=False)
+    batches = _stream_of(picture)
     next(batches)
+    # Read ahead, but not far: three readers, two that wait, one handed out.
     batches.close()
-    assert not reading
+    assert picture.reading == 0 and 4 <= picture.reads <= 4 * 8
+    reads = picture.reads
+    time.sleep(0.1)
+    assert picture.reads == reads
 
 
 def test_damage_is_told_as_what_it_is() -> None:
-    class Damaged(ArrayPicture):
-        def read(self, *place: int, size: int | None = None) -> npt.NDArray[np.uint8]:
-            if place[1] == 32:
-                raise InputError("this slide is damaged")
-            return super().read(*place, size=size)
-
-    picture = Damaged(_tissue(64, 64))
-    origins = np.array([(x, y) for y in (0, 16, 32, 48) for x in (0, 16)])
-    plan = PatchPlan(16, 16, origins, np.ones(8), 8)
+    picture = Slow(_tissue(64, 64), is_damaged=True)
     with pytest.raises(InputError, match="^this slide is damaged$"):
-        for _ in patch_batches(
-            picture, plan, patch_size=16, size=16, batch_size=2, readers=2
-        ):
+        for _ in _stream_of(picture):
             pass
+    assert picture.reading == 0
