@@ -112,11 +112,13 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "scores": scores,
         "provenance": provenance,
         "version": gastric_keras.__version__,
-        **_results(scores, predictions),
         "visualized": visualized_pictures(run_dir),
+        **_results(scores, predictions),
         "sets": _sets(config, provenance),
         "leaks": leak_rows(
-            config.target.records, config.mid and config.mid.records, predictions
+            config.target.records,
+            None if config.mid is None else config.mid.records,
+            predictions,
         ),
         "stages": list(_stages(config, run_dir)),
         "warm_starts": _warm_starts(run_dir),
