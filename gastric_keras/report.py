@@ -112,8 +112,8 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "scores": scores,
         "provenance": provenance,
         "version": gastric_keras.__version__,
-        **_results(scores, predictions),
         "visualized": visualized_pictures(run_dir),
+        **_results(scores, predictions),
         "sets": _sets(config, provenance),
         "leaks": leak_rows(
             config.target.records,
