@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
 #: Seconds that a page may take.
-PATIENCE = 120
+PATIENCE = 300
 #: How the features of t=2 are named in the projector.
 T2 = "t=2 (target)"
 #: What a user would set by hand: no smoothing and no point left out, as there are few;

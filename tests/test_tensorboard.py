@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from gastric_keras import stages
+from gastric_keras import projector, stages
 from gastric_keras.config import (
     BackboneConfig,
     ExperimentConfig,
@@ -92,6 +93,11 @@ def test_the_projector_has_the_features_of_every_stage(watched: Watched) -> None
     assert {values.shape for values in found.values()} == {(10, 256)}
     assert not np.allclose(found["initial"], found["mid"])
     assert not np.allclose(found["mid"], found["target"])
+
+
+def test_features_in_half_precision_are_written_as_numbers() -> None:
+    features = tf.constant([[0.5, -2.0], [1024.0, 0.0]], tf.bfloat16).numpy()
+    assert projector._tsv(features) == "0.5\t-2\n1024\t0\n"
 
 
 def test_patches_are_chosen_the_same_every_time(
