@@ -134,7 +134,7 @@ def test_a_browser_shows_curves_pictures_and_the_table(
             assert f"{value:.4g}" in text and str(step) in text
         pages.show_images(page, url)
         for name in ("confusion", "precision_recall", "roc"):
-            assert page.locator("image-card").filter(has_text=name).count() == 2
+            page.locator("image-card").filter(has_text=name).first.wait_for()
         pages.show_hparams(page, url)
         for word in ("labels", "seed", "val_auc", "test_auc", *NAMES, "0.81250"):
             page.get_by_text(word, exact=True).locator("visible=true").first.wait_for()
