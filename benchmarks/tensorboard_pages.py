@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
 #: Seconds that a page may take.
-PATIENCE = 120
+PATIENCE = 180
 #: How the features of t=2 are named in the projector.
 T2 = "t=2 (target)"
 #: What a user would set by hand: no smoothing and no point left out, as there are few;
@@ -100,7 +100,7 @@ def open_browser(*, webgl: bool = False) -> Iterator[Page]:
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", *(gl if webgl else ["--disable-3d-apis"])],
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE)
         page.add_init_script(
             f"localStorage._tb_global_settings = {json.dumps(json.dumps(SETTINGS))}"
@@ -111,7 +111,7 @@ def open_browser(*, webgl: bool = False) -> Iterator[Page]:
 
 def show_scalars(page: Page, url: str, *, runs: str = "") -> None:
     """Open the curves; returns when they are drawn."""
-    page.goto(f"{url}?runFilter={runs}&tagFilter=scores|training#timeseries")
+    page.goto(f"{url}?runFilter={runs}&tagFilter=scores|rate|second#timeseries")
     page.locator("scalar-card line-chart svg path").first.wait_for(state="attached")
 
 

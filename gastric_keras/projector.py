@@ -93,7 +93,8 @@ def _metadata(records: Sequence[PatchRecord], classes: Sequence[str]) -> str:
 
 
 def _tsv(features: np.ndarray) -> str:
-    # Six digits: a float16 has three, and the file stays below a few MB.
+    # Six digits, so that the file stays below a few MB; a bfloat16 cannot be formatted.
+    features = np.asarray(features, np.float32)
     rows = ("\t".join(f"{value:.6g}" for value in row) for row in features)
     return "\n".join(rows) + "\n"
 

@@ -13,6 +13,7 @@ from gastric_keras.config import (
     AugmentConfig,
     BackboneConfig,
     EvaluateConfig,
+    ExportConfig,
     ExperimentConfig,
     FitConfig,
     MidConfig,
@@ -307,6 +308,7 @@ def test_round_trip_of_a_whole_experiment(tmp_path: Path) -> None:
             blend=0.5,
         ),
         EvaluateConfig(200, 0.9, {"hard": "low|high"}),
+        ExportConfig(onnx=True),
         RuntimeConfig("out", ("GPU:0", "GPU:1"), "mixed_bfloat16", True),
         7,
     )

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from gastric_keras import stages
+from gastric_keras import projector, stages
 from gastric_keras.config import (
     BackboneConfig,
     ExperimentConfig,
@@ -94,6 +95,11 @@ def test_the_projector_has_the_features_of_every_stage(watched: Watched) -> None
     assert not np.allclose(found["mid"], found["target"])
 
 
+def test_features_in_half_precision_are_written_as_numbers() -> None:
+    features = tf.constant([[0.5, -2.0], [1024.0, 0.0]], tf.bfloat16).numpy()
+    assert projector._tsv(features) == "0.5\t-2\n1024\t0\n"
+
+
 def test_patches_are_chosen_the_same_every_time(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +134,7 @@ def test_a_browser_shows_curves_pictures_and_the_table(
             assert f"{value:.4g}" in text and str(step) in text
         pages.show_images(page, url)
         for name in ("confusion", "precision_recall", "roc"):
-            assert page.locator("image-card").filter(has_text=name).count() == 2
+            page.locator("image-card").filter(has_text=name).first.wait_for()
         pages.show_hparams(page, url)
         for word in ("labels", "seed", "val_auc", "test_auc", *NAMES, "0.81250"):
             page.get_by_text(word, exact=True).locator("visible=true").first.wait_for()
