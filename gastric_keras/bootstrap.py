@@ -1,16 +1,19 @@
 """Intervals by drawing whole cases with replacement.
 
 Patches of one case resemble each other, so the case is the unit that is drawn
-(Davison & Hinkley 1997, doi 10.1017/CBO9780511802843, section 3.8).
+(Davison & Hinkley 1997, doi 10.1017/CBO9780511802843, section 3.8). From the draws to
+an interval: ``intervals``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gastric_keras.intervals import share_interval, too_few
 from gastric_keras.scores import (
     Score,
     calibration_scores,
@@ -21,8 +24,6 @@ from gastric_keras.scores import (
     threshold_scores,
 )
 
-#: An interval from fewer of the draws than this would be of another population.
-LEAST_DEFINED = 0.9
 #: Values (draws x patches) held at once, about 32 MB in float64.
 CHUNK = 1 << 22
 
@@ -40,7 +41,7 @@ def cluster_bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Score]:
-    """Every score with its case-clustered percentile interval.
+    """Every score with its case-clustered interval.
 
     Args:
         label: (n,) 0 or 1.
@@ -81,15 +82,13 @@ def cluster_bootstrap(
         name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
     }
     drawn = _draw(scores_of, case, len(names), draws, seed)
-    independent = _independent_cases(label, score >= threshold, case)
+    evidence = _evidence(label, score >= threshold, case)
     missing = _reasons(label, score >= threshold)
     return {
         name: (
             Score(None, reason=missing[name])
             if np.isnan(value[name])
-            else _interval(
-                value[name], drawn[name], len(names), independent[name], confidence
-            )
+            else _interval(name, value[name], drawn[name], evidence[name], confidence)
         )
         for name in value
     }
@@ -127,22 +126,14 @@ def auc_draws(
     return np.stack([drawn[str(k)] for k in range(len(scores))])
 
 
-def too_few(defined: int, draws: int, cases: int) -> str | None:
-    """In words, why an interval cannot be made; None if it can."""
-    if cases < 2:
-        return "one case only: there is nothing to draw from"
-    if defined < LEAST_DEFINED * draws:
-        return (
-            f"defined in only {defined} of {draws} draws: too few cases for an interval"
-        )
-    return None
+def rarer_cases(label: np.ndarray, case_id: np.ndarray) -> int:
+    """Cases that hold a patch of the class that fewer cases hold one of.
 
-
-def percentiles(drawn: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Ends of the percentile interval of (draws,) finite values."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
+    Args:
+        label: (n,) 0 or 1.
+        case_id: (n,).
+    """
+    return min(np.unique(case_id[label == k]).size for k in (0, 1))
 
 
 def _draw(
@@ -171,51 +162,80 @@ def _times_drawn(cases: int, draws: int, chunk: int, seed: int) -> Iterator[np.n
         yield counts.reshape(rows, cases).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class _Evidence:
+    """How many cases bear on a score.
+
+    Attributes:
+        cases: all of them; for a score that needs both classes, of the rarer.
+        degrees: of freedom of its standard error.
+        independent: observations that share no case, for the exact bound; 0: none.
+    """
+
+    cases: int
+    degrees: int
+    independent: int
+
+
 def _interval(
-    value: float, drawn: np.ndarray, cases: int, independent: int, confidence: float
+    name: str, value: float, drawn: np.ndarray, evidence: _Evidence, confidence: float
 ) -> Score:
     finite = drawn[np.isfinite(drawn)]
-    if reason := too_few(finite.size, drawn.size, cases):
+    if reason := too_few(finite.size, drawn.size, evidence.cases):
         return Score(value, reason=reason)
     if np.ptp(finite) > 1e-12:
-        low, high = percentiles(finite, confidence)
-        # The ECE of a draw is biased upward; its interval still holds the value.
-        return Score(value, min(low, value), max(high, value), method="bootstrap")
-    if independent and min(value, 1 - value) < 1e-12:
+        low, high = share_interval(
+            value,
+            finite,
+            cases=evidence.cases,
+            degrees=evidence.degrees,
+            confidence=confidence,
+            # The ECE of a sample is biased upward: its interval must reach down to 0.
+            is_logit=not name.startswith("ece") and 0 < value < 1,
+        )
+        return Score(value, low, high, method="bootstrap")
+    if evidence.independent and min(value, 1 - value) < 1e-12:
         # P(all k independent cases agree) ≤ agreement**k: a draw that cannot vary
         # must not pass for a score that is known exactly.
-        agreement = ((1 - confidence) / 2) ** (1 / independent)
+        agreement = ((1 - confidence) / 2) ** (1 / evidence.independent)
         low = agreement * round(value)
         return Score(value, low, low + 1 - agreement, method="exact")
     return Score(value, reason="every draw gives the same value: no interval")
 
 
-def _independent_cases(
+def _evidence(
     label: np.ndarray, is_called: np.ndarray, case: np.ndarray
-) -> dict[str, int]:
-    """Cases that bear on a score, one observation each; for pairs, disjoint pairs."""
-
+) -> dict[str, _Evidence]:
     def count(mask: np.ndarray) -> int:
         return np.unique(case[mask]).size
 
     def pairs(mask: np.ndarray) -> int:
-        return min(count(mask), count(~mask), count(mask | True) // 2)
+        """Disjoint pairs of a case in the mask and one outside."""
+        return min(count(mask), count(~mask), cases // 2)
 
     is_positive = label == 1
+    cases, positive, negative = (
+        np.unique(case).size,
+        count(is_positive),
+        count(label == 0),
+    )
+    called = count(is_called)
+    both = _Evidence(min(positive, negative), cases - 2, pairs(is_positive))
+    all_cases = _Evidence(cases, cases - 1, 0)
     return {
-        "auc": pairs(is_positive),
-        "pr_auc": pairs(is_positive),
-        "brier": 0,
-        "ece": 0,
-        "brier_calibrated": 0,
-        "ece_calibrated": 0,
-        "accuracy": count(is_positive | True),
-        "sensitivity": count(is_positive),
-        "specificity": count(~is_positive),
-        "precision": count(is_called),
-        "f1": count(is_positive),
-        "precision_class_average": pairs(is_called),
-        "recall_class_average": pairs(is_positive),
+        "auc": both,
+        "pr_auc": both,
+        "brier": all_cases,
+        "ece": all_cases,
+        "brier_calibrated": all_cases,
+        "ece_calibrated": all_cases,
+        "accuracy": _Evidence(cases, cases - 1, cases),
+        "sensitivity": _Evidence(positive, positive - 1, positive),
+        "specificity": _Evidence(negative, negative - 1, negative),
+        "precision": _Evidence(called, called - 1, called),
+        "f1": _Evidence(cases, cases - 1, positive),
+        "precision_class_average": _Evidence(cases, cases - 1, pairs(is_called)),
+        "recall_class_average": both,
     }
 
 

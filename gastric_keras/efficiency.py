@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from gastric_keras.bootstrap import percentiles
+from gastric_keras.intervals import percentiles
 
 
 @dataclass(frozen=True)

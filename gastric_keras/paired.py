@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gastric_keras.bootstrap import auc_draws, percentiles, too_few
+from gastric_keras.bootstrap import auc_draws, rarer_cases
 from gastric_keras.errors import InputError
+from gastric_keras.intervals import too_few, two_sided_p, wide_percentiles
 from gastric_keras.scores import check_cases, check_draws, check_pairs, ranking_scores
 
 
@@ -21,7 +22,7 @@ class PairedBootstrap:
         auc_a: AUC of the first score.
         auc_b: AUC of the second.
         difference: ``auc_b - auc_a``.
-        low: lower end of the percentile interval; None if not defined.
+        low: lower end of the interval; None if not defined.
         high: upper end.
         p_value: two-sided; None if not defined.
         cases: number of cases drawn from.
@@ -76,9 +77,10 @@ def paired_cluster_bootstrap(
     """Difference of two AUCs with case-clustered interval and p value.
 
     Each draw takes as many cases as there are, with replacement, and scores both
-    models on the same patches. ``p = 2·(1 + min(#{d ≤ 0}, #{d ≥ 0})) / (B + 1)``, at
-    most 1: the interval excludes 0 where p is below ``1 - confidence``, up to the
-    grain of the draws.
+    models on the same patches. The ends of the interval are percentiles of the draws,
+    wider for few cases, with m cases of the rarer class and m - 1 degrees of freedom;
+    p is the level at which they reach 0, so the interval excludes 0 where p is below
+    ``1 - confidence``, up to the grain of the draws.
 
     Args:
         label: (n,) 0 or 1.
@@ -114,11 +116,13 @@ def paired_cluster_bootstrap(
     drawn = auc_draws(label, scores, names[case], draws=draws, seed=seed)
     difference = drawn[1] - drawn[0]
     difference = difference[np.isfinite(difference)]
-    reason = too_few(difference.size, draws, len(names))
+    rarer = rarer_cases(label, case)
+    reason = too_few(difference.size, draws, rarer)
     low = high = p_value = None
     if reason is None:
-        low, high = percentiles(difference, confidence)
-        p_value = two_sided_p(difference)
+        few = {"factor": rarer / (rarer - 1), "degrees": rarer - 1}
+        low, high = wide_percentiles(difference, confidence=confidence, **few)
+        p_value = two_sided_p(difference, **few)
     return PairedBootstrap(
         auc_a=auc_a,
         auc_b=auc_b,
@@ -146,16 +150,21 @@ def pool_differences(
 
     All seeds share the test cases, so more seeds are no more cases: each draw takes
     one sample of cases for all, and on top a sample of seeds (both ways of a crossed
-    design, Owen 2007, doi 10.1214/07-AOAS122). The deviation that the drawn seeds
-    bring is widened by ``sqrt(S / (S - 1))``, because S drawn from S vary too little.
-    With one seed only the cases are drawn.
+    design, Owen 2007, doi 10.1214/07-AOAS122). What a seed makes of a case then counts
+    in both, so the percentiles are those of a variance that counts it once:
+    ``V = V_cases·m/(m - 1) + V_seeds``, with V_cases of the mean over seeds and
+    V_seeds the variance between the seeds less what the choice of cases explains of
+    it. Few cases and few seeds share the degrees of freedom (Satterthwaite 1946, doi
+    10.2307/3002019): ``V² / ((V_cases·m/(m - 1))²/(m - 1) + G²/(S - 1))``, G the
+    whole variance between the seeds, and m - 1 at most. With one seed only the cases
+    are drawn.
 
     Args:
         value: (p,) differences, one for each setting and seed.
         drawn: (p, draws) the same on common draws of cases, see ``auc_draws``.
         setting: (p,) name of the setting of each.
         replicate: (p,) name of the seed of each.
-        cases: number of test cases.
+        cases: m, number of test cases of the rarer class (``bootstrap.rarer_cases``).
         confidence: of the interval, in (0, 1).
         seed: of the draws of seeds.
 
@@ -171,29 +180,56 @@ def pool_differences(
         values.append(value[rows].mean())
         pooled.append(draw_seeds(drawn[rows], times[:, which[rows]].T))
     mean = np.mean(pooled, axis=0)
-    mean = mean[np.isfinite(mean)]
+    is_defined = np.isfinite(mean)
+    mean = mean[is_defined]
     reason = too_few(mean.size, drawn.shape[1], cases)
-    low, high = (None, None) if reason else percentiles(mean, confidence)
+    low = high = p_value = None
+    if reason is None:
+        few = _small_sample(value, drawn[:, is_defined], names, which, mean, cases)
+        low, high = wide_percentiles(mean, confidence=confidence, **few)
+        p_value = two_sided_p(mean, **few)
     return PooledDifference(
         difference=float(np.mean(values)),
         low=low,
         high=high,
-        p_value=None if reason else two_sided_p(mean),
+        p_value=p_value,
         settings=len(values),
         seeds=len(seeds),
         reason=reason,
     )
 
 
-def two_sided_p(drawn: np.ndarray) -> float:
-    """``2·(1 + min(#{d ≤ 0}, #{d ≥ 0})) / (B + 1)``, at most 1.
-
-    Args:
-        drawn: (B,) finite bootstrap differences.
-    """
-    # Ties of the two AUCs must not fall to one side by a rounding error.
-    tail = min((drawn <= 1e-12).sum(), (drawn >= -1e-12).sum())
-    return min(1.0, float(2 * (1 + tail) / (drawn.size + 1)))
+def _small_sample(
+    value: np.ndarray,
+    drawn: np.ndarray,
+    setting: np.ndarray,
+    seed: np.ndarray,
+    pooled: np.ndarray,
+    cases: int,
+) -> dict[str, float]:
+    """By how much the variance of the pooled draws is wrong, and degrees of freedom."""
+    counts = np.array([(setting == name).sum() for name in setting])
+    share = 1 / (counts * np.unique(setting).size)  # of each row in the pooled mean
+    of_cases = float((share @ drawn).var(ddof=1)) * cases / (cases - 1)
+    seeds = int(seed.max()) + 1
+    between = np.zeros((seeds, len(value)))  # rows to what each seed adds to the mean
+    for row, own in enumerate(seed):
+        between[own, row] = share[row]
+        mine = setting == setting[row]
+        between[own, mine] -= share[row] / counts[row]
+    of_seeds, degrees = 0.0, float(cases - 1)
+    if seeds > 1:
+        widen = seeds / (seeds - 1)
+        gross = float(((between @ value) ** 2).sum()) * widen
+        from_cases = float((between @ drawn).var(axis=1, ddof=1).sum()) * widen
+        of_seeds = max(0.0, gross - from_cases)
+        # A difference of two variances is known no better than the greater of them.
+        parts = of_cases**2 / (cases - 1) + gross**2 / (seeds - 1)
+        if parts > 0:
+            degrees = min(degrees, (of_cases + of_seeds) ** 2 / parts)
+    spread = float(pooled.var(ddof=1))
+    factor = (of_cases + of_seeds) / spread if spread > 1e-18 else 1.0
+    return {"factor": factor, "degrees": degrees}
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -27,9 +27,10 @@ class Score:
         low: lower end of the interval; None where there is no interval.
         high: upper end.
         method: how the interval was made: ``bootstrap`` (cases drawn with
-            replacement, percentiles), ``delong`` (asymptotic, takes patches for
-            independent), or ``exact`` (no draw differs from the value at the end of
-            the scale, so a binomial bound over the cases stands in).
+            replacement, Student's t on the logit scale), ``delong`` (asymptotic,
+            takes patches for independent), or ``exact`` (no draw differs from the
+            value at the end of the scale, so a binomial bound over the cases stands
+            in).
         reason: in words, why the value or the interval is missing; None if it is not.
     """
 

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.special import expit, logit
+from scipy.stats import norm, t
 from sklearn import metrics as sk
 
 from gastric_keras.delong import pooled_auc_test
@@ -153,7 +154,8 @@ def test_calibration_error_by_hand() -> None:
 
 def test_bootstrap_equals_resampling_rows() -> None:
     """The weights must give what copying the drawn rows and scikit-learn give."""
-    label, a, b, case = sample(3, n=60, cases=9)
+    label, a, _, case = sample(3, n=60, cases=9)
+    b = a + np.random.default_rng(0).normal(0, 0.2, 60)
     names, index = np.unique(case, return_inverse=True)
     rng = np.random.default_rng(5)
     auc, average, ece_free, difference = [], [], [], []
@@ -165,14 +167,21 @@ def test_bootstrap_equals_resampling_rows() -> None:
         difference.append(sk.roc_auc_score(label[rows], b[rows]) - auc[-1])
     scores = cluster_bootstrap(label, a, case, draws=200, seed=5)
     for name, drawn in (("auc", auc), ("pr_auc", average), ("f1", ece_free)):
+        # Each of the nine cases holds both classes; the AUC spends a degree on each.
+        value, degrees = scores[name].value, 8 if name == "f1" else 7
+        error = np.std(drawn, ddof=1) * (9 / 8) ** 0.5
+        half = t.ppf(0.975, degrees) * error / (value * (1 - value))
         found = (scores[name].low, scores[name].high)
-        assert found == pytest.approx(np.quantile(drawn, [0.025, 0.975])), name
+        assert found == pytest.approx(expit(logit(value) + half * np.array([-1, 1])))
     paired = paired_cluster_bootstrap(label, a, b, case, draws=200, seed=5)
+    tail = norm.sf((9 / 8) ** 0.5 * t.ppf(0.975, 8))
     assert (paired.low, paired.high) == pytest.approx(
-        np.quantile(difference, [0.025, 0.975])
+        np.quantile(difference, [tail, 1 - tail])
     )
-    tail = min(np.sum(np.less_equal(difference, 0)), np.sum(np.array(difference) >= 0))
-    assert paired.p_value == pytest.approx(min(1, 2 * (1 + tail) / 201))
+    share = min(np.less(difference, 0).mean(), np.greater(difference, 0).mean())
+    assert paired.p_value == pytest.approx(
+        2 * t.sf(norm.isf(share) / (9 / 8) ** 0.5, 8)
+    )
     assert (paired.cases, paired.draws, paired.reason) == (9, 200, None)
 
 
@@ -411,9 +420,11 @@ def test_pooling_counts_seeds_and_cases_once() -> None:
     names = {"setting": ["a"] * 4, "replicate": list("0123"), "cases": 50}
     found = pool_differences(value, drawn, **names)
     # Variance of the cases, plus that of a mean over four seeds.
-    expected = (0.02**2 + value.var(ddof=1) / 4) ** 0.5
+    parts = 0.02**2 * 50 / 49, value.var(ddof=1) / 4
+    degrees = sum(parts) ** 2 / (parts[0] ** 2 / 49 + parts[1] ** 2 / 3)
+    expected = sum(parts) ** 0.5 * t.ppf(0.975, degrees)
     assert found.difference == pytest.approx(0.04)
-    assert (found.high - found.low) / (2 * 1.96) == pytest.approx(expected, rel=0.05)
+    assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.05)
     # One setting copied under another name must not narrow the interval.
     twice = pool_differences(
         np.tile(value, 2),
@@ -427,7 +438,19 @@ def test_pooling_counts_seeds_and_cases_once() -> None:
     one = pool_differences(
         value[:1], drawn[:1], setting=["a"], replicate=["0"], cases=50
     )
-    assert one.low == pytest.approx(np.quantile(drawn[0], 0.025))
+    tail = norm.sf((50 / 49) ** 0.5 * t.ppf(0.975, 49))
+    assert one.low == pytest.approx(np.quantile(drawn[0], tail))
+    # What each seed makes of the cases is no variance between seeds.
+    noise = 0.05 * rng.normal(size=(4, draws))
+    same = pool_differences(noise[:, 0], noise, **names)
+    own = noise[:, 0].var(ddof=1) / 4, 0.025**2
+    degrees = (own[1] * 50 / 49 + max(0, own[0] - own[1])) ** 2 / (
+        (own[1] * 50 / 49) ** 2 / 49 + own[0] ** 2 / 3
+    )
+    expected = own[1] * 50 / 49 + max(0, own[0] - own[1])
+    assert (same.high - same.low) / 2 == pytest.approx(
+        expected**0.5 * t.ppf(0.975, min(49, degrees)), rel=0.05
+    )
 
 
 def test_holm_by_hand() -> None:
