@@ -8,7 +8,7 @@ from typing import Any
 
 from gastric_keras.efficiency import spell_saving
 from gastric_keras.mid_quality import MidQuality, rank_correlation
-from gastric_keras.tables import NETWORKS, text_table
+from gastric_keras.tables import NETWORKS, spell_p, text_table
 from gastric_keras.verdict import (
     PUBLISHED_GAIN,
     TABLE_SCORES,
@@ -213,4 +213,4 @@ def _interval(found: Any) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else spell_p(value).removeprefix("= ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastric_keras.bootstrap import auc_draws
+from gastric_keras.bootstrap import auc_draws, rarer_cases
 from gastric_keras.delong import pooled_auc_test
 from gastric_keras.efficiency import curve_points, savings
 from gastric_keras.finished_runs import (
@@ -39,6 +39,7 @@ class DrawnRuns:
         auc: (runs,).
         drawn: (runs, draws).
         cases: number of test cases.
+        rarer: number of test cases of the rarer class.
         seed: of the draws.
     """
 
@@ -46,6 +47,7 @@ class DrawnRuns:
     auc: np.ndarray
     drawn: np.ndarray
     cases: int
+    rarer: int
     seed: int
 
 
@@ -65,6 +67,7 @@ def draw_runs(runs: Sequence[FinishedRun], *, draws: int, seed: int) -> DrawnRun
         auc=np.array(areas),
         drawn=auc_draws(runs[0].label, scores, case_id, draws=draws, seed=seed),
         cases=np.unique(case_id).size,
+        rarer=rarer_cases(runs[0].label, case_id),
         seed=seed,
     )
 
@@ -82,7 +85,7 @@ def pool(found: DrawnRuns, pairs: Sequence[Pair]) -> PooledDifference:
         found.drawn[two] - found.drawn[one],
         setting=["/".join(p.setting) for p in pairs],
         replicate=[p.replicate for p in pairs],
-        cases=found.cases,
+        cases=found.rarer,
         confidence=CONFIDENCE,
         seed=found.seed,
     )

@@ -59,6 +59,11 @@ def spell_score(score: dict[str, Any], digits: int = 3) -> dict[str, str]:
     return {"value": value, "interval": interval, "note": ""}
 
 
+def spell_p(value: float) -> str:
+    """A p value with its sign of comparison: ``= 0.031`` or ``< 0.001``."""
+    return "< 0.001" if value < 0.001 else f"= {value:.3g}"
+
+
 def score_rows(unit: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the table of one unit (patch or case) of report.json.
 

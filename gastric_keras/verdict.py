@@ -8,6 +8,7 @@ from gastric_keras.delong import PairedTest
 from gastric_keras.efficiency import CurvePoint, Saving
 from gastric_keras.mid_quality import MidQuality
 from gastric_keras.paired import PooledDifference
+from gastric_keras.tables import spell_p
 
 #: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
 PUBLISHED_GAIN = (0.016, 0.053)
@@ -160,7 +161,7 @@ def spell_verdict(
         )
     figures = (
         f"{change} (95 % interval {pooled.low:+.3f} to {pooled.high:+.3f}, "
-        f"p = {p_value:.3g})"
+        f"p {spell_p(p_value)})"
     )
     if p_value < LEVEL:
         answer = "helped" if pooled.difference > 0 else "did harm"
