@@ -17,6 +17,7 @@ from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_csv, write_json
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
+from gastric_keras.scores import not_numbers
 from gastric_keras.set_checks import check_set
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ def run_evaluate(
     scores = score(config, predictions["validation"], predictions["test"])
     write_json(run_dir.report_json, scores)
     write_json(done, settings)
+    if scores["unfitted"]:
+        print(
+            "evaluate: threshold 0.5 and temperature 1, not chosen. "
+            f"{scores['unfitted']}"
+        )
     auc = scores["test"]["patch"]["scores"]["auc"]
     print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
 
@@ -177,12 +183,19 @@ def score(
         validation: chooses the threshold (Youden's J) and the temperature.
         test: is scored at that threshold, and at 0.5; its calibration before and
             after scaling by that temperature.
+
+    Returns:
+        Every score; ``unfitted`` says why the threshold stayed at 0.5 and the
+        temperature at 1, where the validation split could choose neither; else None.
     """
     positive = config.target.classes.index(config.target.positive)
-    threshold = metrics.best_threshold(
-        validation.label == positive, validation.probability[:, positive]
-    )
-    temperature = fit_temperature(validation.label, validation.probability)
+    unfitted = _unfitted(validation)
+    threshold, temperature = 0.5, 1.0
+    if unfitted is None:
+        threshold = metrics.best_threshold(
+            validation.label == positive, validation.probability[:, positive]
+        )
+        temperature = fit_temperature(validation.label, validation.probability)
 
     def reports(pattern: str = "") -> dict[str, Any]:
         return {
@@ -192,9 +205,7 @@ def score(
                     part.probability[:, positive],
                     part.case_id,
                     threshold=threshold,
-                    calibrated=apply_temperature(part.probability, temperature)[
-                        :, positive
-                    ],
+                    calibrated=_scaled(part, temperature)[:, positive],
                     bootstrap=config.evaluate.bootstrap,
                     confidence=config.evaluate.confidence,
                     seed=config.seed,
@@ -219,12 +230,30 @@ def score(
         "positive": config.target.positive,
         "threshold": threshold,
         "temperature": temperature,
+        "unfitted": unfitted,
         **reports(),
         "subgroups": {
             name: reports(pattern)
             for name, pattern in config.evaluate.subgroups.items()
         },
     }
+
+
+def _unfitted(validation: Predictions) -> str | None:
+    """Why the validation split can choose neither threshold nor temperature."""
+    if reason := not_numbers(validation.probability):
+        return f"validation split: {reason}"
+    if validation.label.min() == validation.label.max():
+        only = validation.classes[validation.label[0]]
+        return f"validation split: every patch is {only}"
+    return None
+
+
+def _scaled(part: Predictions, temperature: float) -> np.ndarray:
+    """(n, classes) after temperature scaling; as it is where it is not numbers."""
+    if not_numbers(part.probability):
+        return part.probability
+    return apply_temperature(part.probability, temperature)
 
 
 def _labels_per_class(config: ExperimentConfig) -> float:

@@ -15,6 +15,7 @@ from gastric_keras.errors import InputError
 from gastric_keras.evaluate import read_predictions
 from gastric_keras.files import read_json
 from gastric_keras.run_dir import RunDir
+from gastric_keras.scores import not_numbers
 from gastric_keras.tables import NETWORKS, positives_of
 
 #: The path without a second stage; the others are named after their mid-level set.
@@ -112,8 +113,8 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
         The runs by network, subset, path (one stage first) and seed.
 
     Raises:
-        InputError: no run, a run not finished or scored by an older version, other
-            test rows, fewer than two test patches of a class, or two runs of the same
+        InputError: no run, a run not finished or scored by an older version, a
+            probability that is no number, other test rows, fewer than two test patches of a class, or two runs of the same
             network, subset, path and seed; the message names them.
     """
     if not folders:
@@ -135,6 +136,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
             "evaluate of each first, or leave it out."
         )
     runs = [_read_run(folder) for folder in folders]
+    _check_numbers(runs)
     _check_same_test(runs)
     _check_classes(runs[0])
     _check_distinct(runs)
@@ -171,6 +173,16 @@ def _read_run(folder: Path) -> FinishedRun:
         label=label[order],
         score=score[order],
     )
+
+
+def _check_numbers(runs: Sequence[FinishedRun]) -> None:
+    bad = [f"{r.folder} ({why})" for r in runs if (why := not_numbers(r.score))]
+    if bad:
+        # Left out in silence, a path would look better for its failures.
+        raise InputError(
+            "Runs whose test probabilities are numbers were expected. Received: "
+            f"{'; '.join(bad)}. Train them again, or leave them out and say so."
+        )
 
 
 def _check_same_test(runs: Sequence[FinishedRun]) -> None:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from gastric_keras.scores import (
     check_draws,
     check_pairs,
     confusion_matrix,
+    not_numbers,
     threshold_scores,
 )
+from gastric_keras.thresholds import best_threshold
 
 __all__ = [
     "OperatingPoint",
@@ -43,6 +45,8 @@ __all__ = [
 
 Confusion = tuple[tuple[int, int], tuple[int, int]]
 
+NO_CALLS: Confusion = ((0, 0), (0, 0))
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -50,7 +54,7 @@ class OperatingPoint:
 
     Attributes:
         threshold: a row is called positive where its score is at or above it.
-        confusion: ``((tn, fp), (fn, tp))``.
+        confusion: ``((tn, fp), (fn, tp))``; all 0 where scores are not numbers.
         scores: accuracy, sensitivity (recall of the positive class), specificity,
             precision (of the positive class), f1, and precision_class_average and
             recall_class_average: the plain mean over the two classes.
@@ -128,7 +132,8 @@ def report(
 
     Args:
         label: (n,) 0 or 1.
-        score: (n,) float in [0, 1], probability of the positive class.
+        score: (n,) float in [0, 1], probability of the positive class; where one is
+            NaN or infinite no score of the split is defined.
         case_id: (n,) str.
         threshold: in [0, 1], from :func:`best_threshold` on the validation split.
         calibrated: (n,) float in [0, 1], the score after temperature scaling (see
@@ -139,13 +144,24 @@ def report(
 
     Returns:
         The report. A score that is not defined (one class only, nothing called
-        positive) has value None, an interval that is not (one case only) has ends
-        None, each with a reason in words.
+        positive, a probability that is no number) has value None, an interval that
+        is not (one case only) has ends None, each with a reason in words.
 
     Raises:
-        InputError: bad shape, range or NaN.
+        InputError: bad shape or range.
     """
     check_draws(bootstrap, confidence)
+    settings: dict[str, Any]
+    if reason := not_numbers(score):
+        settings = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
+        zeros = np.zeros(np.shape(score))
+        scaled = None if calibrated is None else zeros
+        whole = report(
+            label, zeros, case_id, threshold=threshold, calibrated=scaled, **settings
+        )
+        return replace(
+            whole, patch=_blank(whole.patch, reason), case=_blank(whole.case, reason)
+        )
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
     if not 0 <= threshold <= 1:
@@ -153,7 +169,7 @@ def report(
             f"A threshold in [0, 1] was expected. Received: threshold={threshold}. "
             "Take it from best_threshold on the validation split."
         )
-    settings: dict[str, Any] = {
+    settings = {
         "draws": bootstrap,
         "confidence": confidence,
         "seed": seed,
@@ -176,49 +192,6 @@ def report(
         patch=_unit_report(label, score, names[case], threshold, settings),
         case=_unit_report(case_label, case_score, case_names, threshold, by_case),
     )
-
-
-def best_threshold(label: Any, score: Any) -> float:
-    """Threshold of the highest Youden index, to be chosen on the validation split.
-
-    ``J = sensitivity + specificity - 1`` with positive where ``score >= threshold``
-    (Youden 1950, doi 10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3).
-    Candidates are 0, 0.5 and the midpoints between neighboring distinct scores;
-    among equals the nearest to 0.5 wins, then the lower.
-
-    Args:
-        label: (n,) 0 or 1, both present.
-        score: (n,) float in [0, 1].
-
-    Returns:
-        The threshold, in [0, 1].
-
-    Raises:
-        InputError: bad shape, range or NaN, or one class only.
-
-    Example:
-        >>> best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
-        0.25
-    """
-    label, score = check_pairs(label, score)
-    if label.min() == label.max():
-        raise InputError(
-            "Patches of both classes were expected, to choose a threshold. Received: "
-            f"label with {label.size} times {label[0]}. Use a validation split with "
-            "both classes."
-        )
-    distinct = np.unique(score)
-    middle = (distinct[1:] + distinct[:-1]) / 2
-    # Between two neighboring doubles the midpoint rounds onto one of them.
-    middle = np.where(middle > distinct[:-1], middle, distinct[1:])
-    candidates = np.unique(np.concatenate([[0.0, 0.5], middle]))
-    positive, negative = np.sort(score[label == 1]), np.sort(score[label == 0])
-    missed = np.searchsorted(positive, candidates, side="left")
-    spared = np.searchsorted(negative, candidates, side="left")
-    # Whole numbers, so that equal J are equal: J·m·n + const.
-    youden = spared * positive.size - missed * negative.size
-    best = candidates[youden == youden.max()]
-    return float(best[np.argmin(np.abs(best - 0.5))])
 
 
 def case_means(
@@ -276,6 +249,21 @@ def _unit_report(
         scores=free,
         at_half=point(0.5),
         at_threshold=point(threshold),
+    )
+
+
+def _blank(unit: UnitReport, reason: str) -> UnitReport:
+    """The same unit with every score not defined, for one reason."""
+
+    def point(at: OperatingPoint) -> OperatingPoint:
+        scores = {name: Score(None, reason=reason) for name in at.scores}
+        return OperatingPoint(at.threshold, NO_CALLS, scores)
+
+    return replace(
+        unit,
+        scores={name: Score(None, reason=reason) for name in unit.scores},
+        at_half=point(unit.at_half),
+        at_threshold=point(unit.at_threshold),
     )
 
 

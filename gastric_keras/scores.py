@@ -86,6 +86,21 @@ def check_pairs(
     return label.astype(np.int64), score.clip(0, 1) if is_probability else score
 
 
+def not_numbers(score: Any) -> str | None:
+    """In words, that a probability is NaN or infinite; None if none is.
+
+    Args:
+        score: floats of any shape.
+    """
+    score = np.asarray(score)
+    if score.dtype.kind != "f" or not (bad := _count_bad(score)):
+        return None
+    return (
+        f"{bad} of {score.size} probabilities are NaN or infinite: a diverged "
+        "training or a broken file"
+    )
+
+
 def check_cases(case_id: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Validate case ids.
 

@@ -332,7 +332,6 @@ def test_reasons_in_words() -> None:
         ([0, 2], [0.1, 0.2], ["a", "b"], "Labels of 0 and 1"),
         (["x", "y"], [0.1, 0.2], ["a", "b"], "Code the positive class as 1"),
         ([0, np.nan], [0.1, 0.2], ["a", "b"], "Labels of 0 and 1"),
-        ([0, 1], [0.1, np.nan], ["a", "b"], "1 of 2 values NaN"),
         ([0, 1], ["p", "q"], ["a", "b"], "2 of 2 values NaN"),
         ([0, 1], [0.1, 1.2], ["a", "b"], "not logits"),
         ([0, 1], [0.1, 0.2], ["a"], "case_id.shape=(1,)"),
@@ -342,6 +341,12 @@ def test_bad_input(label: list, score: list, case: list, words: str) -> None:
     with pytest.raises(InputError) as caught:
         report(label, score, case, threshold=0.5)
     assert words in str(caught.value) and "Received: " in str(caught.value)
+
+
+def test_the_parts_refuse_what_is_no_number() -> None:
+    for use in (auc_interval, best_threshold):
+        with pytest.raises(InputError, match="1 of 2 values NaN, infinite or no num"):
+            use([0, 1], [0.1, np.nan])
 
 
 def test_bad_settings() -> None:
