@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastric_keras.bootstrap import too_few
+from gastric_keras.intervals import too_few
 from gastric_keras.scores import check_cases, check_draws, check_pairs
 
 #: Places of the axis, from 0 to 1.

@@ -97,6 +97,31 @@ def _differences(comparison: Comparison) -> list[str]:
                 for d in comparison.differences
             ],
         ),
+        *_calls(comparison.differences),
+    ]
+
+
+def _calls(differences: Sequence[SettingDifference]) -> list[str]:
+    rows = [
+        [
+            NETWORKS[d.backbone],
+            d.subset,
+            d.path,
+            f"{mean(test.difference for test in d.calls.values()):+.3f}",
+            ", ".join(_p(test.p_clustered) or "not defined" for test in tests),
+            ", ".join(_p(test.p_value) for test in tests),
+        ]
+        for d in differences
+        for tests in [list(d.calls.values())]
+    ]
+    header = ["network", "subset", "mid-level set", "difference"]
+    header += ["p by case, each seed", "p on patches, each seed"]
+    return [
+        "## Differences in accuracy at each run's threshold",
+        "McNemar's test of the calls, seed by seed and not adjusted: by case after "
+        "Obuchowski 1998, the one to believe; and the exact test on patches, which "
+        "takes them for independent.",
+        text_table(header, rows),
     ]
 
 

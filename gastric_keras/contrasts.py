@@ -18,6 +18,7 @@ from gastric_keras.finished_runs import (
     Pair,
     pair_paths,
 )
+from gastric_keras.mcnemar import McNemar, mcnemar_test
 from gastric_keras.paired import (
     PooledDifference,
     draw_seeds,
@@ -121,11 +122,21 @@ def setting_differences(
                 scores[[p.one for p in ps]],
                 scores[[p.two for p in ps]],
             ),
+            calls={p.replicate: _compare_calls(found, p) for p in ps},
         )
         for ((backbone, subset, path, base), ps), clustered, p_holm in zip(
             settings.items(), pooled, adjusted, strict=True
         )
     )
+
+
+def _compare_calls(found: DrawnRuns, pair: Pair) -> McNemar:
+    case_id = [row[0] for row in found.runs[0].rows]
+    one, two = (
+        (run.score >= run.scores["threshold"]) == (run.label == 1)
+        for run in (found.runs[pair.one], found.runs[pair.two])
+    )
+    return mcnemar_test(one, two, case_id)
 
 
 def control_pairs(runs: Sequence[FinishedRun]) -> list[Pair]:

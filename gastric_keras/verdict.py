@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gastric_keras.delong import PairedTest
 from gastric_keras.efficiency import CurvePoint, Saving
+from gastric_keras.mcnemar import McNemar
 from gastric_keras.mid_quality import MidQuality
 from gastric_keras.paired import PooledDifference
 from gastric_keras.tables import spell_p
@@ -59,6 +60,7 @@ class SettingDifference:
         p_holm: its p value, adjusted over all differences of its table; None: not
             defined.
         delong: of the mean AUCs; takes patches for independent and seeds for fixed.
+        calls: seed -> McNemar's tests of the calls at each run's own threshold.
     """
 
     backbone: str
@@ -69,6 +71,7 @@ class SettingDifference:
     clustered: PooledDifference
     p_holm: float | None
     delong: PairedTest
+    calls: dict[str, McNemar]
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,23 @@ def test_a_setting_with_one_seed_equals_the_paired_tests(grid: tuple) -> None:
     )
 
 
+def test_calls_are_compared_seed_by_seed(grid: tuple) -> None:
+    runs, _, found = grid
+    tissue = next(d for d in found.differences if d.backbone == "alexnet")
+    assert list(tissue.calls) == ["0", "1", "2"]
+    for seed, test in enumerate(tissue.calls.values()):
+        reports = [read_json(RunDir(runs[i]).report_json) for i in (seed, 3 + seed)]
+        one, two = (
+            r["test"]["patch"]["at_threshold"]["scores"]["accuracy"]["value"]
+            for r in reports
+        )
+        assert test.difference == pytest.approx(two - one)
+        assert test.p_clustered > test.p_value
+    text = spell_tables(found)
+    assert "p by case, each seed" in text and "the one to believe" in text
+    assert f"{np.mean([t.difference for t in tissue.calls.values()]):+.3f}" in text
+
+
 def test_seeds_are_averaged(grid: tuple) -> None:
     runs, _, found = grid
     reports = [read_json(RunDir(r).report_json) for r in runs]
@@ -128,7 +145,7 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
     ]
     assert "+0.016 to +0.053" in text and "for orientation only" in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for table in tables:
         assert len({len(line) for line in table.splitlines()}) == 1
     tree = read_json(out / "comparison.json")
