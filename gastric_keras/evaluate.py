@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEYS = ("case_id", "image_id", "x", "y", "label")
 COLUMNS = (*KEYS, "probability")
+#: Rises with what report.json holds: kept predictions of an older one are scored anew.
+REPORT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def run_evaluate(
     Raises:
         InputError: stage target is not finished, or the set does not fit.
     """
-    done, settings = run_dir.done("evaluate"), asdict(config.evaluate)
+    done = run_dir.done("evaluate")
+    settings = asdict(config.evaluate) | {"report_version": REPORT_VERSION}
     if done.is_file() and read_json(done) == settings and not force:
         print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
         return

@@ -85,7 +85,7 @@ def operating_point(scores: dict[str, Any]) -> OperatingPoint:
         raise InputError(
             "A report.json with a temperature was expected, to calibrate by. Received: "
             f"that of {scores['name']}, made before there was one. Run --stage "
-            "evaluate --force; nothing is trained again."
+            "evaluate: the kept predictions are scored anew."
         )
     return OperatingPoint(
         classes=tuple(scores["classes"]),

@@ -157,9 +157,8 @@ def _read_run(folder: Path) -> FinishedRun:
     if "labels_per_class" not in scores:
         raise InputError(
             "A report.json with labels_per_class was expected. Received: "
-            f"{run_dir.report_json} of an older version. Remove "
-            f"{run_dir.done('evaluate')} and run --stage evaluate: the kept "
-            "predictions are scored anew."
+            f"{run_dir.report_json} of an older version. Run --stage evaluate: the "
+            "kept predictions are scored anew."
         )
     test = read_predictions(run_dir.predictions("test"))
     label, score = positives_of(test, scores["positive"])

@@ -96,7 +96,10 @@ def _run(options: argparse.Namespace) -> None:
                 _call(STAGES[stage], config, run_dir, force=options.force)
         return
     with run_dir.locked():
-        open_run(config, run_dir, force=options.force)
+        # To score or draw a run anew is not to train it anew: where its weights came
+        # from stays on record.
+        trains = options.force and not {"mid", "target"}.isdisjoint(stages)
+        open_run(config, run_dir, force=trains)
         for stage in stages:
             extra = {"images": options.images} if stage == "visualize" else {}
             function = (STAGES | ASIDE)[stage]

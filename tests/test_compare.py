@@ -339,7 +339,7 @@ def test_a_report_of_an_older_version_is_refused(tmp_path: Path) -> None:
     report = read_json(RunDir(one).report_json)
     del report["labels_per_class"]
     write_json(RunDir(one).report_json, report)
-    with pytest.raises(InputError, match="of an older version. Remove .*done.json"):
+    with pytest.raises(InputError, match="of an older version. Run --stage evaluate"):
         compare([one], tmp_path / "out")
 
 

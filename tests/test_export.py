@@ -264,7 +264,7 @@ def test_a_report_without_a_temperature_is_refused(
     del report["temperature"]
     write_json(run_dir.report_json, report)
     with pytest.raises(
-        InputError, match="temperature was expected.*exported.*evaluate --force"
+        InputError, match="temperature was expected.*exported.*evaluate: the kept"
     ):
         export.run_export(config, run_dir, force=True)
     # What stood still stands.
