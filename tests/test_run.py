@@ -16,6 +16,7 @@ from gastric_keras.config import (
     TargetConfig,
 )
 from gastric_keras.errors import InputError
+from gastric_keras.files import write_json
 from gastric_keras.run_dir import RunDir
 
 HELP = """
@@ -209,3 +210,19 @@ def test_doctor_prints(
     lines = list(doctor.examine())
     assert "! scipy is not installed" in lines
     assert any(line.startswith("! tensorflow 2.17.1 is the tested") for line in lines)
+
+
+def test_a_score_done_again_leaves_the_provenance_of_the_weights(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_call", lambda *_, **__: None)
+    loaded = config_io.load(ExperimentConfig, config)
+    run_dir = RunDir(Path(loaded.runtime.output) / loaded.name)
+    arguments = ["--config", str(config)]
+    assert run.main(["--stage", "target", *arguments]) == 0
+    write_json(run_dir.done("target"), {})
+    run_dir.provenance.write_text("{}")
+    assert run.main(["--stage", "evaluate", "--force", *arguments]) == 0
+    assert run_dir.provenance.read_text() == "{}"
+    assert run.main(["--stage", "target", "--force", *arguments]) == 0
+    assert "commit" in run_dir.provenance.read_text()
