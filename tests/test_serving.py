@@ -199,10 +199,11 @@ def test_the_client_of_the_docs(
     monkeypatch.setattr(sys, "argv", [*command, "not-there.jpg"])
     assert client.main() == 1
     assert "No such file" in capsys.readouterr().err
-    nobody = ["client.py", "--url", "http://127.0.0.1:9", str(pictures[0])]
-    monkeypatch.setattr(sys, "argv", nobody)
+    nobody = "http://127.0.0.1:9/v1/models/gastric"
+    command = ["client.py", "--url", nobody, str(pictures[0])]
+    monkeypatch.setattr(sys, "argv", command)
     assert client.main() == 1
-    assert "127.0.0.1:9: [Errno" in capsys.readouterr().err
+    assert f"{nobody}: [Errno" in capsys.readouterr().err
 
 
 def test_the_curl_line_of_the_docs(
