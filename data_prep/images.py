@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,10 +128,28 @@ def is_stored_as_is(data: bytes) -> bool:
         picture.format in ("PNG", "JPEG")
         and picture.mode == "RGB"
         and "transparency" not in picture.info
-        # Pillow shows 16-bit color PNG as RGB; the depth is byte 24 of the header.
-        and not (picture.format == "PNG" and data[24] != 8)
+        and (picture.format != "PNG" or _is_plain_png(data))
         and picture.getexif().get(_ORIENTATION, 1) == 1
     )
+
+
+def _is_plain_png(data: bytes) -> bool:
+    # Pillow shows 16-bit color PNG as RGB; the depth is byte 24 of the header.
+    if data[24] != 8:
+        return False
+    # Pillow overlooks wrong checksums behind the pixels, and TensorFlow does not.
+    start = 8
+    while (end := start + 12 + int.from_bytes(data[start : start + 4], "big")) <= len(
+        data
+    ):
+        if zlib.crc32(data[start + 4 : end - 4]).to_bytes(4, "big") != (
+            data[end - 4 : end]
+        ):
+            return False
+        if data[start + 4 : start + 8] == b"IEND":
+            return True
+        start = end
+    return False
 
 
 def encode_png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -1,12 +1,31 @@
 """The one error that a user can mend."""
 
+import re
+
+
+#: Characters of a message that a terminal still shows in one piece.
+_LONGEST = 2400
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message says what was wanted, then ``Received: name=value``, then the way
     out. Both command lines print it without a traceback and exit with status 2.
+
+    Args:
+        message: of a long one, as a hostile file may bring about, the middle goes, and
+            so it does of a long word.
     """
+
+    def __init__(self, message: str = "") -> None:
+        message = re.sub(r"\S{300,}", lambda word: _abridged(word[0], 160), message)
+        super().__init__(_abridged(message, _LONGEST))
+
+
+def _abridged(text: str, most: int) -> str:
+    # What was wanted stands in front, the way out at the end.
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
 def require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
