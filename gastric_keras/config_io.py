@@ -7,7 +7,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,17 +27,26 @@ class _StrictDumper(yaml.SafeDumper):
     """Writes what ``_StrictLoader`` reads back to an equal value."""
 
 
+#: Values in a config, anchors unfolded; a few lines of anchors can stand for billions.
+_MOST_NODES = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
     # Before ``<<`` is unfolded: a key may stand here and in what is merged.
-    keys = [loader.construct_object(k) for k, _ in node.value if k.tag != _MERGE]
-    for position, key in enumerate(keys):
-        if key in keys[:position]:
+    seen = set()
+    for entry in (k for k, _ in node.value if k.tag != _MERGE):
+        key = loader.construct_object(entry, deep=True)
+        if not isinstance(key, Hashable):
+            problem = "a key that is a list or a mapping"
+            raise yaml.constructor.ConstructorError(
+                None, None, problem, entry.start_mark
+            )
+        if key in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} stands twice", node.start_mark
             )
+        seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
@@ -77,8 +86,7 @@ def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) 
             f"A YAML config file was expected. Received: path={path} ({error}). "
             "Check the path."
         ) from error
-    # The copy parts sections that share an anchor: an override is for one of them.
-    tree = _plain(_parse(text, str(path)))
+    tree = _parse(text, str(path))
     tree = {} if tree is None else tree
     for override in overrides:
         _apply_override(tree, override)
@@ -108,12 +116,30 @@ def save(config: Any, path: Path | str) -> None:
 
 
 def _parse(text: str, where: str) -> Any:
+    loader = _StrictLoader(text)
     try:
-        return yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, ValueError) as error:
+        node = loader.get_single_node()
+        _check_size(node)
+        # The copy parts sections that share an anchor: an override is for one of them.
+        return _plain(None if node is None else loader.construct_document(node))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(
             f"Valid YAML was expected. Received: {where}: {error}. Mend that line."
         ) from error
+
+
+def _check_size(node: yaml.Node | None) -> None:
+    """Count values as if every anchor were written out, before any is."""
+    waiting = [node] if node is not None else []
+    counted = 0
+    while waiting:
+        inner = waiting.pop().value
+        counted += 1
+        if counted > _MOST_NODES:
+            raise ValueError(f"more than {_MOST_NODES} values, anchors unfolded")
+        if isinstance(inner, list):
+            for item in inner:
+                waiting.extend(item if isinstance(item, tuple) else (item,))
 
 
 def _apply_override(tree: Any, override: str) -> None:

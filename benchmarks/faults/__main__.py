@@ -29,7 +29,11 @@ def main() -> int:
         outcome, words = replay(options.replay)
         print(f"{options.replay}: {outcome}. {words}")
         return int(outcome == "failed")
-    tally = run(draw(options.kinds, options.cases, options.seed), keep=options.keep)
+    tally = run(
+        draw(options.kinds, options.cases, options.seed),
+        keep=options.keep,
+        kinds={name: KINDS[name] for name in options.kinds},
+    )
     show(tally)
     return int(bool(tally.failures))
 

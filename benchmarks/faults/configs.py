@@ -60,12 +60,14 @@ def _code(rng: random.Random, text: str) -> _Spoilt:
 
 def _laughs(rng: random.Random, text: str) -> _Spoilt:
     """A few lines that name each other, a billion words when they are unfolded."""
-    lines = ['a0: &a0 ["ha"]']
-    kind = rng.choice(("list", "mapping"))
+    lines = ['a0: &a0 {ha: 1}']
+    kind = rng.choice(("list", "mapping", "merge"))
     for level in range(1, rng.randint(6, 12)):
         before = f"*a{level - 1}"
         if kind == "list":
             items = "[" + ", ".join([before] * 10) + "]"
+        elif kind == "merge":
+            items = "{<<: [" + ", ".join([before] * 10) + "]}"
         else:
             items = "{" + ", ".join(f"k{i}: {before}" for i in range(10)) + "}"
         lines.append(f"a{level}: &a{level} {items}")

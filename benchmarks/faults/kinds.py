@@ -32,12 +32,14 @@ class Kind:
         read: reads them as the product does. It returns when the answer is right,
             raises AssertionError when it is wrong, and lets all else through.
         batch: cases that one call of ``read`` tries.
+        needs_tensorflow: whether ``read`` does; importing it is most of a short run.
     """
 
     name: str
     write: Callable[[random.Random, Path], str]
     read: Callable[[Path], None]
     batch: int = 1
+    needs_tensorflow: bool = False
 
 
 def judge(kind: Kind, folder: Path) -> tuple[Outcome, str]:

@@ -303,4 +303,4 @@ _FAULTS: dict[str, Callable[[random.Random], _Spoilt]] = {
     "spoilt DICOM": _dicom,
 }
 
-KIND = Kind("pictures", write, read)
+KIND = Kind("pictures", write, read, needs_tensorflow=True)

@@ -251,4 +251,4 @@ _FAULTS: dict[str, Callable[[random.Random, Path], str]] = {
     "records of another schema": _foreign,
 }
 
-KIND = Kind("sets", write, read)
+KIND = Kind("sets", write, read, needs_tensorflow=True)

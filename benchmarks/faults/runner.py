@@ -12,13 +12,13 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.faults.kinds import Outcome, judge
+from benchmarks.faults.kinds import Kind, Outcome, judge
 from benchmarks.faults.registry import KINDS
 
 #: Seconds that one case may take; whole seconds are already far too long.
@@ -84,18 +84,26 @@ class Tally:
             self.failures.append(ending)
 
 
-def run(cases: Iterable[tuple[str, int]], *, keep: Path) -> Tally:
+def run(
+    cases: Iterable[tuple[str, int]],
+    *,
+    keep: Path,
+    kinds: Mapping[str, Kind] = KINDS,
+    seconds: float = SECONDS,
+) -> Tally:
     """Try cases one after the other.
 
     Args:
         cases: (kind, seed) of each.
         keep: folder that the cases that failed are moved to, to be replayed.
+        kinds: those that there are; picklable.
+        seconds: that one case may take.
 
     Returns:
         How they ended.
     """
     tally = Tally()
-    with _worker() as worker, tempfile.TemporaryDirectory() as parent:
+    with _worker(kinds, seconds) as worker, tempfile.TemporaryDirectory() as parent:
         for kind, seed in cases:
             folder = Path(parent) / f"{kind}-{seed}"
             folder.mkdir()
@@ -110,8 +118,9 @@ def run(cases: Iterable[tuple[str, int]], *, keep: Path) -> Tally:
 def replay(folder: Path) -> tuple[Outcome, str]:
     """Read a case that was kept, in this process and without limits."""
     case = json.loads((folder / _CASE).read_text())
-    _prepare()
-    return judge(KINDS[case["kind"]], folder)
+    kind = KINDS[case["kind"]]
+    _prepare([kind])
+    return judge(kind, folder)
 
 
 def _save(folder: Path, ending: Ending, keep: Path) -> None:
@@ -124,7 +133,8 @@ def _save(folder: Path, ending: Ending, keep: Path) -> None:
 class _Worker:
     """A process that reads cases; started anew when one kills it or hangs."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Mapping[str, Kind], seconds: float) -> None:
+        self.kinds, self.seconds = kinds, seconds
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -137,7 +147,7 @@ class _Worker:
         self._pipe.send((kind, seed, str(folder)))
         words = "killed its process"
         try:
-            if self._pipe.poll(SECONDS * KINDS[kind].batch**0.5):
+            if self._pipe.poll(self.seconds * self.kinds[kind].batch**0.5):
                 return self._pipe.recv()
             words = f"no answer after {time.monotonic() - started:.0f} s"
         except (EOFError, ConnectionError):
@@ -152,7 +162,7 @@ class _Worker:
         # spawn: TensorFlow does not live through a fork.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self.kinds), daemon=True)
         self._process.start()
         theirs.close()
         self._pipe.recv()
@@ -167,23 +177,23 @@ class _Worker:
 
 
 @contextmanager
-def _worker() -> Iterator[_Worker]:
-    worker = _Worker()
+def _worker(kinds: Mapping[str, Kind], seconds: float) -> Iterator[_Worker]:
+    worker = _Worker(kinds, seconds)
     try:
         yield worker
     finally:
         worker.stop()
 
 
-def _prepare() -> None:
+def _prepare(kinds: Iterable[Kind]) -> None:
     # What NumPy only warns of (a cast of NaN, an overflow) is a wrong answer here.
     warnings.simplefilter("error", RuntimeWarning)
-    import data_prep.sets  # noqa: F401
-    import gastric_keras.stages  # noqa: F401
+    if any(kind.needs_tensorflow for kind in kinds):
+        import gastric_keras.stages  # noqa: F401
 
 
-def _serve(pipe: Connection) -> None:
-    _prepare()
+def _serve(pipe: Connection, kinds: Mapping[str, Kind]) -> None:
+    _prepare(kinds.values())
     # What decoders in C say on their way to the same error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -191,11 +201,11 @@ def _serve(pipe: Connection) -> None:
     pipe.send("ready")
     while True:
         name, seed, folder = pipe.recv()
-        pipe.send(_try_case(name, seed, Path(folder)))
+        pipe.send(_try_case(kinds[name], seed, Path(folder)))
 
 
-def _try_case(name: str, seed: int, folder: Path) -> Ending:
-    kind = KINDS[name]
+def _try_case(kind: Kind, seed: int, folder: Path) -> Ending:
+    name = kind.name
     fault = kind.write(random.Random(f"{name}:{seed}"), folder)
     (folder / _FAULT).write_text(fault)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -166,7 +166,7 @@ def _state(
 
 
 def _sound(rng: random.Random) -> _Spoilt:
-    return ".pth", _archive(*_state(), compress=rng.random() < 0.5), "right"
+    return ".pth", _archive(*_state()), "right"
 
 
 def _cut_torch(rng: random.Random) -> _Spoilt:
@@ -209,7 +209,7 @@ def _bomb(rng: random.Random) -> _Spoilt:
     entries, data = _state()
     way = rng.choice(("zip", "shape", "pickle", "string"))
     if way == "zip":
-        data["a/data/0"] = bytes(3 << 30) if False else bytes(400_000_000)
+        data["a/data/0"] = bytes(50_000_000)
         return ".pth", _archive(entries, data, compress=True), "refused"
     if way == "shape":
         huge = rng.choice(((2**40,), (2**33, 2**33), (-1,), (0,) * 40, (2**63,)))
@@ -281,8 +281,8 @@ def _other_keras(rng: random.Random) -> _Spoilt:
     layers = [keras.layers.Conv2D(rng.randint(1, 4), 3, name="conv1")]
     if rng.random() < 0.5:
         layers.append(keras.layers.Conv2D(5, rng.choice((1, 5)), name="conv2"))
-    if rng.random() < 0.3:
-        layers.append(keras.layers.Conv2D(5, 3, name="conv3"))
+        if rng.random() < 0.5:
+            layers.append(keras.layers.Conv2D(5, 3, name="conv3"))
     outputs = inputs
     for layer in layers:
         outputs = layer(outputs)
@@ -319,4 +319,4 @@ _FAULTS: dict[str, Callable[[random.Random], _Spoilt]] = {
     "other files": _other_files,
 }
 
-KIND = Kind("weights", write, read)
+KIND = Kind("weights", write, read, needs_tensorflow=True)
