@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 #: Crossings beyond which outlines are noise, and take minutes to make valid.
 _MAX_CROSSINGS = 1000
 #: Edges whose crossings are sought at a time.

@@ -1,7 +1,7 @@
 """The one error that a user can mend."""
 
+import errno
 import re
-
 
 #: Characters of a message that a terminal still shows in one piece.
 _LONGEST = 2400
@@ -43,3 +43,34 @@ def require(condition: bool, wanted: str, way_out: str, **received: object) -> N
     if not condition:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise InputError(f"{wanted} Received: {values}. {way_out}")
+
+
+#: What a disk says when it cannot be written.
+_DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+)
+
+
+def disk_error(error: OSError) -> InputError | None:
+    """What the user can do about a disk that is full, read-only or broken.
+
+    Args:
+        error: as the system raised it, anywhere in a command.
+
+    Returns:
+        The message in the house's form; None where the disk is not to blame.
+    """
+    if error.errno not in _DISK_ERRORS:
+        return None
+    where = f"path={error.filename}, " if error.filename else ""
+    return InputError(
+        "A disk with room, and a folder that can be written, were expected. Received: "
+        f"{where}error={error.strerror or error}. Make room, or name another folder; "
+        "nothing half-written counts, and the same command goes on where it stood."
+    )

@@ -1,4 +1,4 @@
-"""Whether the bytes and the records of a set are those that its manifest vouches for."""
+"""Whether bytes and records of a set are those that its manifest vouches for."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def verify_set(folder: Path | str, manifest: Manifest) -> None:
             )
 
 
-def _read(
-    path: Path, shard: Shard, manifest: Manifest
-) -> tuple[list[int], set[str]]:
+def _read(path: Path, shard: Shard, manifest: Manifest) -> tuple[list[int], set[str]]:
     """Labels of a shard's records, and the cases in it."""
     import tensorflow as tf
 

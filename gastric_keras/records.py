@@ -219,7 +219,11 @@ def read_records(folder: Path | str, split: str) -> Iterator[PatchRecord]:
 
 
 def _value(feature: Any, kind: type) -> Any:
-    lists = {bytes: feature.bytes_list, str: feature.bytes_list, int: feature.int64_list}
+    lists = {
+        bytes: feature.bytes_list,
+        str: feature.bytes_list,
+        int: feature.int64_list,
+    }
     (value,) = lists.get(kind, feature.float_list).value
     return value.decode() if kind is str else value
 
@@ -286,7 +290,8 @@ def _check_figures(manifest: Manifest, path: Path) -> None:
         "each shard once": len(set(names)) == len(names),
         f"splits among {', '.join(SPLITS)}": set(in_shards) <= set(SPLITS),
         "counts of each of its classes, 0 or more": all(
-            list(count) == list(manifest.classes) and min(count.values(), default=0) >= 0
+            list(count) == list(manifest.classes)
+            and min(count.values(), default=0) >= 0
             for count in manifest.counts.values()
         ),
         "as many records in the shards as in its counts": in_shards == counted,

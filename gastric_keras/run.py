@@ -11,7 +11,7 @@ from pathlib import Path
 from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, disk_error
 from gastric_keras.grid_config import GridConfig
 from gastric_keras.provenance import open_run
 from gastric_keras.run_dir import RunDir
@@ -35,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _dispatch(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (message := disk_error(error)) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
         return 2
     return 0
 

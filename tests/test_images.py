@@ -213,3 +213,15 @@ def test_real_tiffs_are_read(shared_data: Path) -> None:
     assert len(paths) == 24
     for path in paths:
         assert read_image(path).shape == (150, 150, 3)
+
+
+def test_a_png_with_a_wrong_checksum_is_stored_anew(tmp_path: Path) -> None:
+    data = encode_png(np.zeros((4, 4, 3), np.uint8))
+    assert is_stored_as_is(data)
+    # Behind the pixels Pillow looks no more; TensorFlow would refuse it in training.
+    damaged = data[:-1] + bytes([data[-1] ^ 1])
+    assert not is_stored_as_is(damaged)
+    assert not is_stored_as_is(data[:-12])
+    path = tmp_path / "damaged.png"
+    path.write_bytes(damaged)
+    assert read_image(path).shape == (4, 4, 3)

@@ -1,1 +1,1 @@
-"""Bad and hostile input by the thousand: each case ends in a right answer or a message."""
+"""Bad input by the thousand: each case ends in a right answer or in a message."""

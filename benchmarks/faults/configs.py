@@ -60,7 +60,7 @@ def _code(rng: random.Random, text: str) -> _Spoilt:
 
 def _laughs(rng: random.Random, text: str) -> _Spoilt:
     """A few lines that name each other, a billion words when they are unfolded."""
-    lines = ['a0: &a0 {ha: 1}']
+    lines = ["a0: &a0 {ha: 1}"]
     kind = rng.choice(("list", "mapping", "merge"))
     for level in range(1, rng.randint(6, 12)):
         before = f"*a{level - 1}"
@@ -88,14 +88,30 @@ def _deep(rng: random.Random, text: str) -> _Spoilt:
 
 
 def _numbers(rng: random.Random, text: str) -> _Spoilt:
-    odd = ("9" * 5000, "0x" + "f" * 9000, ".nan", ".inf", "1e400", "1_0", "0o17", "1:30")
+    odd = (
+        "9" * 5000,
+        "0x" + "f" * 9000,
+        ".nan",
+        ".inf",
+        "1e400",
+        "1_0",
+        "0o17",
+        "1:30",
+    )
     key = rng.choice(("image_size", "learning_rate", "epochs", "bootstrap"))
     line = f"\nevaluate: {{{key}: {rng.choice(odd)}}}\n"
     return (text + line).encode(), "any"
 
 
 def _keys(rng: random.Random, text: str) -> _Spoilt:
-    odd = ("? [a, b]\n: 1", "? {a: 1}\n: 2", "1: 2", "null: 3", "~: 1", "seed: 1\nseed: 2")
+    odd = (
+        "? [a, b]\n: 1",
+        "? {a: 1}\n: 2",
+        "1: 2",
+        "null: 3",
+        "~: 1",
+        "seed: 1\nseed: 2",
+    )
     return f"{text}\n{rng.choice(odd)}\n".encode(), "refused"
 
 
@@ -105,7 +121,16 @@ def _encoding(rng: random.Random, text: str) -> _Spoilt:
 
 
 def _other_files(rng: random.Random, text: str) -> _Spoilt:
-    odd = (b"", b"[]", b"3", b"null", b"---\n---\n", b"\0", b"%YAML 9.9\n---\n", b"\x89PNG")
+    odd = (
+        b"",
+        b"[]",
+        b"3",
+        b"null",
+        b"---\n---\n",
+        b"\0",
+        b"%YAML 9.9\n---\n",
+        b"\x89PNG",
+    )
     return rng.choice(odd), "refused"
 
 

@@ -130,7 +130,17 @@ def _leads_outside(rng: random.Random, rows: _Rows) -> _Spoilt:
 
 def _odd_path(rng: random.Random, rows: _Rows) -> _Spoilt:
     rows = [list(row) for row in rows]
-    odd = ("", ".", "a" * 300, "a/" * 3000, "\0", "p0.png\0", "none.png", "sub", "C:\\x")
+    odd = (
+        "",
+        ".",
+        "a" * 300,
+        "a/" * 3000,
+        "\0",
+        "p0.png\0",
+        "none.png",
+        "sub",
+        "C:\\x",
+    )
     rng.choice(rows)[0] = rng.choice(odd)
     return _spell(rows).encode(), "refused"
 
@@ -167,7 +177,10 @@ def _huge_cell(rng: random.Random, rows: _Rows) -> _Spoilt:
 
 
 def _nothing(rng: random.Random, rows: _Rows) -> _Spoilt:
-    return rng.choice((b"", b"\n\n", b"path,label,case_id\n", b"\xef\xbb\xbf")), "refused"
+    return (
+        rng.choice((b"", b"\n\n", b"path,label,case_id\n", b"\xef\xbb\xbf")),
+        "refused",
+    )
 
 
 def _bytes_spoilt(rng: random.Random, rows: _Rows) -> _Spoilt:

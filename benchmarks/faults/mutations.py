@@ -72,7 +72,7 @@ def nested(depth: int, kind: type = list) -> Any:
 
 
 def spoil_tree(rng: random.Random, tree: Any) -> Any:
-    """A tree of dicts and lists with one to three nodes replaced, removed or doubled."""
+    """A tree with one to three nodes replaced, removed or doubled."""
     tree = copy.deepcopy(tree)
     for _ in range(rng.randint(1, 3)):
         places = list(_places(tree))

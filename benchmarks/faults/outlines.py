@@ -104,14 +104,17 @@ def _asap(regions: list[_Region], head: str = "") -> str:
     parts = []
     for name, ring in regions:
         corners = "".join(
-            f'<Coordinate Order="{i}" X="{x}" Y="{y}"/>' for i, (x, y) in enumerate(ring)
+            f'<Coordinate Order="{i}" X="{x}" Y="{y}"/>'
+            for i, (x, y) in enumerate(ring)
         )
         parts.append(
             f'<Annotation Type="Polygon" PartOfGroup={quoteattr(name)}>'
             f"<Coordinates>{corners}</Coordinates></Annotation>"
         )
     body = "".join(parts)
-    return f"{head}<ASAP_Annotations><Annotations>{body}</Annotations></ASAP_Annotations>"
+    return (
+        f"{head}<ASAP_Annotations><Annotations>{body}</Annotations></ASAP_Annotations>"
+    )
 
 
 def _aperio(regions: list[_Region], head: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Spoilt pictures: what becomes of them in data_prep, and of their bytes in training."""
+"""Spoilt pictures: what data_prep makes of them, and training of their bytes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def _check_training(data: bytes, pixels: np.ndarray, *, is_damaged: bool) -> Non
     difference = np.abs(decoded.astype(int) - pixels).mean() if pixels.size else 0
     # JPEG has no checksum, and of damaged coefficients each decoder makes its own.
     is_known = data[:2] != b"\xff\xd8" or not is_damaged
-    assert not is_known or difference < 3, f"training sees other pixels, by {difference:.1f} on average"
+    assert (
+        not is_known or difference < 3
+    ), f"training sees other pixels, by {difference:.1f} on average"
 
 
 def _pixels(rng: random.Random, *channels: int, depth: type = np.uint8) -> np.ndarray:

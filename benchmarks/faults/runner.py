@@ -147,7 +147,7 @@ class _Worker:
         self._pipe.send((kind, seed, str(folder)))
         words = "killed its process"
         try:
-            if self._pipe.poll(self.seconds * self.kinds[kind].batch**0.5):
+            if self._pipe.poll(self.seconds * self.kinds[kind].batch ** 0.5):
                 return self._pipe.recv()
             words = f"no answer after {time.monotonic() - started:.0f} s"
         except (EOFError, ConnectionError):
@@ -162,7 +162,9 @@ class _Worker:
         # spawn: TensorFlow does not live through a fork.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.kinds), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, self.kinds), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._pipe.recv()

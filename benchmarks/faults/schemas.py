@@ -48,7 +48,21 @@ VALID: dict[type, dict[str, Any]] = {
 
 #: Trees in one call.
 _BATCH = 50
-_WRONG = (None, True, -7, 3, 0.25, float("nan"), "text", "", [], ["a"], [[]], {}, {"k": 1})
+_WRONG = (
+    None,
+    True,
+    -7,
+    3,
+    0.25,
+    float("nan"),
+    "text",
+    "",
+    [],
+    ["a"],
+    [[]],
+    {},
+    {"k": 1},
+)
 
 
 def trees(kind: Any) -> st.SearchStrategy:
@@ -130,7 +144,9 @@ def _leaves(schema: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Any]:
     for field in dataclasses.fields(schema):
         hint, here = hints[field.name], (*path, field.name)
         yield here, hint
-        inner = [k for k in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(k)]
+        inner = [
+            k for k in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(k)
+        ]
         is_section = inner and typing.get_origin(hint) in (
             None,
             typing.Union,

@@ -190,7 +190,7 @@ def _code(rng: random.Random) -> _Spoilt:
     pickles = (
         b"cos\nsystem\n(S'" + line + b"'\ntR.",
         b"cposix\nsystem\n(S'" + line + b"'\ntR.",
-        b"cbuiltins\nexec\n(S'open(\"" + str(_MARK).encode() + b"\", \"w\")'\ntR.",
+        b"cbuiltins\nexec\n(S'open(\"" + str(_MARK).encode() + b'", "w")\'\ntR.',
         b"csubprocess\nPopen\n((S'touch'\nS'" + str(_MARK).encode() + b"'\nltR.",
         b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c"
         + bytes([len(line)])
@@ -300,7 +300,14 @@ def _spoilt_h5(rng: random.Random) -> _Spoilt:
 def _other_files(rng: random.Random) -> _Spoilt:
     suffix = rng.choice((".pth", ".weights.h5", ".h5"))
     empty = _zip({})
-    odd = (b"", b"PK\3\4", b"\x89HDF\r\n\x1a\n", pickle.dumps({"a": 1}), empty, b"\0" * 99)
+    odd = (
+        b"",
+        b"PK\3\4",
+        b"\x89HDF\r\n\x1a\n",
+        pickle.dumps({"a": 1}),
+        empty,
+        b"\0" * 99,
+    )
     return suffix, rng.choice(odd), "refused"
 
 
