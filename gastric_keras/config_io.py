@@ -29,6 +29,8 @@ class _StrictDumper(yaml.SafeDumper):
 
 #: Values in a config, anchors unfolded; a few lines of anchors can stand for billions.
 _MOST_NODES = 100_000
+#: Digits of a whole number.
+_MOST_DIGITS = 100
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -116,8 +118,8 @@ def save(config: Any, path: Path | str) -> None:
 
 
 def _parse(text: str, where: str) -> Any:
-    loader = _StrictLoader(text)
     try:
+        loader = _StrictLoader(text)
         node = loader.get_single_node()
         _check_size(node)
         # The copy parts sections that share an anchor: an override is for one of them.
@@ -133,8 +135,12 @@ def _check_size(node: yaml.Node | None) -> None:
     waiting = [node] if node is not None else []
     counted = 0
     while waiting:
-        inner = waiting.pop().value
+        last = waiting.pop()
+        inner = last.value
         counted += 1
+        # Python would not print it in the message.
+        if last.tag.endswith(":int") and len(inner) > _MOST_DIGITS:
+            raise ValueError(f"a number of {len(inner)} digits")
         if counted > _MOST_NODES:
             raise ValueError(f"more than {_MOST_NODES} values, anchors unfolded")
         if isinstance(inner, list):

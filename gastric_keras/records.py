@@ -200,22 +200,44 @@ def read_records(folder: Path | str, split: str) -> Iterator[PatchRecord]:
             names the shard.
     """
     import tensorflow as tf
-    from google.protobuf.message import DecodeError
 
     manifest = read_manifest(folder)
     for path in shard_paths(folder, manifest, split):
         try:
             for raw in tf.data.TFRecordDataset(path).as_numpy_iterator():
-                values = tf.train.Example.FromString(raw).features.feature
-                yield PatchRecord(
-                    **{name: _value(values[name], FEATURES[name]) for name in FEATURES}
-                )
-        except (tf.errors.DataLossError, DecodeError, ValueError) as error:
-            raise InputError(
-                f"Whole records with the features {', '.join(FEATURES)} were expected. "
-                f"Received: {path} ({type(error).__name__}). Copy the set again, or "
-                "make it again with data_prep."
-            ) from error
+                yield deserialize(raw, where=path)
+        except tf.errors.DataLossError as error:
+            raise _no_record(path, error) from error
+
+
+def deserialize(raw: bytes, *, where: Path | str) -> PatchRecord:
+    """The record that :func:`serialize` made bytes of.
+
+    Args:
+        raw: the bytes.
+        where: their file, for the message.
+
+    Raises:
+        InputError: no record, or one of another schema.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        values = tf.train.Example.FromString(raw).features.feature
+        return PatchRecord(
+            **{name: _value(values[name], FEATURES[name]) for name in FEATURES}
+        )
+    except (DecodeError, ValueError) as error:
+        raise _no_record(where, error) from error
+
+
+def _no_record(where: Path | str, error: Exception) -> InputError:
+    return InputError(
+        f"Whole records with the features {', '.join(FEATURES)} were expected. "
+        f"Received: {where} ({type(error).__name__}). Copy the set again, or make it "
+        "again with data_prep."
+    )
 
 
 def _value(feature: Any, kind: type) -> Any:

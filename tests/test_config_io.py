@@ -341,6 +341,8 @@ def test_a_billion_laughs_end_at_once(tmp_path: Path, kind: str) -> None:
         "x: " + "[" * 3000 + "]" * 3000,
         "? [a, b]\n: 1",
         "x: !!python/name:os.system",
+        "x: 0x" + "f" * 9000,
+        "x: \0",
     ],
 )
 def test_yaml_that_is_no_tree_of_plain_values_is_refused(

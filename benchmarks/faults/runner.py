@@ -21,7 +21,8 @@ from pathlib import Path
 from benchmarks.faults.kinds import Kind, Outcome, judge
 from benchmarks.faults.registry import KINDS
 
-#: Seconds that one case may take; whole seconds are already far too long.
+#: Seconds of the processor that one case may take, however busy the machine is; ten
+#: times as long by the clock, for one that sleeps.
 SECONDS = 20.0
 #: Bytes of address space that a worker may take on top of what its imports took.
 MEMORY = 3 << 29
@@ -147,7 +148,7 @@ class _Worker:
         self._pipe.send((kind, seed, str(folder)))
         words = "killed its process"
         try:
-            if self._pipe.poll(self.seconds * self.kinds[kind].batch ** 0.5):
+            if self._answers(self.seconds * self.kinds[kind].batch**0.5):
                 return self._pipe.recv()
             words = f"no answer after {time.monotonic() - started:.0f} s"
         except (EOFError, ConnectionError):
@@ -157,6 +158,15 @@ class _Worker:
         fault = note.read_text() if note.is_file() else "?"
         seconds = time.monotonic() - started
         return Ending(kind, seed, fault, "failed", words, seconds, 0.0)
+
+    def _answers(self, seconds: float) -> bool:
+        assert self._pipe is not None and self._process is not None
+        first, started = _processor_time(self._process.pid), time.monotonic()
+        while not self._pipe.poll(0.5):
+            used = _processor_time(self._process.pid) - first
+            if used > seconds or time.monotonic() - started > 10 * seconds:
+                return False
+        return True
 
     def _start(self) -> None:
         # spawn: TensorFlow does not live through a fork.
@@ -176,6 +186,12 @@ class _Worker:
             self._process.join()
             self._pipe.close()
         self._process = self._pipe = None
+
+
+def _processor_time(pid: int | None) -> float:
+    """Seconds that a process has worked so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -211,8 +227,8 @@ def _try_case(kind: Kind, seed: int, folder: Path) -> Ending:
     fault = kind.write(random.Random(f"{name}:{seed}"), folder)
     (folder / _FAULT).write_text(fault)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.monotonic()
+    started = time.process_time()
     outcome, words = judge(kind, folder)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     return Ending(name, seed, fault, outcome, words, seconds, growth, kind.batch)
