@@ -140,7 +140,10 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
         ("3", "a int at the top"),
         ('[{"type": "Polygon"}]', "instead of a Feature"),
         ('{"type": "Feature", "geometry": null}', "geometry 'None'"),
-        ('{"type": "Feature", "properties": [1], "geometry": null}', "properties '[1]'"),
+        (
+            '{"type": "Feature", "properties": [1], "geometry": null}',
+            "properties '[1]'",
+        ),
         (
             '{"type": "Feature", "properties": {"classification": 7}, "geometry": '
             '{"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}}',

@@ -128,7 +128,9 @@ def test_a_damaged_snapshot_and_damaged_weights_in_a_stage(
     assert "target: the snapshot of epoch 2 in" in said and "trying the one" in said
     assert "target: resuming after epoch 1" in said
     pairs = zip(
-        _weights(whole.weights("target")), _weights(broken.weights("target")), strict=True
+        _weights(whole.weights("target")),
+        _weights(broken.weights("target")),
+        strict=True,
     )
     assert all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.annotations import read_class_map
 from data_prep.images import (
     UnusableImage,
     encode_png,
@@ -225,3 +226,15 @@ def test_a_png_with_a_wrong_checksum_is_stored_anew(tmp_path: Path) -> None:
     path = tmp_path / "damaged.png"
     path.write_bytes(damaged)
     assert read_image(path).shape == (4, 4, 3)
+
+
+def test_a_raised_limit_holds_for_masks_and_for_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.images.MAX_PIXELS", 10)
+    monkeypatch.setattr("data_prep.annotations.MAX_PIXELS", 10)
+    path = write_picture(tmp_path / "large.png", np.zeros((8, 8, 3), np.uint8))
+    assert is_stored_as_is(path.read_bytes())
+    assert read_class_map(
+        path, (8, 8), classes=("a", "b"), mask_values={0: "a"}
+    ).all()

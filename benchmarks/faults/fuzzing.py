@@ -11,6 +11,7 @@ in the extra ``faults``, and has wheels for Linux only.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import random
 import re
@@ -24,6 +25,12 @@ from benchmarks.faults import outlines, weights_files
 from benchmarks.faults.kinds import find_bad_form
 from gastric_keras.errors import InputError
 
+#: Whose branches guide the fuzzing.
+_PARSERS = (
+    "data_prep.annotations",
+    "gastric_keras.records",
+    "gastric_keras.torch_state",
+)
 #: The file that a parser gets, by its suffix, and the parser.
 _Target = tuple[str, Callable[[Path], object]]
 
@@ -91,10 +98,8 @@ def fuzz(name: str, arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["gastric_keras", "data_prep"]):
-        import data_prep.geojson_annotations
-        import data_prep.xml_annotations
-        import gastric_keras.records
-        import gastric_keras.torch_state  # noqa: F401
+        for module in _PARSERS:
+            importlib.import_module(module)
     suffix, read = TARGETS[name]
 
     def try_bytes(data: bytes) -> None:

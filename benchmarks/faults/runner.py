@@ -148,7 +148,7 @@ class _Worker:
         self._pipe.send((kind, seed, str(folder)))
         words = "killed its process"
         try:
-            if self._answers(self.seconds * self.kinds[kind].batch**0.5):
+            if self._answers(self.seconds * self.kinds[kind].batch ** 0.5):
                 return self._pipe.recv()
             words = f"no answer after {time.monotonic() - started:.0f} s"
         except (EOFError, ConnectionError):
