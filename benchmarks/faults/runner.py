@@ -13,7 +13,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -104,15 +104,17 @@ def run(
         How they ended.
     """
     tally = Tally()
-    with _worker(kinds, seconds) as worker, tempfile.TemporaryDirectory() as parent:
-        for kind, seed in cases:
-            folder = Path(parent) / f"{kind}-{seed}"
-            folder.mkdir()
-            ending = worker.try_case(kind, seed, folder)
-            tally.add(ending)
-            if ending.outcome == "failed":
-                _save(folder, ending, keep)
-            shutil.rmtree(folder, ignore_errors=True)
+    # Interrupted, it tells of what was tried so far.
+    with suppress(KeyboardInterrupt), _worker(kinds, seconds) as worker:
+        with tempfile.TemporaryDirectory() as parent:
+            for kind, seed in cases:
+                folder = Path(parent) / f"{kind}-{seed}"
+                folder.mkdir()
+                ending = worker.try_case(kind, seed, folder)
+                tally.add(ending)
+                if ending.outcome == "failed":
+                    _save(folder, ending, keep)
+                shutil.rmtree(folder, ignore_errors=True)
     return tally
 
 
