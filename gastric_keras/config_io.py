@@ -65,6 +65,15 @@ for _side in (_StrictLoader, _StrictDumper):
     )
 
 
+def _represent_text(dumper: _StrictDumper, text: str) -> yaml.ScalarNode:
+    # Unicode's own line ends come back as spaces unless they are escaped.
+    style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_StrictDumper.add_representer(str, _represent_text)
+
+
 def load(schema: type[Schema], path: Path | str, overrides: Sequence[str] = ()) -> Any:
     """Read a YAML file into a frozen dataclass.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
+from data_prep.config import SourceConfig
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
@@ -318,6 +319,13 @@ def test_unreadable_files(tmp_path: Path) -> None:
             f"A YAML config file was expected. Received: path={path} ("
         )
         assert str(error.value).endswith("Check the path.")
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "\ufeff", "\r\n", " a"])
+def test_text_with_line_ends_of_its_own_comes_back(tmp_path: Path, text: str) -> None:
+    config = SourceConfig(images=text)
+    config_io.save(config, tmp_path / "config.yaml")
+    assert config_io.load(SourceConfig, tmp_path / "config.yaml") == config
 
 
 @pytest.mark.parametrize("kind", ["[{0}]", "{{<<: [{0}]}}"])
