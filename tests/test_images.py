@@ -235,6 +235,4 @@ def test_a_raised_limit_holds_for_masks_and_for_what_is_stored(
     monkeypatch.setattr("data_prep.annotations.MAX_PIXELS", 10)
     path = write_picture(tmp_path / "large.png", np.zeros((8, 8, 3), np.uint8))
     assert is_stored_as_is(path.read_bytes())
-    assert read_class_map(
-        path, (8, 8), classes=("a", "b"), mask_values={0: "a"}
-    ).all()
+    assert read_class_map(path, (8, 8), classes=("a", "b"), mask_values={0: "a"}).all()
