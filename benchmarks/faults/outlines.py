@@ -228,6 +228,8 @@ def _deep(rng: random.Random) -> _Spoilt:
             place = json.dumps(_geojson(_boxes(rng)))
             start = place.find("[[[")
             content = place[:start] + content + place[place.find("]]]") + 3 :]
+            # Shallow, it is an outline without a corner, which has no area.
+            return ".geojson", content.encode(), None, "any"
         return ".geojson", content.encode(), None, "refused"
     body = "<a>" * depth + "</a>" * depth
     root = rng.choice(("ASAP_Annotations", "Annotations", "a"))
