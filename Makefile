@@ -9,7 +9,7 @@ RUN := $(BIN)/python -m gastric_keras.run
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench clean setup
+.PHONY: demo test lint bench faults clean setup
 
 setup: $(VENV)/.stamp
 
@@ -55,8 +55,26 @@ bench: setup demo/records/target/manifest.json
 	$(BIN)/python -m benchmarks.pipeline demo/records/target
 	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.frozen demo/records/target
+	$(BIN)/python -m benchmarks.verdict
+
+# Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
+# replayed: python -m benchmarks.faults --replay faults/CASE
+faults: setup tensorboard_logs/demo-two-stages/report/done.json
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[faults]' \
+		|| echo "atheris does not install here: the parsers are not fuzzed"
+	$(BIN)/python -m benchmarks.faults --cases 12000
+	$(BIN)/python -m benchmarks.faults.fuzzing --seconds 120
+	for set in tissue nuclei target; do \
+		$(BIN)/python -m benchmarks.kills $$set --kills 40 \
+			--config configs/data_prep/demo_$$set.yaml || exit 1; done
+	$(BIN)/python -m benchmarks.command_kills --kills 16 \
+		tensorboard_logs/demo-two-stages tensorboard_logs/demo-one-stage
+	$(BIN)/python -m benchmarks.training_kills --config configs/demo.yaml --kills 40
+
+tensorboard_logs/demo-two-stages/report/done.json: | setup
+	$(MAKE) demo
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .import_linter_cache .coverage
-	rm -rf demo tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
+	rm -rf demo faults tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -253,15 +253,19 @@ def _write_shard(pool: Path, folder: Path, index: int) -> Shard:
     path = folder / shard_name(split, index // 2, max(SIZES) // _SHARD // 2)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for row in range(_SHARD):
-            name, image = f"{index}-{row}", _draw(images, index, row)
+            name, image = _name(index, row), _draw(images, index, row)
             if split == "test" and row < _COPIES_PER_SHARD:
-                name = f"copy of {index - 1}-{row}"
                 way = list(_ways(_draw(images, index - 1, row)))[row % 8]
                 image = _copy(way, QUALITIES[row % 3], SCALES[row % 3])
             flags = [cv2.IMWRITE_JPEG_QUALITY, 90]
             data = cv2.imencode(".jpg", image[..., ::-1], flags)[1].tobytes()
             writer.write(serialize(PatchRecord(data, 0, name, name, 0, 0)))
     return Shard(path.name, split, _SHARD, path.stat().st_size, sha256_of(path))
+
+
+def _name(index: int, row: int) -> str:
+    is_copy = index % 2 == 1 and row < _COPIES_PER_SHARD
+    return f"copy of {index - 1}-{row}" if is_copy else f"{index}-{row}"
 
 
 def _draw(images: npt.NDArray[np.uint8], index: int, row: int) -> Image:
@@ -287,9 +291,12 @@ def _draw(images: npt.NDArray[np.uint8], index: int, row: int) -> Image:
 
 def _write_set(folder: Path, shards: Sequence[Shard]) -> None:
     counts: dict[str, dict[str, int]] = {"train": {"a": 0}, "test": {"a": 0}}
-    for shard in shards:
+    names: dict[str, list[str]] = {"train": [], "test": []}
+    for index, shard in enumerate(shards):
         counts[shard.split]["a"] += shard.records
-    manifest = Manifest("target", ("a",), counts, {}, 224, 0.0, {}, {}, ())
+        names[shard.split] += [_name(index, row) for row in range(_SHARD)]
+    cases = {split: tuple(sorted(found)) for split, found in names.items()}
+    manifest = Manifest("target", ("a",), counts, cases, 224, 0.0, {}, {}, ())
     write_manifest(folder, replace(manifest, shards=tuple(shards)))
 
 

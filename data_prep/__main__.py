@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, disk_error
 
 # TensorFlow is used for its record format only; its start-up notes help nobody here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return parsed.run(parsed)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (message := disk_error(error)) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
         return 2
 
 

@@ -13,7 +13,7 @@ from data_prep import geojson_annotations, xml_annotations
 from data_prep.geometry import draw_polygon, polygons_of
 from data_prep.source_config import WhiteConfig
 from gastric_keras.errors import InputError
-from gastric_keras.images import UnusableImage, read_labels
+from gastric_keras.images import MAX_PIXELS, UnusableImage, read_labels
 
 #: Written in a mapping instead of a class: leave these regions out.
 IGNORE = "ignore"
@@ -56,9 +56,10 @@ def read_class_map(
         InputError: a class or value that no mapping explains.
     """
     if is_label_mask(path):
-        class_map = _map_values(
-            read_labels(path), mask_values or {}, classes=classes, path=path
-        )
+        # As large as its picture, whose own limit may have been raised.
+        limit = max(MAX_PIXELS, shape[0] * shape[1])
+        values = read_labels(path, max_pixels=limit)
+        class_map = _map_values(values, mask_values or {}, classes=classes, path=path)
     else:
         regions = read_regions(path, classes=classes, labels=labels or {})
         class_map = draw_regions(regions, shape)

@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_prep.duplicates import Contents, Leak
-from gastric_keras.records import Manifest, read_manifest, verify_shards
+from gastric_keras.integrity import verify_set
+from gastric_keras.records import Manifest, read_manifest
 
 
 def card_of(folder: Path | str) -> str:
-    """Read a set, compare its checksums and describe it.
+    """Read a set, compare its checksums, counts and cases, and describe it.
 
     Raises:
-        InputError: no finished set there, or a shard whose bytes changed.
+        InputError: no finished set there, a shard whose bytes changed, or records that
+            the manifest does not tell.
     """
     manifest = read_manifest(folder)
-    verify_shards(folder, manifest)
+    verify_set(folder, manifest)
     size = sum(shard.size for shard in manifest.shards) / 1e6
     return (
         f"{folder}\n{describe(manifest)}\n"

@@ -24,6 +24,7 @@ from data_prep.fingerprints import (
 )
 from data_prep.overlaps import intersect, side_of
 from gastric_keras.images import decode_image
+from gastric_keras.integrity import verify_set
 from gastric_keras.records import Manifest, read_manifest, record_key, shard_paths
 
 Kind = Literal["case", "image", "overlap", "pixels", "perceptual"]
@@ -132,9 +133,11 @@ def read_contents(folder: Path | str, *, workers: int | None = None) -> list[Con
         One entry for each split.
 
     Raises:
-        InputError: no finished set, or a patch that does not decode.
+        InputError: no finished set, a shard that changed, or a patch that does not
+            decode.
     """
     manifest = read_manifest(folder)
+    verify_set(folder, manifest)
     total = sum(manifest.count(split) for split in manifest.counts)
     if workers is None:
         workers = (os.cpu_count() or 1) if total >= _WORTH_PROCESSES else 1

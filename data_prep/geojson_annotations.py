@@ -48,9 +48,10 @@ def _features(path: Path | str) -> Iterator[dict[str, Any]]:
         raise _no_geojson(path, f"a {type(tree).__name__} at the top")
     for feature in features:
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise _no_geojson(path, f"{str(feature)[:60]!r} instead of a Feature")
+            raise _no_geojson(path, f"{_excerpt(feature)} instead of a Feature")
         if not isinstance(feature.get("properties") or {}, dict):
-            raise _no_geojson(path, f"properties {feature['properties']!r}")
+            problem = f"properties {_excerpt(feature['properties'])}"
+            raise _no_geojson(path, problem)
         yield feature
 
 
@@ -73,7 +74,7 @@ def _class_name(feature: Mapping[str, Any], path: Path | str) -> str | None:
         name = ": ".join(map(str, names)) if isinstance(names, list) else None
         name = name or found.get("name")
     if name is not None and not isinstance(name, str):
-        raise _no_geojson(path, f"classification {str(found)[:60]!r}")
+        raise _no_geojson(path, f"classification {_excerpt(found)}")
     return name
 
 
@@ -85,8 +86,17 @@ def _area(geometry: Any, path: Path | str) -> Any:
         # Of NaN clean_area makes the error; shapely would warn first.
         with np.errstate(invalid="ignore"):
             return clean_area(shape_of(geometry))
-    except (ShapelyError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _no_geojson(path, f"geometry {str(geometry)[:60]!r}: {error}") from error
+    except (ShapelyError, LookupError, TypeError, ValueError) as error:
+        raise _no_geojson(path, f"geometry {_excerpt(geometry)}: {error}") from error
+    except (AttributeError, RecursionError) as error:
+        raise _no_geojson(path, f"geometry {_excerpt(geometry)}: {error}") from error
+
+
+def _excerpt(value: Any) -> str:
+    try:
+        return repr(str(value)[:60])
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deep"
 
 
 def _no_geojson(path: Path | str, problem: str) -> UnusableImage:

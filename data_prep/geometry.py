@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: Crossings beyond which outlines are noise, and take minutes to make valid.
+_MAX_CROSSINGS = 1000
+#: Edges whose crossings are sought at a time.
+_EDGES = 256
+
 
 def clean_area(area: Any) -> Any:
     """Make a valid area of what a hand drew.
@@ -22,18 +27,45 @@ def clean_area(area: Any) -> Any:
         A valid shapely Polygon or MultiPolygon, empty where there is no area.
 
     Raises:
-        ValueError: a coordinate that is no finite number.
+        ValueError: a coordinate that is no finite number, or outlines that cross
+            themselves more often than a hand does.
     """
     from shapely import Polygon, get_coordinates, make_valid, union_all
 
     if not np.isfinite(get_coordinates(area)).all():
         raise ValueError("a coordinate is no finite number")
     if not area.is_valid:
+        _check_crossings(area)
         area = make_valid(area)
     polygons = list(polygons_of(area))
     if len(polygons) == 1:
         return polygons[0]
     return union_all(polygons) if polygons else Polygon()
+
+
+def _check_crossings(area: Any) -> None:
+    from shapely import STRtree, get_parts, linestrings
+
+    edges = np.concatenate(
+        [
+            np.stack([ring[:-1], ring[1:]], axis=1)
+            for polygon in polygons_of(area)
+            for ring in (np.asarray(r.coords)[:, :2] for r in _rings(polygon))
+        ]
+        or [np.zeros((0, 2, 2))]
+    )
+    lines = get_parts(linestrings(edges))
+    tree = STRtree(lines)
+    crossings = 0
+    # A few at a time: of noise, each edge crosses all others.
+    for start in range(0, len(lines), _EDGES):
+        part = lines[start : start + _EDGES]
+        # Each crossing is met from both sides.
+        crossings += tree.query(part, predicate="crosses").shape[1]
+        if crossings > 2 * _MAX_CROSSINGS:
+            raise ValueError(
+                f"outlines that cross themselves more than {_MAX_CROSSINGS} times"
+            )
 
 
 def polygons_of(area: Any) -> Iterator[Any]:

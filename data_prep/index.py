@@ -35,19 +35,21 @@ def read_index(source: SourceConfig, need: Need) -> Iterator[dict[str, str]]:
     wanted["annotation"] = columns.annotation if need == "annotation" else None
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
+            # Strict, or a quote that is never closed takes the rest of the file in.
+            rows = csv.DictReader(stream, strict=True)
             header = list(rows.fieldnames or ())
             # Without its column the case is unknown; read_sources says what to do.
             wanted["case"] = columns.case if columns.case in header else None
             _check_columns(path, header, [*wanted.values(), *source.where])
-            for number, row in enumerate(rows, start=2):
+            for row in rows:
+                _check_cells(path, rows.line_num, row)
                 if any(row[name] not in kept for name, kept in source.where.items()):
                     continue
                 entry = {
                     key: (row[name] or "").strip() if name else ""
                     for key, name in wanted.items()
                 }
-                _check_row(path, number, entry, need, columns.label)
+                _check_row(path, rows.line_num, entry, need, columns.label)
                 yield entry
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
@@ -57,12 +59,35 @@ def read_index(source: SourceConfig, need: Need) -> Iterator[dict[str, str]]:
 
 
 def _check_columns(path: Path, header: list[str], wanted: Sequence[str | None]) -> None:
+    twice = sorted({name for name in wanted if name and header.count(name) > 1})
+    if twice:
+        raise InputError(
+            "An index with each column once was expected. Received: "
+            f"{path} with {', '.join(twice)} twice. Remove or rename one of the two."
+        )
     missing = [name for name in wanted if name and name not in header]
     if missing:
         raise InputError(
             f"An index with the columns {', '.join(missing)} was expected. Received: "
             f"{path} with columns {', '.join(header) or '(none)'}. Rename them there, "
             "or name yours under columns in the config."
+        )
+
+
+def _check_cells(path: Path, number: int, row: dict[str, str]) -> None:
+    # DictReader fills up short rows and hides what is too much under None.
+    cells = [cell for name, cell in row.items() if name is not None]
+    if None in row or None in cells:
+        raise InputError(
+            "As many cells as columns were expected in every row. Received: "
+            f"{path}, line {number}, with {'more' if None in row else 'fewer'}. Put a "
+            "name that holds a comma in double quotes, or fill the row up."
+        )
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        raise InputError(
+            "Cells of one line were expected. Received: "
+            f"{path}, the row that ends in line {number}. Close the quotes that were "
+            "opened there."
         )
 
 

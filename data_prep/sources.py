@@ -93,7 +93,7 @@ def _read_source(
 ) -> Iterator[ImageSource]:
     source = config.sources[position]
     root = Path(source.images)
-    if not source.images or not root.is_dir():
+    if not source.images or not os.path.isdir(root):
         raise InputError(
             "A folder of pictures was expected. Received: "
             f"images={source.images or None}. Give --images DIR, or mend "
@@ -223,7 +223,8 @@ def _inside(root: Path, name: str, what: str) -> Path:
             f"A {what} inside {root} was expected. Received: path={name}. Write paths "
             "relative to that folder, or name a folder that holds them all."
         )
-    if not path.is_file():
+    # os.path, since Path raises where the name is too long for the disk.
+    if not os.path.isfile(path):
         raise InputError(
             f"A {what} was expected at {path}. Received: path={name}, no such file. "
             "Mend the index, or leave its row out with where."
@@ -235,7 +236,7 @@ def _annotation(source: SourceConfig, entry: dict[str, str]) -> Path:
     if source.layout is not None:
         return _inside(Path(source.images), entry["annotation"], "region map")
     root = Path(source.annotations or source.images)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise InputError(
             "A folder of region maps was expected. Received: "
             f"annotations={source.annotations}. Give --annotations DIR."
@@ -248,7 +249,7 @@ def _annotation(source: SourceConfig, entry: dict[str, str]) -> Path:
         path
         for base in (root / stem, root / stem.name)
         for suffix in ANNOTATION_SUFFIXES
-        if (path := base.with_name(base.name + suffix)).is_file()
+        if os.path.isfile(path := base.with_name(base.name + suffix))
         and path.resolve() != (Path(source.images) / entry["path"]).resolve()
     }
     if len(found) != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -336,9 +337,13 @@ def _write_shard(
     if len(records) != count:
         raise RuntimeError(f"{name}: {len(records)} records of {count}")
     partial = folder.parent / f"{name}.partial"
-    with tf.io.TFRecordWriter(str(partial)) as writer:
-        for position in sorted(records):
-            writer.write(serialize(records[position]))
+    try:
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for position in sorted(records):
+                writer.write(serialize(records[position]))
+    except tf.errors.OpError as error:
+        # TensorFlow has words of its own for a full disk.
+        raise OSError(errno.ENOSPC, error.message, str(partial)) from error
     with open(partial, "rb+") as stream:
         # The manifest vouches for these bytes: they go down before it does.
         os.fsync(stream.fileno())

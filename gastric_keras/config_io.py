@@ -7,7 +7,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,17 +27,28 @@ class _StrictDumper(yaml.SafeDumper):
     """Writes what ``_StrictLoader`` reads back to an equal value."""
 
 
+#: Values in a config, anchors unfolded; a few lines of anchors can stand for billions.
+_MOST_NODES = 100_000
+#: Digits of a whole number.
+_MOST_DIGITS = 100
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
     # Before ``<<`` is unfolded: a key may stand here and in what is merged.
-    keys = [loader.construct_object(k) for k, _ in node.value if k.tag != _MERGE]
-    for position, key in enumerate(keys):
-        if key in keys[:position]:
+    seen = set()
+    for entry in (k for k, _ in node.value if k.tag != _MERGE):
+        key = loader.construct_object(entry, deep=True)
+        if not isinstance(key, Hashable):
+            problem = "a key that is a list or a mapping"
+            raise yaml.constructor.ConstructorError(
+                None, None, problem, entry.start_mark
+            )
+        if key in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} stands twice", node.start_mark
             )
+        seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
@@ -52,6 +63,15 @@ for _side in (_StrictLoader, _StrictDumper):
         re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
         list("-+.0123456789"),
     )
+
+
+def _represent_text(dumper: _StrictDumper, text: str) -> yaml.ScalarNode:
+    # Unicode's own line ends come back as spaces unless they are escaped.
+    style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_StrictDumper.add_representer(str, _represent_text)
 
 
 def load(
@@ -72,8 +92,7 @@ def load(
         InputError: unknown or repeated key, wrong type, missing field, unreadable
             file; the message carries the dotted path of the culprit.
     """
-    # The copy parts sections that share an anchor: an override is for one of them.
-    tree = {} if path is None else _plain(_parse(_read_text(path), str(path)))
+    tree = {} if path is None else _parse(_read_text(path), str(path))
     tree = {} if tree is None else tree
     for override in overrides:
         _apply_override(tree, override)
@@ -114,11 +133,33 @@ def _read_text(path: Path | str) -> str:
 
 def _parse(text: str, where: str) -> Any:
     try:
-        return yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, ValueError) as error:
+        loader = _StrictLoader(text)
+        node = loader.get_single_node()
+        _check_size(node)
+        # The copy parts sections that share an anchor: an override is for one of them.
+        return _plain(None if node is None else loader.construct_document(node))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(
             f"Valid YAML was expected. Received: {where}: {error}. Mend that line."
         ) from error
+
+
+def _check_size(node: yaml.Node | None) -> None:
+    """Count values as if every anchor were written out, before any is."""
+    waiting = [node] if node is not None else []
+    counted = 0
+    while waiting:
+        last = waiting.pop()
+        inner = last.value
+        counted += 1
+        # Python would not print it in the message.
+        if last.tag.endswith(":int") and len(inner) > _MOST_DIGITS:
+            raise ValueError(f"a number of {len(inner)} digits")
+        if counted > _MOST_NODES:
+            raise ValueError(f"more than {_MOST_NODES} values, anchors unfolded")
+        if isinstance(inner, list):
+            for item in inner:
+                waiting.extend(item if isinstance(item, tuple) else (item,))
 
 
 def _apply_override(tree: Any, override: str) -> None:

@@ -1,12 +1,31 @@
 """The one error that a user can mend."""
 
+import errno
+import re
+
+#: Characters of a message that a terminal still shows in one piece.
+_LONGEST = 2400
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message says what was wanted, then ``Received: name=value``, then the way
     out. Both command lines print it without a traceback and exit with status 2.
+
+    Args:
+        message: of a long one, as a hostile file may bring about, the middle goes, and
+            so it does of a long word.
     """
+
+    def __init__(self, message: str = "") -> None:
+        message = re.sub(r"\S{300,}", lambda word: _abridged(word[0], 160), message)
+        super().__init__(_abridged(message, _LONGEST))
+
+
+def _abridged(text: str, most: int) -> str:
+    # What was wanted stands in front, the way out at the end.
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
 def require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
@@ -24,3 +43,34 @@ def require(condition: bool, wanted: str, way_out: str, **received: object) -> N
     if not condition:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise InputError(f"{wanted} Received: {values}. {way_out}")
+
+
+#: What a disk says when it cannot be written.
+_DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+)
+
+
+def disk_error(error: OSError) -> InputError | None:
+    """What the user can do about a disk that is full, read-only or broken.
+
+    Args:
+        error: as the system raised it, anywhere in a command.
+
+    Returns:
+        The message in the house's form; None where the disk is not to blame.
+    """
+    if error.errno not in _DISK_ERRORS:
+        return None
+    where = f"path={error.filename}, " if error.filename else ""
+    return InputError(
+        "A disk with room, and a folder that can be written, were expected. Received: "
+        f"{where}error={error.strerror or error}. Make room, or name another folder; "
+        "nothing half-written counts, and the same command goes on where it stood."
+    )

@@ -71,7 +71,7 @@ def read_json(path: Path | str) -> Any:
             f"A JSON file was expected. Received: path={path} "
             f"({error.strerror}). Check the path."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"A JSON file was expected. Received: path={path}, which is not valid "
             f"JSON ({error}). Delete it and make it again."

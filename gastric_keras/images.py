@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +92,15 @@ def decode_image(
     return np.array(picture.convert("RGB"))
 
 
-def read_labels(path: Path | str) -> npt.NDArray[np.int64]:
+def read_labels(
+    path: Path | str, *, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.int64]:
     """Read a label mask: a picture of one channel whose values are labels.
 
     Args:
         path: a PNG, BMP or TIFF file, 8 or 16 bits or palette, or RGB with three
             equal channels.
+        max_pixels: most pixels that are decoded.
 
     Returns:
         (H, W) int64, the values as stored (of a palette: the index).
@@ -103,7 +108,7 @@ def read_labels(path: Path | str) -> npt.NDArray[np.int64]:
     Raises:
         UnusableImage: unreadable, or colors that are no labels.
     """
-    picture = _load(_open(read_bytes(path), str(path), MAX_PIXELS), str(path))
+    picture = _load(_open(read_bytes(path), str(path), max_pixels), str(path))
     values = np.asarray(picture)
     if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
         values = values[..., 0]
@@ -122,15 +127,34 @@ def is_stored_as_is(data: bytes) -> bool:
     """
     if is_dicom(data):
         return False
-    picture = _open(data, "picture", MAX_PIXELS)
+    # Decoded before, so that the limit has had its say.
+    picture = _open(data, "picture", sys.maxsize)
     return (
         picture.format in ("PNG", "JPEG")
         and picture.mode == "RGB"
         and "transparency" not in picture.info
-        # Pillow shows 16-bit color PNG as RGB; the depth is byte 24 of the header.
-        and not (picture.format == "PNG" and data[24] != 8)
+        and (picture.format != "PNG" or _is_plain_png(data))
         and picture.getexif().get(_ORIENTATION, 1) == 1
     )
+
+
+def _is_plain_png(data: bytes) -> bool:
+    # Pillow shows 16-bit color PNG as RGB; the depth is byte 24 of the header.
+    if data[24] != 8:
+        return False
+    # Pillow overlooks wrong checksums behind the pixels, and TensorFlow does not.
+    start = 8
+    while (end := start + 12 + int.from_bytes(data[start : start + 4], "big")) <= len(
+        data
+    ):
+        if zlib.crc32(data[start + 4 : end - 4]).to_bytes(4, "big") != (
+            data[end - 4 : end]
+        ):
+            return False
+        if data[start + 4 : start + 8] == b"IEND":
+            return True
+        start = end
+    return False
 
 
 def encode_png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gastric_keras.config_io import build, to_dict
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, sha256_of, write_json
+from gastric_keras.files import read_json, write_json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -193,23 +193,61 @@ def parse(example: tf.Tensor, names: Sequence[str] = tuple(FEATURES)) -> dict:
 
 
 def read_records(folder: Path | str, split: str) -> Iterator[PatchRecord]:
-    """All records of a split in file order, one at a time."""
+    """All records of a split in file order, one at a time.
+
+    Raises:
+        InputError: no such set or split, or a damaged or foreign record; the message
+            names the shard.
+    """
     import tensorflow as tf
 
     manifest = read_manifest(folder)
     for path in shard_paths(folder, manifest, split):
-        for raw in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            values = tf.train.Example.FromString(raw).features.feature
-            yield PatchRecord(
-                **{name: _value(values[name], FEATURES[name]) for name in FEATURES}
-            )
+        try:
+            for raw in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                yield deserialize(raw, where=path)
+        except tf.errors.DataLossError as error:
+            raise _no_record(path, error) from error
+
+
+def deserialize(raw: bytes, *, where: Path | str) -> PatchRecord:
+    """The record that :func:`serialize` made bytes of.
+
+    Args:
+        raw: the bytes.
+        where: their file, for the message.
+
+    Raises:
+        InputError: no record, or one of another schema.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        values = tf.train.Example.FromString(raw).features.feature
+        return PatchRecord(
+            **{name: _value(values[name], FEATURES[name]) for name in FEATURES}
+        )
+    except (DecodeError, ValueError) as error:
+        raise _no_record(where, error) from error
+
+
+def _no_record(where: Path | str, error: Exception) -> InputError:
+    return InputError(
+        f"Whole records with the features {', '.join(FEATURES)} were expected. "
+        f"Received: {where} ({type(error).__name__}). Copy the set again, or make it "
+        "again with data_prep."
+    )
 
 
 def _value(feature: Any, kind: type) -> Any:
-    if kind in (bytes, str):
-        data = feature.bytes_list.value[0]
-        return data.decode() if kind is str else data
-    return (feature.int64_list if kind is int else feature.float_list).value[0]
+    lists = {
+        bytes: feature.bytes_list,
+        str: feature.bytes_list,
+        int: feature.int64_list,
+    }
+    (value,) = lists.get(kind, feature.float_list).value
+    return value.decode() if kind is str else value
 
 
 def write_manifest(folder: Path | str, manifest: Manifest) -> None:
@@ -227,8 +265,8 @@ def read_manifest(folder: Path | str) -> Manifest:
         The manifest; every shard that it names is there and has its size.
 
     Raises:
-        InputError: no manifest, another schema version, a shard missing or of
-            another size.
+        InputError: no manifest, another schema version, figures that contradict each
+            other, a shard missing, outside the folder or of another size.
     """
     folder = Path(folder)
     path = folder / MANIFEST_NAME
@@ -249,6 +287,7 @@ def read_manifest(folder: Path | str) -> Manifest:
     # The prep config is free-form here: only data_prep knows its classes.
     config = tree.pop("config", {})
     manifest: Manifest = build(Manifest, tree | {"config": {}}, where=str(path))
+    _check_figures(manifest, path)
     for shard in manifest.shards:
         file = folder / shard.name
         size = file.stat().st_size if file.is_file() else None
@@ -261,19 +300,30 @@ def read_manifest(folder: Path | str) -> Manifest:
     return dataclasses.replace(manifest, config=config)
 
 
-def verify_shards(folder: Path | str, manifest: Manifest) -> None:
-    """Compare each shard with its checksum.
-
-    Raises:
-        InputError: naming the shard whose bytes changed.
-    """
+def _check_figures(manifest: Manifest, path: Path) -> None:
+    """Refuse a manifest whose parts contradict each other, or that leads elsewhere."""
+    names = [shard.name for shard in manifest.shards]
+    in_shards: dict[str, int] = dict.fromkeys(manifest.counts, 0)
     for shard in manifest.shards:
-        found = sha256_of(Path(folder) / shard.name)
-        if found != shard.sha256:
-            raise InputError(
-                f"Shard {shard.name} with sha256 {shard.sha256} was expected. "
-                f"Received: {found}. Copy the set again, or make it again."
-            )
+        in_shards[shard.split] = in_shards.get(shard.split, 0) + shard.records
+    counted = {split: manifest.count(split) for split in manifest.counts}
+    faults = {
+        "shards that lie in its folder": all(Path(n).name == n for n in names),
+        "each shard once": len(set(names)) == len(names),
+        f"splits among {', '.join(SPLITS)}": set(in_shards) <= set(SPLITS),
+        "counts of each of its classes, 0 or more": all(
+            list(count) == list(manifest.classes)
+            and min(count.values(), default=0) >= 0
+            for count in manifest.counts.values()
+        ),
+        "as many records in the shards as in its counts": in_shards == counted,
+    }
+    wrong = [name for name, is_right in faults.items() if not is_right]
+    if wrong:
+        raise InputError(
+            f"A manifest with {wrong[0]} was expected. Received: {path}, which was "
+            "changed by hand or damaged. Copy the set again, or make it again."
+        )
 
 
 def shard_paths(folder: Path | str, manifest: Manifest, split: str) -> list[str]:

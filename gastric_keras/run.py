@@ -11,7 +11,7 @@ from pathlib import Path
 from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.errors import InputError, require
+from gastric_keras.errors import InputError, disk_error, require
 from gastric_keras.grid_config import GridConfig
 from gastric_keras.heatmap_config import HeatmapConfig
 from gastric_keras.provenance import open_run
@@ -38,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _dispatch(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (message := disk_error(error)) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
         return 2
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gastric_keras.errors import InputError
+from gastric_keras.integrity import verify_set
 from gastric_keras.records import Manifest, read_manifest
 
 
@@ -15,7 +16,8 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
         key: of the section in the config, for the message.
 
     Raises:
-        InputError: not a set, other classes, or no train or validation split.
+        InputError: not a set, other classes, no train or validation split, or bytes and
+            records that are not those that its manifest vouches for.
     """
     manifest = read_manifest(folder)
     if manifest.classes != classes:
@@ -34,6 +36,7 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
                 f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
                 "the set again with another split or with more cases."
             )
+    verify_set(folder, manifest)
     return manifest
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 
 from gastric_keras.config import ExperimentConfig
+from gastric_keras.errors import InputError
+from gastric_keras.files import read_json, sha256_of
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.models import build_classifier
 from gastric_keras.run_dir import FitStage, RunDir
@@ -24,7 +26,7 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
         stage: ``initial`` (t=0, random head), ``mid`` (t=1) or ``target`` (t=2).
 
     Raises:
-        InputError: the weights are missing or of another network.
+        InputError: the weights are missing, changed since, or of another network.
     """
     classes = _classes(config, stage)
     # The same precision in every process: what is served equals what was evaluated.
@@ -32,9 +34,11 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     if stage == "initial":
         return _build(config, classes, weights=config.backbone.weights)
     model = _build(config, classes, weights="none")
+    path = stage_weights(config, run_dir, stage)
+    _check_weights(path)
     load_file(
         model,
-        stage_weights(config, run_dir, stage),
+        path,
         wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
         f"with {len(classes)} classes",
         way_out="Run that stage again with --force, or mend the path.",
@@ -91,6 +95,19 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
     if stage == "mid" and config.mid is not None and config.mid.init:
         return Path(config.mid.init)
     return run_dir.weights("mid" if stage == "mid" else "target")
+
+
+def _check_weights(path: Path) -> None:
+    """HDF5 has no checksum, and one flipped bit would be another network in silence."""
+    done = path.with_name("done.json")
+    wanted = read_json(done).get("weights_sha256") if done.is_file() else None
+    # A run of an earlier version, or weights from elsewhere, come without one.
+    if wanted is not None and path.is_file() and sha256_of(path) != wanted:
+        raise InputError(
+            f"The weights that their stage wrote, sha256 {wanted}, were expected. "
+            f"Received: {path}, which was changed since. Copy it again from a sound "
+            "copy, or run that stage again with --force."
+        )
 
 
 def _build(

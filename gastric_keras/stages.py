@@ -16,7 +16,7 @@ from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
 from gastric_keras.event_log import Caption
-from gastric_keras.files import read_json, write_json
+from gastric_keras.files import read_json, sha256_of, write_json
 from gastric_keras.joint import fit_joint
 from gastric_keras.records import MANIFEST_NAME, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
@@ -111,7 +111,10 @@ def _run_fit(
     started = time.time()
     result = _fit(config, section, model, strategy, run_dir, stage)
     if is_chief():
-        write_json(run_dir.done(stage), asdict(result) | {"started": started})
+        checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
+        write_json(
+            run_dir.done(stage), asdict(result) | {"started": started} | checksum
+        )
         shutil.rmtree(run_dir.snapshots(stage), ignore_errors=True)
     # The next stage reads what the chief has just written.
     agree(strategy, result.epochs, "epochs", path=run_dir.root)

@@ -42,11 +42,18 @@ class _StateReader(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         _, dtype, key, _, numel = pid
-        data = self._archive.read(f"{self._prefix}/data/{key}")
+        data = _stored(self._archive, f"{self._prefix}/data/{key}")
         array = np.frombuffer(data, dtype)
         if array.size != numel:
             raise pickle.UnpicklingError(f"storage {key} is cut short")
         return array
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    # PyTorch never compresses: what is, may be a few bytes that fill the memory.
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise pickle.UnpicklingError(f"{name} is compressed")
+    return archive.read(name)
 
 
 def _rebuild_tensor(
@@ -82,7 +89,7 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
             if len(pickles) != 1:
                 raise pickle.UnpicklingError("there is no data.pkl in it")
             prefix = pickles[0].removesuffix("/data.pkl")
-            state = _StateReader(archive.read(pickles[0]), archive, prefix).load()
+            state = _StateReader(_stored(archive, pickles[0]), archive, prefix).load()
     # A hostile pickle can raise anything from inside the unpickler.
     except Exception as error:
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +116,18 @@ def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> N
             # Keras only warns of layers that keep their random weights.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
-    except (OSError, KeyError, ValueError, UserWarning) as error:
+        _check_finite(weight.numpy() for weight in model.weights)
+    # A damaged HDF5 file raises whatever its libraries meet first.
+    except Exception as error:
         first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
             f"{wanted} was expected. Received: {path}: {first_line} {way_out}"
         ) from error
+
+
+def _check_finite(weights: Iterable[np.ndarray]) -> None:
+    if not all(np.isfinite(weight).all() for weight in weights):
+        raise ValueError("a weight is NaN or infinite.")
 
 
 def imagenet_file(name: str) -> Path:
@@ -217,6 +225,13 @@ def assign_torch(
                 f"Weights of the shapes {shapes} were expected for {name}. Received: "
                 f"{where} with {[w.shape for w in found]}. Is it another network?"
             )
+        try:
+            _check_finite(found)
+        except ValueError as error:
+            raise InputError(
+                f"Finite weights were expected for {name}. Received: {where}: {error} "
+                f"Take {IMAGENET['alexnet'].url}"
+            ) from error
         layers[name].set_weights(found)
 
 

@@ -17,6 +17,7 @@ from data_prep.annotations import (
     draw_regions,
     is_label_mask,
     read_class_map,
+    read_regions,
 )
 from data_prep.config import WhiteConfig
 from data_prep.geometry import clean_area
@@ -139,7 +140,10 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
         ("3", "a int at the top"),
         ('[{"type": "Polygon"}]', "instead of a Feature"),
         ('{"type": "Feature", "geometry": null}', "geometry 'None'"),
-        ('{"type": "Feature", "properties": [1], "geometry": null}', "properties [1]"),
+        (
+            '{"type": "Feature", "properties": [1], "geometry": null}',
+            "properties '[1]'",
+        ),
         (
             '{"type": "Feature", "properties": {"classification": 7}, "geometry": '
             '{"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}}',
@@ -338,3 +342,26 @@ def test_geojson_and_masks_of_real_regions_agree(shared_data: Path) -> None:
         )
         # The outlines are simplified; the worst of the 165 agrees to 0.966.
         assert (mask == drawn).mean() > 0.96
+
+
+def test_an_outline_of_noise_is_refused_before_it_takes_minutes(
+    tmp_path: Path,
+) -> None:
+    corners = (np.random.default_rng(0).random((3000, 2)) * 60).tolist()
+    path = tmp_path / "map.geojson"
+    path.write_text(json.dumps(feature("Stroma", [[*corners, corners[0]]])))
+    with pytest.raises(InputError) as error:
+        read_regions(path, classes=("stroma",), labels={})
+    assert "outlines that cross themselves more than 1000 times" in str(error.value)
+
+
+@pytest.mark.parametrize("where", ["geometry", "properties"])
+def test_what_is_nested_too_deep_is_no_geojson(tmp_path: Path, where: str) -> None:
+    deep = "[" * 900 + "]" * 900
+    entry = {"geometry": f'{{"type": "Polygon", "coordinates": {deep}}}'}.get(
+        where, deep
+    )
+    path = tmp_path / "map.geojson"
+    path.write_text(f'{{"type": "Feature", "properties": {{}}, "{where}": {entry}}}')
+    with pytest.raises(InputError, match="GeoJSON as QuPath exports it"):
+        read_regions(path, classes=("stroma",), labels={})

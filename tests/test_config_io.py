@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import pytest
 
+from data_prep.config import SourceConfig
 from gastric_keras import config_io
+from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 
 
@@ -325,3 +327,44 @@ def test_unreadable_files(tmp_path: Path) -> None:
             f"A YAML config file was expected. Received: path={path} ("
         )
         assert str(error.value).endswith("Check the path.")
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "\ufeff", "\r\n", " a"])
+def test_text_with_line_ends_of_its_own_comes_back(tmp_path: Path, text: str) -> None:
+    config = SourceConfig(images=text)
+    config_io.save(config, tmp_path / "config.yaml")
+    assert config_io.load(SourceConfig, tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("kind", ["[{0}]", "{{<<: [{0}]}}"])
+def test_a_billion_laughs_end_at_once(tmp_path: Path, kind: str) -> None:
+    lines = ["a0: &a0 {ha: 1}"]
+    for level in range(1, 12):
+        inner = kind.format(", ".join([f"*a{level - 1}"] * 10))
+        lines.append(f"a{level}: &a{level} {inner}")
+    path = tmp_path / "laughs.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError) as error:
+        config_io.load(ExperimentConfig, path)
+    assert "Valid YAML was expected." in str(error.value)
+    assert "more than 100000 values, anchors unfolded" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &x [*x]",
+        "x: " + "[" * 3000 + "]" * 3000,
+        "? [a, b]\n: 1",
+        "x: !!python/name:os.system",
+        "x: 0x" + "f" * 9000,
+        "x: \0",
+    ],
+)
+def test_yaml_that_is_no_tree_of_plain_values_is_refused(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="Valid YAML was expected. Received: "):
+        config_io.load(ExperimentConfig, path)

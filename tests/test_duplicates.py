@@ -79,8 +79,12 @@ def write_records(
             size, total = path.stat().st_size, len(rows[index::shards])
             files.append(Shard(path.name, split, total, size, sha256_of(path)))
     counts = {split: {"a": len(rows), "b": 0} for split, rows in records.items()}
+    cases = {
+        split: tuple(sorted({row.case_id for row in rows}))
+        for split, rows in records.items()
+    }
     manifest = Manifest(
-        dataset, ("a", "b"), counts, {}, 0, 0.0, {}, config or {}, tuple(files)
+        dataset, ("a", "b"), counts, cases, 0, 0.0, {}, config or {}, tuple(files)
     )
     write_manifest(folder, manifest)
     return folder

@@ -79,3 +79,10 @@ def test_a_table_has_a_header_and_a_line_a_row(tmp_path: Path) -> None:
     files.write_csv(path, ["a", "b"], iter([[1, 0.1], ["x, y", None]]))
     assert path.read_bytes() == b'a,b\n1,0.1\n"x, y",\n'
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(InputError, match="which is not valid JSON"):
+        files.read_json(path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.annotations import read_class_map
 from gastric_keras.images import (
     UnusableImage,
     encode_png,
@@ -213,3 +214,25 @@ def test_real_tiffs_are_read(shared_data: Path) -> None:
     assert len(paths) == 24
     for path in paths:
         assert read_image(path).shape == (150, 150, 3)
+
+
+def test_a_png_with_a_wrong_checksum_is_stored_anew(tmp_path: Path) -> None:
+    data = encode_png(np.zeros((4, 4, 3), np.uint8))
+    assert is_stored_as_is(data)
+    # Behind the pixels Pillow looks no more; TensorFlow would refuse it in training.
+    damaged = data[:-1] + bytes([data[-1] ^ 1])
+    assert not is_stored_as_is(damaged)
+    assert not is_stored_as_is(data[:-12])
+    path = tmp_path / "damaged.png"
+    path.write_bytes(damaged)
+    assert read_image(path).shape == (4, 4, 3)
+
+
+def test_a_raised_limit_holds_for_masks_and_for_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gastric_keras.images.MAX_PIXELS", 10)
+    monkeypatch.setattr("data_prep.annotations.MAX_PIXELS", 10)
+    path = write_picture(tmp_path / "large.png", np.zeros((8, 8, 3), np.uint8))
+    assert is_stored_as_is(path.read_bytes())
+    assert read_class_map(path, (8, 8), classes=("a", "b"), mask_values={0: "a"}).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -377,3 +378,27 @@ def test_real_keras_files(
     # ImageNet's kernels, and not what the networks held before.
     first = ours.get_layer(BACKBONES[name].first_convolutions[FIRST[name]]).kernel
     assert np.abs(first).max() > 0.3
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv1")(inputs))
+    kernel = np.zeros((2, 3, 3, 3), np.float32)
+    kernel[0, 0, 0, 0] = np.nan
+    state = {"features.0.weight": kernel, "features.0.bias": np.zeros(2, np.float32)}
+    with pytest.raises(InputError) as error:
+        weights.assign_torch(model, state, "a.pth")
+    assert "Finite weights were expected for conv1. Received: a.pth" in str(error.value)
+    model.set_weights([np.full((3, 3, 3, 2), np.inf), np.zeros(2)])
+    path = tmp_path / "a.weights.h5"
+    model.save_weights(path)
+    with pytest.raises(InputError, match="a weight is NaN or infinite. Take another."):
+        weights.load_file(model, path, wanted="A file", way_out="Take another.")
+
+
+def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", bytes(1_000_000))
+    with pytest.raises(InputError, match="a/data.pkl is compressed. Take the official"):
+        read_torch_state(path)

@@ -22,13 +22,13 @@ from data_prep.writer import (
 )
 from gastric_keras.errors import InputError
 from gastric_keras.images import decode_image, resize
+from gastric_keras.integrity import verify_set
 from gastric_keras.records import (
     Manifest,
     nested_rank,
     read_manifest,
     read_records,
     record_key,
-    verify_shards,
 )
 from tests.small_pictures import noise, write_picture
 
@@ -85,7 +85,7 @@ def test_every_patch_is_cut_where_it_says(tmp_path: Path) -> None:
     ]
     assert [shard.records for shard in manifest.shards] == [6, 6, 6, 6]
     assert read_manifest(tmp_path / "set") == manifest
-    verify_shards(tmp_path / "set", manifest)
+    verify_set(tmp_path / "set", manifest)
     records = list(read_records(tmp_path / "set", "train"))
     for record in records:
         number = int(record.image_id[0])

@@ -1,0 +1,27 @@
+"""Every kind of bad input, by name."""
+
+from __future__ import annotations
+
+from benchmarks.faults import (
+    configs,
+    indexes,
+    outlines,
+    pictures,
+    record_sets,
+    schemas,
+    weights_files,
+)
+from benchmarks.faults.kinds import Kind
+
+KINDS: dict[str, Kind] = {
+    module.KIND.name: module.KIND
+    for module in (
+        pictures,
+        outlines,
+        indexes,
+        configs,
+        schemas,
+        record_sets,
+        weights_files,
+    )
+}
