@@ -115,8 +115,13 @@ def _show_channel(
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     bar = bar_axes.figure.colorbar(shown, cax=bar_axes, orientation="horizontal")
-    bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
+    bar.set_ticks([low, high], labels=[_spell_end(low), _spell_end(high)])
     # The ends of neighboring bars must not run into each other.
     left, right = bar_axes.get_xticklabels()
     left.set_horizontalalignment("left")
     right.set_horizontalalignment("right")
+
+
+def _spell_end(value: float) -> str:
+    """Short enough for half a bar: 0.12, 4.6, 2,400."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"

@@ -83,12 +83,13 @@ def test_dark_is_dark_and_figures_keep_their_paper(report: Path, browser: Any) -
 
 
 def test_it_prints(report: Path, browser: Any) -> None:
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": 794, "height": 1123})  # A4
     page.goto(report.as_uri())
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF") and pdf.count(b"/Type /Page\n") > 3
     # On paper nobody scrolls: tables that scroll on the screen are whole.
     page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") == 794
     cut = """[...document.querySelectorAll('.long, pre')].filter(
         element => getComputedStyle(element).overflowY != 'visible').length"""
     assert page.evaluate(cut) == 0
