@@ -23,6 +23,9 @@ from tensorboard.plugins import projector
 LIMIT = 500
 #: Side in px of a patch in the picture that the projector cuts its points from.
 SPRITE_SIZE = 48
+#: A power of two: TensorBoard divides by it in float32, and of 23 columns the first one
+#: would now and then show another patch.
+SPRITE_COLUMNS = 32
 SPLIT = "validation"
 
 
@@ -40,7 +43,8 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     records = choose_patches(config.target.records)
     write_atomic(folder / "metadata.tsv", _metadata(records, config.target.classes))
-    sprite = join_patches(np.stack([decode(r.image, SPRITE_SIZE) for r in records]))
+    small = np.stack([decode(record.image, SPRITE_SIZE) for record in records])
+    sprite = join_patches(small, columns=SPRITE_COLUMNS)
     write_atomic(folder / "sprite.png", tf.io.encode_png(sprite).numpy())
     size = config.backbone.image_size
     patches = tf.data.Dataset.from_tensor_slices(
