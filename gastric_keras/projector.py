@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import tensorflow as tf
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.files import write_atomic
 from gastric_keras.input_pipeline import decode
-from gastric_keras.mosaic import join_patches
+from gastric_keras.mosaic import WHITE, join_patches
 from gastric_keras.probe import extract_features
 from gastric_keras.records import PatchRecord, first_ranked, read_records, record_key
 from gastric_keras.run_dir import RunDir
@@ -23,9 +24,6 @@ from tensorboard.plugins import projector
 LIMIT = 500
 #: Side in px of a patch in the picture that the projector cuts its points from.
 SPRITE_SIZE = 48
-#: A power of two: TensorBoard divides by it in float32, and of 23 columns the first one
-#: would now and then show another patch.
-SPRITE_COLUMNS = 32
 SPLIT = "validation"
 
 
@@ -44,7 +42,7 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     records = choose_patches(config.target.records)
     write_atomic(folder / "metadata.tsv", _metadata(records, config.target.classes))
     small = np.stack([decode(record.image, SPRITE_SIZE) for record in records])
-    sprite = join_patches(small, columns=SPRITE_COLUMNS)
+    sprite = join_patches(_fill_square(small), columns=math.isqrt(len(small) - 1) + 1)
     write_atomic(folder / "sprite.png", tf.io.encode_png(sprite).numpy())
     size = config.backbone.image_size
     patches = tf.data.Dataset.from_tensor_slices(
@@ -68,6 +66,14 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     projector.visualize_embeddings(str(folder), shown)
     _introduce(folder, len(records))
     return folder
+
+
+def _fill_square(patches: np.ndarray) -> np.ndarray:
+    """White patches behind them, to as many rows as columns: of a sprite that is not
+    square TensorBoard shows other patches than those of the points."""
+    side = math.isqrt(len(patches) - 1) + 1
+    blank = np.full((side**2 - len(patches), *patches.shape[1:]), WHITE, np.uint8)
+    return np.concatenate([patches, blank])
 
 
 def choose_patches(records: Path | str) -> list[PatchRecord]:
