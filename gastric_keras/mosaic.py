@@ -10,21 +10,18 @@ import numpy as np
 WHITE = 255
 
 
-def join_patches(
-    patches: np.ndarray, *, columns: int | None = None, gap: int = 0
-) -> np.ndarray:
+def join_patches(patches: np.ndarray, *, columns: int, gap: int = 0) -> np.ndarray:
     """Patches side by side, row after row.
 
     Args:
         patches: (n, h, w, 3) uint8, n ≥ 1.
-        columns: patches a row; None: as many as there are rows, or one more.
+        columns: patches a row.
         gap: px of white between neighbors.
 
     Returns:
         (H, W, 3) uint8; white where the last row is not full.
     """
     n, height, width, channels = patches.shape
-    columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     cell = (height + gap, width + gap)
     picture = np.full((rows * cell[0], columns * cell[1], channels), WHITE, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from tensorboard.plugins import projector
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.files import write_atomic
 from gastric_keras.input_pipeline import decode
-from gastric_keras.mosaic import join_patches
+from gastric_keras.mosaic import WHITE, join_patches
 from gastric_keras.probe import extract_features
 from gastric_keras.records import PatchRecord, first_ranked, read_records, record_key
 from gastric_keras.run_dir import RunDir
@@ -40,7 +41,8 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     records = choose_patches(config.target.records)
     write_atomic(folder / "metadata.tsv", _metadata(records, config.target.classes))
-    sprite = join_patches(np.stack([decode(r.image, SPRITE_SIZE) for r in records]))
+    small = np.stack([decode(record.image, SPRITE_SIZE) for record in records])
+    sprite = join_patches(_fill_square(small), columns=math.isqrt(len(small) - 1) + 1)
     write_atomic(folder / "sprite.png", tf.io.encode_png(sprite).numpy())
     size = config.backbone.image_size
     patches = tf.data.Dataset.from_tensor_slices(
@@ -64,6 +66,14 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
     projector.visualize_embeddings(str(folder), shown)
     _introduce(folder, len(records))
     return folder
+
+
+def _fill_square(patches: np.ndarray) -> np.ndarray:
+    """White patches behind them, to as many rows as columns: of a sprite that is not
+    square TensorBoard shows other patches than those of the points."""
+    side = math.isqrt(len(patches) - 1) + 1
+    blank = np.full((side**2 - len(patches), *patches.shape[1:]), WHITE, np.uint8)
+    return np.concatenate([patches, blank])
 
 
 def choose_patches(records: Path | str) -> list[PatchRecord]:

@@ -83,9 +83,9 @@ def test_the_projector_has_the_features_of_every_stage(watched: Watched) -> None
     assert [row["case"] for row in rows] == [record.case_id for record in records]
     assert {row["split"] for row in rows} == {"validation"}
     assert rows[1]["label"] == ("benign", "malignant")[records[1].label]
-    # Ten patches in rows of four.
     with Image.open(folder / "sprite.png") as image:
-        assert image.size == (4 * SPRITE_SIZE, 3 * SPRITE_SIZE)
+        # Ten patches in a square of four by four.
+        assert image.size == (4 * SPRITE_SIZE, 4 * SPRITE_SIZE)
     found = {
         stage: np.loadtxt(folder / f"features_{stage}.tsv", delimiter="\t")
         for stage in ("initial", "mid", "target")
