@@ -46,7 +46,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # PyTorch is there to be measured against, nothing else needs it.
 bench: setup demo/records/target/manifest.json

@@ -91,9 +91,10 @@ def _run_fit(
             "--force does it again"
         )
         return
-    section = _check_sets(config, stage)
-    # First of all: several workers must find each other before TensorFlow computes.
+    # First of all: several workers must find each other before TensorFlow computes, and
+    # it does when it reads a set.
     strategy = build_strategy(config.runtime.devices)
+    section = _check_sets(config, stage)
     _check_batch(section.fit.batch_size, strategy, stage)
     if is_chief():
         _open_stage(run_dir, stage, force=force)

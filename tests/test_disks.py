@@ -26,6 +26,7 @@ from gastric_keras.files import read_json
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 from gastric_keras.snapshots import Snapshots
+from gastric_keras.stage_models import load_stage
 from tests.small_pictures import write_target_folder
 from tests.small_sets import write_small_set
 
@@ -140,7 +141,7 @@ def test_a_damaged_snapshot_and_damaged_weights_in_a_stage(
     path.write_bytes(data)
     wanted = read_json(broken.done("target"))["weights_sha256"]
     with pytest.raises(InputError) as error:
-        stages.load_stage(config, broken, "target")
+        load_stage(config, broken, "target")
     message = f"The weights that their stage wrote, sha256 {wanted}, were expected."
     assert message in str(error.value)
     assert f"Received: {path}, which was changed since." in str(error.value)

@@ -212,7 +212,9 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
 def test_a_set_that_was_made_again_is_told(tmp_path: Path) -> None:
     config = make_run(tmp_path, "one")
     manifest = tmp_path / "records" / "target" / "manifest.json"
-    write_atomic(manifest, manifest.read_text().replace("1234", "4321"))
+    write_atomic(
+        manifest, manifest.read_text().replace('"patch_size": 256', '"patch_size": 128')
+    )
     assert "made again since this run" in read_page(write_report(config)).text
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gastric_keras.errors import InputError
-from gastric_keras.run_dir import STAGES, RunDir
+from gastric_keras.run_dir import STAGES, BaselineDir, RunDir
 
 
 def list_paths(run_dir: RunDir) -> list[Path]:
@@ -19,12 +19,15 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
     arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
     arguments["heatmap"] = ("a.svs", "b.png")
+    # A method's own folder: its files are those of BaselineDir.
+    arguments["baseline"] = ("lbp_svm", "color")
     paths = []
     for name, member in inspect.getmembers(RunDir):
         if isinstance(member, property):
             paths.append(getattr(run_dir, name))
         elif name in arguments:
-            paths += [member(run_dir, argument) for argument in arguments[name]]
+            found = [member(run_dir, argument) for argument in arguments[name]]
+            paths += [p.root if isinstance(p, BaselineDir) else p for p in found]
         else:
             assert name.startswith("_") or name in ("stage", "locked", "reopen"), name
     return paths
@@ -56,7 +59,7 @@ def test_names_that_others_rely_on() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from gastric_keras.run_dir import RunDir
+from gastric_keras.run_dir import BaselineDir, RunDir
 
 with RunDir(Path(sys.argv[1])).locked():
     print("held", flush=True)

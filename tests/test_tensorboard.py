@@ -127,6 +127,8 @@ def test_a_browser_shows_curves_pictures_and_the_table(
     with pages.open_browser() as page:
         pages.show_scalars(page, url)
         card = page.locator("scalar-card").filter(has_text="scores/auc")
+        for stage in ("mid", "target"):
+            card.get_by_text(f"{NAMES[1]}/{stage}/validation").first.wait_for()
         text = card.inner_text()
         for stage, step in (("mid", 2), ("target", 3)):
             value = read_history(watched.run_dir.history(stage))[-1]["val_auc"]
