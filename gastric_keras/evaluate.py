@@ -67,7 +67,7 @@ def read_predictions(path: Path) -> Predictions:
     """Read what :func:`write_predictions` wrote.
 
     Raises:
-        InputError: the file is missing, empty or has other columns.
+        InputError: the file is missing, empty or damaged, or has other columns.
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
@@ -77,6 +77,8 @@ def read_predictions(path: Path) -> Predictions:
             f"A predictions file was expected. Received: path={path} "
             f"({error.strerror}). Run --stage evaluate first."
         ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _damaged(path, error) from error
     classes = tuple(name.removeprefix("p_") for name in header[len(KEYS) :])
     if tuple(header[: len(KEYS)]) != KEYS or not classes or not rows:
         raise InputError(
@@ -84,8 +86,16 @@ def read_predictions(path: Path) -> Predictions:
             f"was expected. Received: {path} with columns {header} and {len(rows)} "
             "rows. Run --stage evaluate --force."
         )
-    columns = list(zip(*rows, strict=True))
-    x, y, label = (np.array(column, np.int64) for column in columns[2:5])
+    try:
+        columns = list(zip(*rows, strict=True))
+        x, y, label = (np.array(column, np.int64) for column in columns[2:5])
+        probability = np.array(columns[5:], np.float32).T
+        if not (
+            0 <= label.min() and label.max() < probability.shape[1] == len(classes)
+        ):
+            raise ValueError(f"labels of {len(classes)} classes were expected")
+    except (ValueError, IndexError, OverflowError) as error:
+        raise _damaged(path, error) from error
     return Predictions(
         classes=classes,
         case_id=np.array(columns[0]),
@@ -93,7 +103,15 @@ def read_predictions(path: Path) -> Predictions:
         x=x,
         y=y,
         label=label,
-        probability=np.array(columns[5:], np.float32).T,
+        probability=probability,
+    )
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"A predictions file as --stage evaluate writes it was expected. Received: "
+        f"{path} ({error}). Copy it again from a sound copy, or run --stage evaluate "
+        "--force."
     )
 
 
@@ -148,7 +166,16 @@ def _predictions(
         for split in missing:
             made = predict_split(config, model, split)
             write_predictions(run_dir.predictions(split), made)
-    return {split: read_predictions(run_dir.predictions(split)) for split in splits}
+    found = {split: read_predictions(run_dir.predictions(split)) for split in splits}
+    manifest = read_manifest(config.target.records)
+    for split, predictions in found.items():
+        if predictions.label.size != manifest.count(split):
+            raise InputError(
+                f"Predictions of the {manifest.count(split)} patches in the split "
+                f"{split} were expected. Received: {predictions.label.size} in "
+                f"{run_dir.predictions(split)}. Run --stage evaluate --force."
+            )
+    return found
 
 
 def predict_split(

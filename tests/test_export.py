@@ -398,3 +398,38 @@ def test_predictions_file_missing_or_foreign_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns case_id, image_id, x, y, label"):
         read_predictions(tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"a,b,0,0,1,0.4,x\n",
+        b"a,b,0,0,7,0.4,0.6\n",
+        b"a,b,0,0,-1,0.4,0.6\n",
+        b"a,b,0,0,1,0.4\n",
+        b"a,b,0,0,0.5,0.4,0.6\n",
+        b"a,b,99999999999999999999,0,1,0.4,0.6\n",
+        b"a\xff,b,0,0,1,0.4,0.6\n",
+        b"a\0,b,0,0,1,0.4,0.6,7\n",
+    ],
+)
+def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "p.csv"
+    header = b"case_id,image_id,x,y,label,p_benign,p_malignant\n"
+    path.write_bytes(header + b"a,b,0,0,0,0.6,0.4\n" + row)
+    with pytest.raises(InputError, match="evaluate writes it was expected"):
+        read_predictions(path)
+
+
+def test_predictions_that_lack_patches_are_not_scored(
+    run: tuple[ExperimentConfig, RunDir],
+) -> None:
+    config, run_dir = run
+    path = run_dir.predictions("test")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
+    wider = dataclasses.replace(config, evaluate=EvaluateConfig(bootstrap=123))
+    with pytest.raises(InputError, match="patches in the split test were expected"):
+        evaluate.run_evaluate(wider, run_dir)
+    path.write_bytes(whole)
+    evaluate.run_evaluate(config, run_dir)
