@@ -13,15 +13,15 @@ from gastric_keras import config_io
 from gastric_keras.classical import GRIDS, METHODS, Fitted, Method, fit_best
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import (
+from gastric_keras.evaluate import score
+from gastric_keras.feature_table import FeatureTable, features_digest, load_features
+from gastric_keras.files import read_json, write_atomic, write_csv, write_json
+from gastric_keras.predictions import (
     KEYS,
     Predictions,
     read_predictions,
-    score,
     write_predictions,
 )
-from gastric_keras.feature_table import FeatureTable, features_digest, load_features
-from gastric_keras.files import read_json, write_atomic, write_csv, write_json
 from gastric_keras.provenance import read_commit
 from gastric_keras.run_dir import BaselineDir, RunDir
 from gastric_keras.set_checks import check_set

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions
 from gastric_keras.files import read_json, sha256_of
+from gastric_keras.predictions import Predictions
 from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 
 #: What data_prep measures of a mid-level set, beside its records.

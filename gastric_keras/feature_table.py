@@ -17,8 +17,8 @@ from joblib import Parallel, delayed
 
 from gastric_keras import cooccurrence, perception, texture
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import KEYS
 from gastric_keras.files import sha256_of, write_atomic
+from gastric_keras.predictions import KEYS
 from gastric_keras.records import (
     MANIFEST_NAME,
     PatchRecord,

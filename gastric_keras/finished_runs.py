@@ -12,8 +12,8 @@ import numpy as np
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import read_predictions
 from gastric_keras.files import read_json
+from gastric_keras.predictions import read_predictions
 from gastric_keras.run_dir import RunDir
 from gastric_keras.scores import not_numbers
 from gastric_keras.tables import NETWORKS, positives_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gastric_keras.evaluate import Predictions
 from gastric_keras.metrics import case_means, cluster_bootstrap
+from gastric_keras.predictions import Predictions
 from gastric_keras.scores import check_pairs
 from gastric_keras.tables import positives_of, spell_score
 

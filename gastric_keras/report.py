@@ -12,9 +12,9 @@ import gastric_keras
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.data_cards import leak_rows, set_card
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions, read_predictions
 from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
 from gastric_keras.operating_points import operating_points
+from gastric_keras.predictions import Predictions, read_predictions
 from gastric_keras.report_pictures import (
     area_pictures,
     confusion_pictures,

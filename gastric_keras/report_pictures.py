@@ -13,9 +13,9 @@ from gastric_keras.bands import Band, precision_recall_band, roc_band
 from gastric_keras.calibration import apply_temperature
 from gastric_keras.drawing import with_palette
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions
 from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
+from gastric_keras.predictions import Predictions
 from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import positives_of, spell_score
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions
 from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
+from gastric_keras.predictions import Predictions
 from gastric_keras.run_dir import FitStage, RunDir
 
 #: The paper's spelling of the three networks.

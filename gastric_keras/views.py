@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions, read_predictions
 from gastric_keras.input_pipeline import decode
+from gastric_keras.predictions import Predictions, read_predictions
 from gastric_keras.records import PatchRecord, read_records
 from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import hardest_errors

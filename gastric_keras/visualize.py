@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from gastric_keras import figures
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.evaluate import read_predictions, require_target
+from gastric_keras.evaluate import require_target
 from gastric_keras.files import read_json, write_json
 from gastric_keras.gradcam import decision_maps
 from gastric_keras.models import BACKBONES
+from gastric_keras.predictions import read_predictions
 from gastric_keras.projector import write_projector
 from gastric_keras.response_grid import most_changed
 from gastric_keras.responses import filter_responses, first_kernels

@@ -8,9 +8,10 @@ import numpy as np
 
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.evaluate import Predictions, score, write_predictions
+from gastric_keras.evaluate import score
 from gastric_keras.figures import plot_responses
 from gastric_keras.files import sha256_of, write_atomic, write_json
+from gastric_keras.predictions import Predictions, write_predictions
 from gastric_keras.records import MANIFEST_NAME, Manifest, Shard, write_manifest
 from gastric_keras.run_dir import RunDir
 

@@ -23,9 +23,9 @@ from gastric_keras.config import (
     TargetConfig,
 )
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import read_predictions
 from gastric_keras.feature_table import load_features, measure_split
 from gastric_keras.files import read_json
+from gastric_keras.predictions import read_predictions
 from gastric_keras.records import read_records, record_key
 from gastric_keras.run_dir import RunDir
 from gastric_keras.subsets import subset_keys

@@ -16,9 +16,9 @@ from gastric_keras.compare import compare, run_compare
 from gastric_keras.comparison_text import spell_tables
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import read_predictions, write_predictions
 from gastric_keras.files import read_json, write_csv, write_json
 from gastric_keras.metrics import paired_auc_test, paired_cluster_bootstrap
+from gastric_keras.predictions import read_predictions, write_predictions
 from gastric_keras.run_dir import RunDir
 from tests.fake_runs import make_run
 

@@ -29,10 +29,10 @@ from gastric_keras.config import (
     TargetConfig,
 )
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions, read_predictions, write_predictions
 from gastric_keras.files import read_json, sha256_of, write_json
 from gastric_keras.metrics import best_threshold
 from gastric_keras.models import BACKBONES, build_classifier
+from gastric_keras.predictions import Predictions, read_predictions, write_predictions
 from gastric_keras.provenance import open_run
 from gastric_keras.records import MANIFEST_NAME, read_manifest, read_records
 from gastric_keras.run_dir import RunDir

@@ -14,8 +14,9 @@ import pytest
 from gastric_keras.compare import compare
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions, score, write_predictions
+from gastric_keras.evaluate import score
 from gastric_keras.files import write_json
+from gastric_keras.predictions import Predictions, write_predictions
 from gastric_keras.run_dir import RunDir
 from tests.fake_runs import make_run, predictions
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gastric_keras.evaluate import Predictions
 from gastric_keras.operating_points import operating_points, threshold_for
+from gastric_keras.predictions import Predictions
 from tests.fake_runs import predictions
 
 LABEL = [0, 0, 0, 0, 1, 1, 1, 1]

@@ -14,8 +14,8 @@ import pytest
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.evaluate import Predictions, read_predictions
 from gastric_keras.files import read_json, write_atomic, write_json
+from gastric_keras.predictions import Predictions, read_predictions
 from gastric_keras.report import run_report, write_report
 from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import (
