@@ -25,7 +25,7 @@ from gastric_keras.predictions import (
 from gastric_keras.provenance import read_commit
 from gastric_keras.run_dir import BaselineDir, RunDir
 from gastric_keras.set_checks import check_set
-from gastric_keras.tables import positives_of, spell_score, text_table
+from gastric_keras.tables import rows_by_key, spell_score, text_table
 
 #: Columns of the table: name, where in report.json, key of the score.
 COLUMNS = (
@@ -252,16 +252,13 @@ def read_baselines(folder: Path) -> list[Baseline]:
 def _read(method: Method, place: BaselineDir) -> Baseline:
     scores = read_json(place.report_json)
     test = read_predictions(place.predictions("test"))
-    label, probability = positives_of(test, scores["positive"])
-    columns = (test.case_id, test.image_id, test.x, test.y, label)
-    rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    order = sorted(range(len(rows)), key=rows.__getitem__)
+    rows, label, score_of = rows_by_key(test, scores["positive"])
     return Baseline(
         name=method.name,
         title=method.title,
         parameters=scores["parameters"],
         scores=scores,
-        rows=tuple(rows[i] for i in order),
-        label=label[order],
-        score=probability[order],
+        rows=rows,
+        label=label,
+        score=score_of,
     )

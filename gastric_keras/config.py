@@ -10,6 +10,8 @@ from gastric_keras.errors import InputError, require
 from gastric_keras.fit_config import AugmentConfig, FitConfig
 
 BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
+#: Stage that a model stands for -> how a reader knows it.
+LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 
 
@@ -261,3 +263,9 @@ class ExperimentConfig:
     def has_mid_stage(self) -> bool:
         """Whether there is a t=1 that t=2 starts from."""
         return self.mid is not None and self.mid.has_stage
+
+    @property
+    def ladder(self) -> dict[str, str]:
+        """The part of LADDER that this run has a model of."""
+        has = {"mid": self.has_mid_stage}
+        return {stage: t for stage, t in LADDER.items() if has.get(stage, True)}

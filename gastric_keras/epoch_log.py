@@ -122,9 +122,8 @@ class EpochLog(keras.callbacks.Callback):
         """Score and keep the model as it starts: all that there is without epochs."""
         self.on_train_begin()
         started = time.perf_counter()
-        columns = predict(self._forward, self.validation)
         row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
-        row |= validation_scores(columns["label"], columns["probability"])
+        row |= self._validate()
         self.rows = [row | {"seconds": time.perf_counter() - started}]
         if self.is_chief:
             self._save_best()
@@ -166,10 +165,7 @@ class EpochLog(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         trained = time.perf_counter() - self._started
         with self._averaged():
-            self.validated = predict(self._forward, self.validation)
-            logs |= validation_scores(
-                self.validated["label"], self.validated["probability"]
-            )
+            logs |= self._validate()
             # Under a strategy it is a variable on each device.
             rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
             logs["learning_rate"] = float(rate)
@@ -182,6 +178,10 @@ class EpochLog(keras.callbacks.Callback):
             self._write()
             self._print(seconds)
         self.model.stop_training = self.is_finished
+
+    def _validate(self) -> dict[str, float]:
+        self.validated = predict(self._forward, self.validation)
+        return validation_scores(self.validated["label"], self.validated["probability"])
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from gastric_keras.files import read_json
 from gastric_keras.predictions import read_predictions
 from gastric_keras.run_dir import RunDir
 from gastric_keras.scores import not_numbers
-from gastric_keras.tables import NETWORKS, positives_of
+from gastric_keras.tables import NETWORKS, rows_by_key
 
 #: The path without a second stage; the others are named after their mid-level set.
 ONE_STAGE = "one stage"
@@ -53,14 +53,12 @@ class FinishedRun:
     @property
     def path(self) -> str:
         """What led to the classifier: one stage, a mid-level set, or a control."""
-        mid, variant = self.config.mid, "stepwise"
-        if mid is not None:
-            variant = mid.variant
         if self.config.target.fit.epochs == 0:
             # The backbone as it came, with a regression on top.
             return f"{PROBE} after {self.mid}" if self.mid else PROBE
-        if variant in CONTROLS:
-            return CONTROLS[variant].format(self.mid)
+        mid = self.config.mid
+        if mid is not None and mid.variant in CONTROLS:
+            return CONTROLS[mid.variant].format(self.mid)
         return self.mid or ONE_STAGE
 
     @property
@@ -161,17 +159,14 @@ def _read_run(folder: Path) -> FinishedRun:
             "kept predictions are scored anew."
         )
     test = read_predictions(run_dir.predictions("test"))
-    label, score = positives_of(test, scores["positive"])
-    columns = (test.case_id, test.image_id, test.x, test.y, label)
-    rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    order = sorted(range(len(rows)), key=rows.__getitem__)
+    rows, label, score = rows_by_key(test, scores["positive"])
     return FinishedRun(
         folder=folder,
         config=config_io.load(ExperimentConfig, run_dir.config),
         scores=scores,
-        rows=tuple(rows[i] for i in order),
-        label=label[order],
-        score=score[order],
+        rows=rows,
+        label=label,
+        score=score,
     )
 
 

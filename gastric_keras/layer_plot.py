@@ -8,10 +8,9 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from gastric_keras.config import LADDER
 from gastric_keras.drawing import STYLE, WIDTH, png_of, style_of
 from gastric_keras.layer_scores import LayerScore
-
-TITLES = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 
 
 def plot_layers(path: Path | None, *, scores: Sequence[LayerScore]) -> bytes:
@@ -31,7 +30,7 @@ def plot_layers(path: Path | None, *, scores: Sequence[LayerScore]) -> bytes:
         for i, stage in enumerate(dict.fromkeys(score.stage for score in scores)):
             values = [score.val_auc for score in scores if score.stage == stage]
             style = style_of(i)
-            axes.plot(values, marker="o", ms=4, label=TITLES[stage], **style)
+            axes.plot(values, marker="o", ms=4, label=LADDER[stage], **style)
         axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right")
         axes.set(ylabel="validation AUC", title="Linear probe of each layer")
         axes.legend(loc="best")

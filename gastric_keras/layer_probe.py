@@ -12,18 +12,17 @@ from dataclasses import astuple, fields
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
 from gastric_keras import layer_plot
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.evaluate import require_target
 from gastric_keras.files import read_json, write_csv, write_json
-from gastric_keras.input_pipeline import eval_dataset
 from gastric_keras.layer_scores import LayerScore
 from gastric_keras.models import BACKBONES, build_forward, predict
 from gastric_keras.probe import fit_head
 from gastric_keras.run_dir import RunDir
+from gastric_keras.stage_data import training_data, validation_data
 from gastric_keras.stage_models import load_stage
 
 
@@ -46,11 +45,8 @@ def run_probe(
         return
     require_target(run_dir)
     run_dir.done("probe").unlink(missing_ok=True)
-    stages = ["initial", "mid", "target"]
-    if not config.has_mid_stage:
-        stages.remove("mid")
     rows = []
-    for stage in stages:
+    for stage in config.ladder:
         rows += probe_layers(config, load_stage(config, run_dir, stage), stage=stage)
         last = rows[-1]
         print(f"probe: {stage}, {last.layer}: validation AUC {last.val_auc:.4f}")
@@ -98,8 +94,7 @@ def _taps(backbone: str, model: keras.Model) -> keras.Model:
     kind, network = BACKBONES[backbone], model.get_layer("backbone")
     outputs = [network.get_layer(name).output for name in kind.probed_layers]
     pooled = [keras.layers.GlobalAveragePooling2D()(x) for x in outputs]
-    joined = keras.layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
-    features = keras.Model(network.input, joined)
+    features = keras.Model(network.input, keras.layers.Concatenate()(pooled))
     inputs = keras.Input(model.input_shape[1:], dtype="uint8")
     prepared = kind.preprocess(keras.ops.cast(inputs, "float32"))
     return keras.Model(inputs, features(prepared))
@@ -108,15 +103,13 @@ def _taps(backbone: str, model: keras.Model) -> keras.Model:
 def _features(
     config: ExperimentConfig, taps: keras.Model, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    target = config.target
-    is_train = split == "train"
-    dataset: tf.data.Dataset = eval_dataset(
-        target.records,
-        split,
-        image_size=config.backbone.image_size,
-        batch_size=target.fit.batch_size,
-        subset=target.subset if is_train else None,
-        subset_seed=target.subset_seed if is_train else 0,
-    )
+    target, where = config.target, {
+        "seed": config.seed,
+        "image_size": config.backbone.image_size,
+    }
+    if split == "train":
+        dataset = training_data(target, **where).plain()
+    else:
+        dataset = validation_data(target, **where)
     columns = predict(build_forward(taps), dataset)
     return columns["probability"].astype(np.float32), columns["label"]

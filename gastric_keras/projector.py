@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins import projector
@@ -18,7 +19,6 @@ from gastric_keras.mosaic import WHITE, join_patches
 from gastric_keras.probe import extract_features
 from gastric_keras.records import PatchRecord, first_ranked, read_records, record_key
 from gastric_keras.run_dir import RunDir
-from gastric_keras.stage_models import load_stage
 
 #: Patches that are shown, at most: the browser still turns that many smoothly.
 LIMIT = 500
@@ -27,12 +27,15 @@ SPRITE_SIZE = 48
 SPLIT = "validation"
 
 
-def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
+def write_projector(
+    config: ExperimentConfig, run_dir: RunDir, models: Mapping[str, keras.Model]
+) -> Path:
     """Write the features of validation patches at t=0, t=1 and t=2.
 
     Args:
         config: of the run.
-        run_dir: with a finished stage target.
+        run_dir: of the run.
+        models: stage -> its model, for each stage of ``config.ladder``.
 
     Returns:
         Folder of the projector's files.
@@ -52,10 +55,8 @@ def write_projector(config: ExperimentConfig, run_dir: RunDir) -> Path:
         }
     ).batch(config.target.fit.batch_size)
     shown = projector.ProjectorConfig()
-    for title, stage in (("t=0", "initial"), ("t=1", "mid"), ("t=2", "target")):
-        if stage == "mid" and not config.has_mid_stage:
-            continue
-        features, _ = extract_features(load_stage(config, run_dir, stage), patches)
+    for stage, title in config.ladder.items():
+        features, _ = extract_features(models[stage], patches)
         name = f"features_{stage}.tsv"
         write_atomic(folder / name, _tsv(features))
         embedding = shown.embeddings.add()

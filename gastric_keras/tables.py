@@ -241,6 +241,27 @@ def positives_of(
     return label, predictions.probability[:, index].astype(np.float64)
 
 
+def rows_by_key(
+    predictions: Predictions, positive: str
+) -> tuple[tuple[tuple, ...], np.ndarray, np.ndarray]:
+    """Predictions in the order of their keys, so that those of two models line up.
+
+    Args:
+        predictions: of one split.
+        positive: name of the positive class.
+
+    Returns:
+        (case_id, image_id, x, y, label) of each patch, label 1 for the positive class;
+        (n,) label; (n,) probability of the positive class, float64.
+    """
+    label, score = positives_of(predictions, positive)
+    found = predictions
+    columns = (found.case_id, found.image_id, found.x, found.y, label)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    return tuple(rows[i] for i in order), label[order], score[order]
+
+
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows of text as a Markdown table whose columns line up."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]

@@ -72,10 +72,8 @@ def run_visualize(
         run_dir.reopen("visualize")
         views = read_test_views(config, run_dir, threshold=scores["threshold"])
     run_dir.figures.mkdir(parents=True, exist_ok=True)
-    models = {
-        title: load_stage(config, run_dir, stage)
-        for stage, title in _stage_titles(config).items()
-    }
+    by_stage = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
+    models = {config.ladder[stage]: model for stage, model in by_stage.items()}
     pictures = [_plot_filters(config, run_dir, models)]
     pictures += _plot_responses(config, run_dir, models, views)
     pictures += _plot_decisions(config, run_dir, models["t=2"], views, scores)
@@ -84,16 +82,9 @@ def run_visualize(
     written.append(_plot_roc(run_dir, config, scores))
     _write_events(run_dir.stage("visualize"), written)
     if not images:
-        write_projector(config, run_dir)
+        write_projector(config, run_dir, by_stage)
         write_json(run_dir.done("visualize"), {"figures": [p.name for p in written]})
     print(f"visualize: {len(written)} pictures in {run_dir.figures}")
-
-
-def _stage_titles(config: ExperimentConfig) -> dict[str, str]:
-    titles = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
-    if not config.has_mid_stage:
-        del titles["mid"]
-    return titles
 
 
 def _plot_filters(
@@ -178,9 +169,7 @@ def _spell(values: Sequence[Any] | np.ndarray) -> str:
 def _spell_change(stages: Sequence[np.ndarray], what: str) -> str:
     before, after = stages[0].astype(np.float64), stages[-1]
     change = np.abs(after - before).mean() / (np.abs(before).mean() or 1)
-    return (
-        f"From t=0 to t=2 a {what} changed on average by {change:.1%} of the " "mean."
-    )
+    return f"From t=0 to t=2 a {what} changed on average by {change:.1%} of the mean."
 
 
 def _spell_place(evidence: np.ndarray, call: str) -> str:

@@ -27,6 +27,7 @@ from gastric_keras.grid_config import Axis, GridConfig
 from gastric_keras.hparams import write_row
 from gastric_keras.projector import SPRITE_SIZE, choose_patches, write_projector
 from gastric_keras.run_dir import RunDir
+from gastric_keras.stage_models import load_stage
 from tests.small_sets import write_small_set
 
 TISSUE = ("background", "epithelium", "stroma")
@@ -67,7 +68,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     run_dir = RunDir(grid.folder / config.name)
     stages.run_mid(config, run_dir)
     stages.run_target(config, run_dir)
-    write_projector(config, run_dir)
+    models = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
+    write_projector(config, run_dir, models)
     for name, auc in zip(NAMES, (0.625, 0.8125), strict=True):
         row = {"labels": name.split("-")[0], "seed": 0, "val_auc": auc, "test_auc": 0.5}
         write_row(grid, name, row)
