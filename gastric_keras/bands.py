@@ -1,8 +1,9 @@
 """Bands around a ROC or precision-recall curve, by drawing whole cases.
 
 The cases are drawn as for the intervals of the scores (see ``bootstrap``). The bands
-are pointwise: at each place of the axis, that share of the drawn curves runs between
-the two lines; a whole curve leaves them more often.
+are pointwise, percentiles of the drawn curves widened for few cases
+(``intervals.widen``); a whole curve leaves them more often, and so does its end near 1,
+where most draws of few cases are 1 (benchmarks/band_coverage.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastric_keras.intervals import too_few
+from gastric_keras.bootstrap import rarer_cases
+from gastric_keras.intervals import too_few, widen
 from gastric_keras.scores import check_cases, check_draws, check_pairs
 
 #: Places of the axis, from 0 to 1.
@@ -47,7 +49,7 @@ def roc_band(
         score: (n,) float in [0, 1].
         case_id: (n,) str; cases are drawn whole.
         draws: number of draws, 100 or more.
-        confidence: share of the curves inside, in (0, 1).
+        confidence: of each place, in (0, 1).
         seed: of the draws.
 
     Returns:
@@ -103,10 +105,11 @@ def _band(
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
     counts = list(_drawn_counts(label, score, case, len(names), draws, seed))
-    if too_few(len(counts), draws, len(names)):
+    rarer = rarer_cases(label, case)
+    if too_few(len(counts), draws, rarer):
         return None
     lines = np.stack([heights(positive, negative) for positive, negative in counts])
-    tail = (1 - confidence) / 2
+    tail = (1 - widen(confidence, rarer)) / 2
     low, high = np.quantile(lines, [tail, 1 - tail], axis=0)
     return Band(x, low, high)
 

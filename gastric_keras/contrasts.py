@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -194,13 +195,14 @@ def _curves_of(
                 found.drawn[rows], times[:, which].T
             )
     one = auc.get(ONE_STAGE, {})
+    few: dict[str, Any] = {"confidence": CONFIDENCE, "cases": found.rarer}
     return [
         Efficiency(
             backbone,
             path,
-            points=curve_points(auc[path], drawn[path], CONFIDENCE),
+            points=curve_points(auc[path], drawn[path], **few),
             savings=(
-                savings(one, auc[path], drawn[ONE_STAGE], drawn[path], CONFIDENCE)
+                savings(one, auc[path], drawn[ONE_STAGE], drawn[path], **few)
                 if path != ONE_STAGE and len(one) > 1
                 else ()
             ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from gastric_keras.intervals import percentiles
+from gastric_keras.intervals import percentiles, widen
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ class Saving:
 def curve_points(
     auc: Mapping[float, Sequence[float]],
     drawn: Mapping[float, np.ndarray],
+    *,
     confidence: float,
+    cases: int,
 ) -> tuple[CurvePoint, ...]:
     """A curve with its band.
 
@@ -65,11 +67,16 @@ def curve_points(
         drawn: labels per class -> (draws,) mean AUC over drawn cases and seeds, on the
             same draws for every number of labels; NaN where it is not defined.
         confidence: of the band.
+        cases: of the rarer class; the band is widened for few (``intervals.widen``).
     """
     points = []
     for labels in sorted(auc):
         values = drawn[labels][np.isfinite(drawn[labels])]
-        low, high = percentiles(values, confidence) if values.size else (None, None)
+        low, high = (
+            percentiles(values, widen(confidence, cases))
+            if values.size
+            else (None, None)
+        )
         mean = float(np.mean(auc[labels]))
         points.append(CurvePoint(labels, mean, low, high, len(auc[labels])))
     return tuple(points)
@@ -80,7 +87,9 @@ def savings(
     two: Mapping[float, Sequence[float]],
     one_drawn: Mapping[float, np.ndarray],
     two_drawn: Mapping[float, np.ndarray],
+    *,
     confidence: float,
+    cases: int,
 ) -> tuple[Saving, ...]:
     """What two stages save, for each number of labels that they were tried with.
 
@@ -90,6 +99,7 @@ def savings(
         one_drawn: as ``drawn`` of :func:`curve_points`, for one stage.
         two_drawn: for two stages, on the same draws.
         confidence: of the interval.
+        cases: as there.
     """
     labels = sorted(one)
     curve = [float(np.mean(one[n])) for n in labels]
@@ -99,7 +109,7 @@ def savings(
         drawn = np.column_stack([curves, two_drawn[n]])
         drawn = drawn[np.isfinite(drawn).all(axis=1)]
         equal = [labels_for(row[-1], labels, row[:-1]) for row in drawn]
-        low, high = percentiles(np.array(equal), confidence)
+        low, high = percentiles(np.array(equal), widen(confidence, cases))
         value = labels_for(float(np.mean(two[n])), labels, curve)
         found.append(Saving(n, value, low, high, (labels[0], labels[-1])))
     return tuple(found)

@@ -81,6 +81,23 @@ def percentiles(drawn: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def widen(confidence: float, cases: int) -> float:
+    """The confidence whose plain percentiles are those of ``wide_percentiles``.
+
+    For lines and readings off a curve, where each place has draws of its own: with
+    ``factor`` cases/(cases - 1) and cases - 1 degrees of freedom.
+
+    Args:
+        confidence: wanted, in (0, 1).
+        cases: 2 or more, that bear on the figure.
+
+    Returns:
+        In (confidence, 0.99]: beyond, a thousand draws have no tail to read.
+    """
+    z = (cases / (cases - 1)) ** 0.5 * float(t.ppf((1 + confidence) / 2, cases - 1))
+    return max(confidence, 1 - 2 * float(norm.sf(min(z, LARGEST_Z))))
+
+
 def wide_percentiles(
     drawn: np.ndarray, *, factor: float, degrees: float, confidence: float
 ) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from gastric_keras.layer_scores import LayerScore
 from gastric_keras.models import BACKBONES, build_forward, predict
 from gastric_keras.probe import fit_head
 from gastric_keras.run_dir import RunDir
-from gastric_keras.stage_data import training_data, validation_data
+from gastric_keras.stage_data import class_weight, training_data, validation_data
 from gastric_keras.stage_models import load_stage
 
 
@@ -80,7 +80,7 @@ def probe_layers(
             train[:, part],
             label,
             strength=target.fit.probe_strength,
-            balance=target.subset is None,
+            balance=class_weight(target) is not None,
         )
         logit = held_out[:, part] @ kernel + bias
         auc = float(roc_auc_score(truth, logit[:, 1] - logit[:, 0]))

@@ -13,11 +13,8 @@ import tensorflow as tf
 
 from gastric_keras import stages
 from gastric_keras.config import (
-    BackboneConfig,
     ExperimentConfig,
-    MidConfig,
     RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.epoch_log import read_history
 from gastric_keras.files import read_json
@@ -29,30 +26,21 @@ from gastric_keras.run_dir import RunDir
 from gastric_keras.stage_data import training_data, with_updates_of_mid
 from gastric_keras.stage_models import load_stage
 from gastric_keras.subsets import key_of, read_labels
+from tests.small_experiments import write_experiment
 from tests.small_models import draw_patches
-from tests.small_sets import write_small_set
 
-TISSUE = ("background", "epithelium", "stroma")
 FIT = FitConfig(epochs=2, batch_size=6, head="probe", learning_rate=1e-5)
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
     root = tmp_path_factory.mktemp("controls")
-    write_small_set(
-        root / "tissue", "tissue", TISSUE, per_class={"train": 10, "validation": 3}
-    )
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 6, "validation": 4, "test": 4},
-    )
-    return ExperimentConfig(
-        name="controls",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FIT),
-        target=TargetConfig(str(root / "target"), fit=FIT),
+    return write_experiment(
+        root,
+        "controls",
+        mid={"train": 10, "validation": 3},
+        target={"train": 6, "validation": 4, "test": 4},
+        fit=FIT,
         runtime=RuntimeConfig(output=str(root / "runs"), deterministic=True),
     )
 

@@ -15,11 +15,9 @@ import pytest
 from data_prep.__main__ import main
 from gastric_keras import config_io, run, stages
 from gastric_keras.config import (
-    BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
     RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
@@ -27,8 +25,8 @@ from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 from gastric_keras.snapshots import Snapshots
 from gastric_keras.stage_models import load_stage
+from tests.small_experiments import write_experiment
 from tests.small_pictures import write_target_folder
-from tests.small_sets import write_small_set
 
 
 @contextmanager
@@ -77,16 +75,11 @@ def test_a_folder_that_cannot_be_written_is_said(
 
 @pytest.fixture()
 def config(tmp_path: Path) -> ExperimentConfig:
-    per_class = {"train": 6, "validation": 3, "test": 3}
-    write_small_set(
-        tmp_path / "target", "target", ("benign", "malignant"), per_class=per_class
-    )
-    return ExperimentConfig(
-        name="run",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        target=TargetConfig(
-            str(tmp_path / "target"), fit=FitConfig(epochs=3, batch_size=6)
-        ),
+    return write_experiment(
+        tmp_path,
+        "run",
+        target={"train": 6, "validation": 3, "test": 3},
+        fit=FitConfig(epochs=3, batch_size=6),
         evaluate=EvaluateConfig(bootstrap=100),
         runtime=RuntimeConfig(output=str(tmp_path / "runs"), deterministic=True),
     )

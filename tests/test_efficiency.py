@@ -13,6 +13,9 @@ from gastric_keras.efficiency import (
     spell_saving,
 )
 
+#: So many cases that nothing is widened.
+MANY = {"confidence": 0.95, "cases": 10**6}
+
 
 def test_labels_are_read_on_a_log_scale() -> None:
     curve = ([10, 1000], [0.8, 0.9])
@@ -36,14 +39,14 @@ def test_savings_are_made_on_common_draws() -> None:
     one_drawn = {n: auc[0] + shift for n, auc in one.items()}
     # The draws move both alike: the interval is a point.
     few, many = savings(
-        one, two, one_drawn, {n: a[0] + shift for n, a in two.items()}, 0.95
+        one, two, one_drawn, {n: a[0] + shift for n, a in two.items()}, **MANY
     )
     assert (few.low, few.equal, few.high) == pytest.approx((100, 100, 100))
     assert (many.low, many.equal, many.high) == (1000, 1000, 1000)
     # They move two stages alone: one decade for each 0.05.
     alone = savings(
         one, two, {n: np.full(41, a[0]) for n, a in one.items()},
-        {n: a[0] + shift for n, a in two.items()}, 0.95,
+        {n: a[0] + shift for n, a in two.items()}, **MANY,
     )[0]  # fmt: skip
     assert alone.low == pytest.approx(10 ** (2 - 2 * 0.19), rel=1e-6)
     assert alone.high == pytest.approx(10 ** (2 + 2 * 0.19), rel=1e-6)
@@ -51,9 +54,34 @@ def test_savings_are_made_on_common_draws() -> None:
 
 def test_a_band_leaves_out_what_is_not_defined() -> None:
     drawn = {5.0: np.array([0.7, np.nan, 0.9]), 2.0: np.full(3, np.nan)}
-    two, five = curve_points({5.0: [0.8, 0.9], 2.0: [0.6]}, drawn, 0.5)
+    two, five = curve_points(
+        {5.0: [0.8, 0.9], 2.0: [0.6]}, drawn, confidence=0.5, cases=10**6
+    )
     assert (two.labels, two.low, two.high, two.seeds) == (2, None, None, 1)
     assert (five.auc, five.low, five.high) == pytest.approx((0.85, 0.75, 0.85))
+
+
+def test_few_cases_widen_band_and_interval() -> None:
+    drawn = {5.0: np.linspace(0.7, 0.9, 1001), 50.0: np.linspace(0.8, 1.0, 1001)}
+    auc = {5.0: [0.8], 50.0: [0.9]}
+    (few, _), (many, _) = (
+        curve_points(auc, drawn, confidence=0.9, cases=cases) for cases in (10, 10**6)
+    )
+    assert few.low < many.low < many.high < few.high
+    # z = sqrt(10/9) t = 1.932: 94.7 % of the draws, by the tables of t and normal.
+    assert few.high - few.low == pytest.approx(0.9467 * 0.2, abs=1e-4)
+    narrow, wide = (
+        savings(
+            auc,
+            {20.0: [0.85]},
+            {5.0: np.full(1001, 0.8), 50.0: np.full(1001, 0.9)},
+            {20.0: np.linspace(0.81, 0.89, 1001)},
+            confidence=0.9,
+            cases=cases,
+        )[0]
+        for cases in (10**6, 10)
+    )
+    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_the_sentence_says_where_the_range_ends() -> None:

@@ -13,11 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from gastric_keras import config_io, snapshots, stages
 from gastric_keras.config import (
-    BackboneConfig,
     ExperimentConfig,
-    MidConfig,
-    RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.epoch_log import read_history
 from gastric_keras.event_files import PATTERN, cut_back
@@ -26,29 +22,19 @@ from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 from gastric_keras.stage_data import training_data
 from tests.events import read_events, read_steps
-from tests.small_sets import write_small_set
-
-TISSUE = ("background", "epithelium", "stroma")
+from tests.small_experiments import TISSUE, write_experiment
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
     root = tmp_path_factory.mktemp("watched")
-    write_small_set(
-        root / "tissue", "tissue", TISSUE, per_class={"train": 6, "validation": 3}
-    )
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 6, "validation": 4},
-    )
-    return ExperimentConfig(
-        name="watched",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FitConfig(3, batch_size=6)),
-        target=TargetConfig(str(root / "target"), fit=FitConfig(2, batch_size=6)),
-        runtime=RuntimeConfig(output=str(root / "runs")),
+    return write_experiment(
+        root,
+        "watched",
+        mid={"train": 6, "validation": 3},
+        mid_fit=FitConfig(3, batch_size=6),
+        target={"train": 6, "validation": 4},
+        fit=FitConfig(2, batch_size=6),
     )
 
 

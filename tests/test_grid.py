@@ -11,11 +11,7 @@ import pytest
 
 from gastric_keras import config_io, grid, run
 from gastric_keras.config import (
-    BackboneConfig,
     EvaluateConfig,
-    ExperimentConfig,
-    MidConfig,
-    TargetConfig,
 )
 from gastric_keras.errors import InputError
 from gastric_keras.event_files import PATTERN
@@ -24,35 +20,26 @@ from gastric_keras.fit_config import FitConfig
 from gastric_keras.grid_config import Axis, GridConfig, load_cells
 from gastric_keras.run_dir import RunDir
 from tests.events import read_events
-from tests.small_sets import write_small_set
+from tests.small_experiments import write_experiment
 
 REPOSITORY = Path(__file__).parents[1]
 GRIDS = [
     *sorted((REPOSITORY / "configs").glob("*_grid.yaml")),
     *sorted((REPOSITORY / "configs" / "recipe").glob("*.yaml")),
 ]
-TISSUE = ("background", "epithelium", "stroma")
 FIT = FitConfig(epochs=1, batch_size=6)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> GridConfig:
     root = tmp_path_factory.mktemp("grid")
-    write_small_set(
-        root / "tissue", "tissue", TISSUE, per_class={"train": 4, "validation": 3}
-    )
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 8, "validation": 4, "test": 4},
+    base = write_experiment(
+        root,
+        "base",
+        mid={"train": 4, "validation": 3},
+        target={"train": 8, "validation": 4, "test": 4},
+        fit=FIT,
         subsets={"small": 6},
-    )
-    base = ExperimentConfig(
-        name="base",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FIT),
-        target=TargetConfig(str(root / "target"), fit=FIT),
         evaluate=EvaluateConfig(bootstrap=100, subgroups={"some": r"[1-4]$"}),
     )
     config_io.save(base, root / "base.yaml")

@@ -12,10 +12,7 @@ from PIL import Image
 
 from gastric_keras import layer_probe, stages
 from gastric_keras.config import (
-    BackboneConfig,
     ExperimentConfig,
-    RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.errors import InputError
 from gastric_keras.fit_config import FitConfig
@@ -24,26 +21,18 @@ from gastric_keras.layer_scores import LayerScore, read_layer_scores
 from gastric_keras.models import BACKBONES, build_classifier
 from gastric_keras.probe import extract_features, probe_head
 from gastric_keras.run_dir import RunDir
+from tests.small_experiments import write_experiment
 from tests.small_models import SMALL
-from tests.small_sets import write_small_set
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
     root = tmp_path_factory.mktemp("probe")
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 9, "validation": 6, "test": 3},
-    )
-    return ExperimentConfig(
-        name="probed",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        target=TargetConfig(
-            str(root / "target"), fit=FitConfig(epochs=0, batch_size=6, head="probe")
-        ),
-        runtime=RuntimeConfig(output=str(root / "runs")),
+    return write_experiment(
+        root,
+        "probed",
+        target={"train": 9, "validation": 6, "test": 3},
+        fit=FitConfig(epochs=0, batch_size=6, head="probe"),
     )
 
 

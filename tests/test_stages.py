@@ -15,12 +15,9 @@ import pytest
 
 from gastric_keras import set_checks, stages
 from gastric_keras.config import (
-    BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
-    MidConfig,
     RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
@@ -30,33 +27,25 @@ from gastric_keras.input_pipeline import batch_keys
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
 from gastric_keras.stage_models import build_start, load_stage
-from tests.small_sets import write_small_set
+from tests.small_experiments import TISSUE, write_experiment
 
-TISSUE = ("background", "epithelium", "stroma")
 FIT = FitConfig(epochs=2, batch_size=6)
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
     root = tmp_path_factory.mktemp("ladder")
-    write_small_set(
-        root / "tissue", "tissue", TISSUE, per_class={"train": 6, "validation": 3}
-    )
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 9, "validation": 5, "test": 5},
+    config = write_experiment(
+        root,
+        "two-stages",
+        mid={"train": 6, "validation": 3},
+        target={"train": 9, "validation": 5, "test": 5},
+        fit=FIT,
         subsets={"small": 6},
-    )
-    return ExperimentConfig(
-        name="two-stages",
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FIT),
-        target=TargetConfig(str(root / "target"), subset="small", fit=FIT),
         evaluate=EvaluateConfig(bootstrap=100),
         runtime=RuntimeConfig(output=str(root / "runs"), deterministic=False),
     )
+    return replace(config, target=replace(config.target, subset="small"))
 
 
 def _run_dir(config: ExperimentConfig) -> RunDir:

@@ -15,11 +15,8 @@ from PIL import Image
 
 from gastric_keras import projector, stages
 from gastric_keras.config import (
-    BackboneConfig,
     ExperimentConfig,
-    MidConfig,
     RuntimeConfig,
-    TargetConfig,
 )
 from gastric_keras.epoch_log import read_history
 from gastric_keras.fit_config import FitConfig
@@ -28,9 +25,8 @@ from gastric_keras.hparams import write_row
 from gastric_keras.projector import SPRITE_SIZE, choose_patches, write_projector
 from gastric_keras.run_dir import RunDir
 from gastric_keras.stage_models import load_stage
-from tests.small_sets import write_small_set
+from tests.small_experiments import write_experiment
 
-TISSUE = ("background", "epithelium", "stroma")
 NAMES = ("few-s0", "all-s0")
 
 
@@ -46,23 +42,16 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     root = tmp_path_factory.mktemp("board")
-    write_small_set(
-        root / "tissue", "tissue", TISSUE, per_class={"train": 2, "validation": 2}
-    )
-    write_small_set(
-        root / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 3, "validation": 5},
-    )
     grid = GridConfig(
         "a-grid", "none", (Axis("labels", {"few": (), "all": ()}),), output=str(root)
     )
-    config = ExperimentConfig(
-        name=NAMES[1],
-        backbone=BackboneConfig("alexnet", weights="none", image_size=64),
-        mid=MidConfig(str(root / "tissue"), TISSUE, fit=FitConfig(2, batch_size=6)),
-        target=TargetConfig(str(root / "target"), fit=FitConfig(1, batch_size=6)),
+    config = write_experiment(
+        root,
+        NAMES[1],
+        mid={"train": 2, "validation": 2},
+        mid_fit=FitConfig(2, batch_size=6),
+        target={"train": 3, "validation": 5},
+        fit=FitConfig(1, batch_size=6),
         runtime=RuntimeConfig(output=str(grid.folder)),
     )
     run_dir = RunDir(grid.folder / config.name)

@@ -5,42 +5,35 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from gastric_keras import config_io
-from gastric_keras.config import (
-    BackboneConfig,
-    ExperimentConfig,
-    MidConfig,
-    TargetConfig,
-)
 from gastric_keras.fit_config import AugmentConfig, FitConfig
-from tests.small_sets import write_small_set
-
-TISSUE = ("background", "epithelium", "stroma")
+from tests.small_experiments import SMALL_ALEXNET, write_experiment
 
 
 def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
-    write_small_set(
-        tmp_path / "tissue", "tissue", TISSUE, per_class={"train": 7, "validation": 3}
-    )
-    write_small_set(
-        tmp_path / "target",
-        "target",
-        ("benign", "malignant"),
-        per_class={"train": 9, "validation": 5, "test": 5},
-    )
     # Rates at which a wrong order, view, mask of dropout or moment would show.
     mid = FitConfig(epochs=8, batch_size=4, learning_rate=1e-3, patience=7)
     target = FitConfig(
         epochs=8, batch_size=4, learning_rate=1e-3, schedule="plateau", ema=0.9
     )
     views = AugmentConfig(zoom=0.2, color=0.1)
-    config = ExperimentConfig(
-        name="any",
-        backbone=BackboneConfig("alexnet", "none", image_size=64, dropout=0.5),
-        mid=MidConfig(str(tmp_path / "tissue"), TISSUE, fit=mid, augment=views),
-        target=TargetConfig(str(tmp_path / "target"), fit=target, augment=views),
+    config = write_experiment(
+        tmp_path,
+        "any",
+        mid={"train": 7, "validation": 3},
+        mid_fit=mid,
+        target={"train": 9, "validation": 5, "test": 5},
+        fit=target,
+        backbone=replace(SMALL_ALEXNET, dropout=0.5),
+    )
+    assert config.mid is not None
+    config = replace(
+        config,
+        mid=replace(config.mid, augment=views),
+        target=replace(config.target, augment=views),
     )
     config_io.save(config, tmp_path / "config.yaml")
     command = [
