@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from data_prep import tfds_metadata
 from data_prep.normalization import StainFit
@@ -46,7 +46,8 @@ BESIDE_RECORDS = ("quality.json", "quality.html", *tfds_metadata.NAMES)
 _HEAD = struct.Struct("<QQQ")
 #: Side and scale of a patch as stored, at the end of a bundle's file.
 _SIZE = struct.Struct("<Qd")
-#: Patches of one picture that are cut in one go, so that a slide fills no memory.
+#: Patches that are cut in one go, of one picture or several: their bytes are in
+#: memory together, and neither a slide nor a thousand of them may fill it.
 _MAX_REFS = 1024
 
 
@@ -80,11 +81,17 @@ class PlannedImage:
         return record_key(self.image_id, ref.x, ref.y)
 
 
-#: Does ``cut`` on bundles of pictures; ``engine.map_bundles`` with its engine set.
-BundleMap = Callable[
-    [Callable[[Sequence["PlannedImage"]], bytes], Sequence["PlannedImage"], Path],
-    Iterable[tuple[Sequence["PlannedImage"], Path]],
-]
+class BundleMap(Protocol):
+    """``engine.map_bundles`` with its title and engine set."""
+
+    def __call__(
+        self,
+        work: Callable[[Sequence[PlannedImage]], bytes],
+        items: Sequence[PlannedImage],
+        folder: Path,
+        *,
+        share: Callable[[PlannedImage], float],
+    ) -> Iterable[tuple[Sequence[PlannedImage], Path]]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,15 +119,15 @@ class CutPatches:
             for position, (record, side) in zip(image.positions, self.cut(image)):
                 records[position] = record
                 sizes.add((side, record.mpp))
-        content = bytearray(_HEAD.pack(len(sizes), 0, 0))
-        for side, mpp in sorted(sizes):
-            content += _SIZE.pack(side, mpp)
+        content = [_HEAD.pack(len(sizes), 0, 0)]
+        content += [_SIZE.pack(side, mpp) for side, mpp in sorted(sizes)]
         for position in sorted(records):
             fields = vars(records[position]).copy()
             data = fields.pop("image")
             text = json.dumps(fields).encode()
-            content += _HEAD.pack(position, len(text), len(data)) + text + data
-        return bytes(content)
+            content += [_HEAD.pack(position, len(text), len(data)), text, data]
+        # Joined once: a growing buffer would hold the patches three times over.
+        return b"".join(content)
 
     def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int]]:
         """Each patch of a picture as it is stored, and its side; 0 if not square."""
@@ -231,7 +238,8 @@ def write_set(
     plan = _placed(plan)
     folder = work / SET_NAME
     folder.mkdir(exist_ok=True)
-    spools = [path for _, path in map_bundles(cut, plan, work / "cut")]
+    bundles = map_bundles(cut, plan, work / "cut", share=_share_of_bundle)
+    spools = [path for _, path in bundles]
     sizes = set()
     cursors = []
     for path in spools:
@@ -301,6 +309,10 @@ def _placed(plan: Sequence[PlannedImage]) -> list[PlannedImage]:
             positions = tuple(places[image.key(ref)] for ref in refs)
             placed.append(dataclasses.replace(image, refs=refs, positions=positions))
     return placed
+
+
+def _share_of_bundle(image: PlannedImage) -> float:
+    return len(image.refs) / _MAX_REFS
 
 
 def _shard_ranges(

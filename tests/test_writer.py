@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,3 +188,30 @@ def test_planned_images_are_plain_values(tmp_path: Path) -> None:
     image = _plan(tmp_path)[0]
     assert dataclasses.replace(image) == image
     assert image.key(image.refs[1]) == "0.png@8,0"
+
+
+def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> None:
+    # By their number alone, 40 pictures are cut two at a time: 1,250 patches.
+    path = write_picture(tmp_path / "picture.png", noise(0, 40, 65))
+    refs = tuple(PatchRef(x, y, (x + y) % 2) for y in range(25) for x in range(25))
+    plan = [
+        PlannedImage(path, f"{i}.png", f"case{i}", "train", 16, 0.5, refs)
+        for i in range(40)
+    ]
+    cut_at_a_time = []
+
+    def noting(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for bundle, spool in map_bundles(*arguments, **options):
+            cut_at_a_time.append(sum(len(image.refs) for image in bundle))
+            yield bundle, spool
+
+    manifest = write_set(
+        plan,
+        BEFORE,
+        tmp_path,
+        cut=CutPatches(None, 10_000),
+        map_bundles=partial(noting, title="writing", engine=Engine(workers=1)),
+        records_per_shard=1000,
+    )
+    assert sum(cut_at_a_time) == manifest.count("train") == 25_000
+    assert max(cut_at_a_time) <= 1024
