@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -245,7 +246,7 @@ def write_set(
     for path in spools:
         found, offset = _read_sizes(path)
         sizes |= found
-        cursors.append(offset)
+        cursors.append((0, offset))
     shards = []
     for shard in _shard_ranges(plan, records_per_shard):
         shards.append(_write_shard(folder, shard, spools, cursors))
@@ -337,7 +338,7 @@ def _write_shard(
     folder: Path,
     shard: tuple[str, str, int, int],
     spools: Sequence[Path],
-    cursors: list[int],
+    cursors: list[tuple[int, int]],
 ) -> Shard:
     """One shard out of the bundles' files, whose cursors stand at its first record."""
     import tensorflow as tf
@@ -345,7 +346,12 @@ def _write_shard(
     split, name, first, count = shard
     records: dict[int, PatchRecord] = {}
     for index, path in enumerate(spools):
-        cursors[index] = _read_spool(path, cursors[index], first + count, records)
+        # A file with nothing for this shard is not opened: a large set has as many
+        # files as shards, and time would grow with the square of it.
+        if cursors[index][0] < first + count:
+            cursors[index] = _read_spool(
+                path, cursors[index][1], first + count, records
+            )
     if len(records) != count:
         raise RuntimeError(f"{name}: {len(records)} records of {count}")
     partial = folder.parent / f"{name}.partial"
@@ -374,18 +380,18 @@ def _read_sizes(path: Path) -> tuple[set[tuple[int, float]], int]:
 
 def _read_spool(
     path: Path, offset: int, end: int, records: dict[int, PatchRecord]
-) -> int:
-    """Take the records before position ``end``; where the next one begins."""
+) -> tuple[int, int]:
+    """Take the records before position ``end``; position and place of the next one."""
     with open(path, "rb") as stream:
         stream.seek(offset)
         while head := stream.read(_HEAD.size):
             position, text, data = _HEAD.unpack(head)
             if position >= end:
-                break
+                return position, offset
             fields = json.loads(stream.read(text))
             records[position] = PatchRecord(image=stream.read(data), **fields)
             offset += _HEAD.size + text + data
-    return offset
+    return sys.maxsize, offset
 
 
 def _common(values: Iterable[Number], default: Number) -> Number:

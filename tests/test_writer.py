@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep import writer
 from data_prep.engine import Engine, map_bundles
 from data_prep.patches import PatchRef
 from data_prep.unfinished import unfinished
@@ -215,3 +216,29 @@ def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> Non
     )
     assert sum(cut_at_a_time) == manifest.count("train") == 25_000
     assert max(cut_at_a_time) <= 1024
+
+
+def test_a_file_is_opened_only_for_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 20 files of cut patches and 240 shards: 4,800 readings, were each asked for each.
+    readings = []
+    read = writer._read_spool
+
+    def counting(*arguments: Any) -> Any:
+        readings.append(arguments)
+        return read(*arguments)
+
+    monkeypatch.setattr(writer, "_read_spool", counting)
+    plan = _plan(tmp_path / "in", images=40)
+    manifest = write_set(
+        plan,
+        BEFORE,
+        tmp_path,
+        cut=CutPatches(None, 10_000),
+        map_bundles=partial(map_bundles, title="writing", engine=Engine(workers=1)),
+        records_per_shard=1,
+    )
+    assert len(manifest.shards) == 240
+    assert len(readings) <= 240 + 20
+    verify_set(tmp_path / "set", manifest)
