@@ -1,6 +1,6 @@
 """Long and large: is memory flat, is time linear, does a killed run go on?
 
-    python -m benchmarks.large --out docs/large.png      # some 12 min of a free core
+    python -m benchmarks.large --out docs/large.png      # some 20 min of a free core
     python -m benchmarks.large --parts records --records 62500,250000
 
 Three parts, each measurement in processes of its own:

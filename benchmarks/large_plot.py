@@ -49,17 +49,21 @@ def _draw(panels: Sequence[Axes], rows: Sequence[Measure], label: str) -> None:
         memory.plot(sizes, [row.megabytes for row in mine], **style)
         if len(mine) > 1:
             _straight(seconds, mine)
+    top = 1.1 * max((row.megabytes for row in rows), default=1.0)
     seconds.set(xlabel=label, ylabel="s of one core", xlim=(0, None), ylim=(0, None))
-    memory.set(xlabel=label, ylabel="MB", xlim=(0, None), ylim=(0, None))
+    memory.set(xlabel=label, ylabel="MB", xlim=(0, None), ylim=(0, top))
     if rows:
+        seconds.plot([], [], color=GRAY, lw=0.8, ls=":", label="straight line")
         seconds.legend(loc="upper left")
 
 
 def _straight(axes: Axes, rows: Sequence[Measure]) -> None:
-    """The line through the first two sizes: what linear time would go on with."""
-    first, second = rows[:2]
-    slope = (second.cpu - first.cpu) / (second.records - first.records)
-    last = rows[-1].records
-    ends = [first.cpu - slope * first.records]
-    ends.append(first.cpu + slope * (last - first.records))
-    axes.plot([0, last / 1e3], ends, color=GRAY, lw=0.8, ls=":")
+    """From the smallest to the largest size: where linear time would lie."""
+    ends = [rows[0], rows[-1]]
+    axes.plot(
+        [row.records / 1e3 for row in ends],
+        [row.cpu for row in ends],
+        color=GRAY,
+        lw=0.8,
+        ls=":",
+    )
