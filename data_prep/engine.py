@@ -63,6 +63,7 @@ def map_bundles(
     *,
     title: str,
     engine: Engine = Engine(),
+    share: Callable[[Item], float] = lambda item: 0.0,
 ) -> Iterator[tuple[Sequence[Item], Path]]:
     """Do some work on every item, a bundle at a time, one file a bundle.
 
@@ -76,6 +77,8 @@ def map_bundles(
             under the same path.
         title: what the progress line says.
         engine: where the work is done.
+        share: of a full bundle that an item takes; a bundle of several items stops
+            at 1. The size of results, and so the memory, is bounded by it.
 
     Yields:
         The items of a bundle and its file, in order, when all are done.
@@ -83,12 +86,9 @@ def map_bundles(
     Raises:
         InputError: any that ``work`` raises; also when a process dies.
     """
-    size = max(
-        1, min(_BUNDLE, -(-len(items) // _BUNDLE)), -(-len(items) // _MAX_BUNDLES)
-    )
     bundles = [
-        Bundle(tuple(items[start : start + size]), folder / f"{start:09d}")
-        for start in range(0, len(items), size)
+        Bundle(tuple(items[start:end]), folder / f"{start:09d}")
+        for start, end in _ranges([share(item) for item in items])
     ]
     left = [bundle for bundle in bundles if not bundle.path.is_file()]
     if len(left) < len(bundles):
@@ -105,6 +105,20 @@ def map_bundles(
         deque(done, maxlen=0)
     for bundle in bundles:
         yield bundle.items, bundle.path
+
+
+def _ranges(shares: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """Where each bundle begins and ends."""
+    total = len(shares)
+    size = max(1, min(_BUNDLE, -(-total // _BUNDLE)), -(-total // _MAX_BUNDLES))
+    start, held = 0, 0.0
+    for end, share in enumerate(shares):
+        if end > start and (end - start == size or held + share > 1):
+            yield start, end
+            start, held = end, 0.0
+        held += share
+    if total:
+        yield start, total
 
 
 def map_items(

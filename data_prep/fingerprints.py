@@ -66,7 +66,10 @@ class Pictures:
     @cached_property
     def is_flat(self) -> npt.NDArray[np.bool_]:
         """(N,) bool: nearly blank, so that there is no picture to compare."""
-        return self.thumbnails.std(axis=(1, 2)) < MIN_DEVIATION
+        # In chunks: the deviation of all at once takes 16 bytes a pixel, of all.
+        chunks = _chunks(self.thumbnails)
+        deviations = [np.zeros(0), *(chunk.std(axis=(1, 2)) for chunk in chunks)]
+        return np.concatenate(deviations) < MIN_DEVIATION
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -167,9 +170,9 @@ def correlate(
 def find_alike(first: Pictures, second: Pictures) -> list[Alike]:
     """Find the patches of two sides that show the same picture.
 
-    Each patch of the second side is compared with its nearest eight of the first, so
-    that time grows with the number of patches and not with its square. Flat patches
-    take no part.
+    Each patch of the second side is compared with its nearest eight of the first only.
+    The search for these is the one step whose time grows with the square of a set: of
+    9,000 patches among 36,000 it took 1.6 s. Flat patches take no part.
 
     Args:
         first: one side.

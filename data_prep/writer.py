@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from data_prep import tfds_metadata
 from data_prep.normalization import StainFit
@@ -46,7 +47,8 @@ BESIDE_RECORDS = ("quality.json", "quality.html", *tfds_metadata.NAMES)
 _HEAD = struct.Struct("<QQQ")
 #: Side and scale of a patch as stored, at the end of a bundle's file.
 _SIZE = struct.Struct("<Qd")
-#: Patches of one picture that are cut in one go, so that a slide fills no memory.
+#: Patches that are cut in one go, of one picture or several: their bytes are in
+#: memory together, and neither a slide nor a thousand of them may fill it.
 _MAX_REFS = 1024
 
 
@@ -80,11 +82,17 @@ class PlannedImage:
         return record_key(self.image_id, ref.x, ref.y)
 
 
-#: Does ``cut`` on bundles of pictures; ``engine.map_bundles`` with its engine set.
-BundleMap = Callable[
-    [Callable[[Sequence["PlannedImage"]], bytes], Sequence["PlannedImage"], Path],
-    Iterable[tuple[Sequence["PlannedImage"], Path]],
-]
+class BundleMap(Protocol):
+    """``engine.map_bundles`` with its title and engine set."""
+
+    def __call__(
+        self,
+        work: Callable[[Sequence[PlannedImage]], bytes],
+        items: Sequence[PlannedImage],
+        folder: Path,
+        *,
+        share: Callable[[PlannedImage], float],
+    ) -> Iterable[tuple[Sequence[PlannedImage], Path]]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,15 +120,15 @@ class CutPatches:
             for position, (record, side) in zip(image.positions, self.cut(image)):
                 records[position] = record
                 sizes.add((side, record.mpp))
-        content = bytearray(_HEAD.pack(len(sizes), 0, 0))
-        for side, mpp in sorted(sizes):
-            content += _SIZE.pack(side, mpp)
+        content = [_HEAD.pack(len(sizes), 0, 0)]
+        content += [_SIZE.pack(side, mpp) for side, mpp in sorted(sizes)]
         for position in sorted(records):
             fields = vars(records[position]).copy()
             data = fields.pop("image")
             text = json.dumps(fields).encode()
-            content += _HEAD.pack(position, len(text), len(data)) + text + data
-        return bytes(content)
+            content += [_HEAD.pack(position, len(text), len(data)), text, data]
+        # Joined once: a growing buffer would hold the patches three times over.
+        return b"".join(content)
 
     def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int]]:
         """Each patch of a picture as it is stored, and its side; 0 if not square."""
@@ -231,13 +239,14 @@ def write_set(
     plan = _placed(plan)
     folder = work / SET_NAME
     folder.mkdir(exist_ok=True)
-    spools = [path for _, path in map_bundles(cut, plan, work / "cut")]
+    bundles = map_bundles(cut, plan, work / "cut", share=_share_of_bundle)
+    spools = [path for _, path in bundles]
     sizes = set()
     cursors = []
     for path in spools:
         found, offset = _read_sizes(path)
         sizes |= found
-        cursors.append(offset)
+        cursors.append((0, offset))
     shards = []
     for shard in _shard_ranges(plan, records_per_shard):
         shards.append(_write_shard(folder, shard, spools, cursors))
@@ -303,6 +312,10 @@ def _placed(plan: Sequence[PlannedImage]) -> list[PlannedImage]:
     return placed
 
 
+def _share_of_bundle(image: PlannedImage) -> float:
+    return len(image.refs) / _MAX_REFS
+
+
 def _shard_ranges(
     plan: Iterable[PlannedImage], records_per_shard: int
 ) -> Iterator[tuple[str, str, int, int]]:
@@ -325,7 +338,7 @@ def _write_shard(
     folder: Path,
     shard: tuple[str, str, int, int],
     spools: Sequence[Path],
-    cursors: list[int],
+    cursors: list[tuple[int, int]],
 ) -> Shard:
     """One shard out of the bundles' files, whose cursors stand at its first record."""
     import tensorflow as tf
@@ -333,7 +346,12 @@ def _write_shard(
     split, name, first, count = shard
     records: dict[int, PatchRecord] = {}
     for index, path in enumerate(spools):
-        cursors[index] = _read_spool(path, cursors[index], first + count, records)
+        # A file with nothing for this shard is not opened: a large set has as many
+        # files as shards, and time would grow with the square of it.
+        if cursors[index][0] < first + count:
+            cursors[index] = _read_spool(
+                path, cursors[index][1], first + count, records
+            )
     if len(records) != count:
         raise RuntimeError(f"{name}: {len(records)} records of {count}")
     partial = folder.parent / f"{name}.partial"
@@ -362,18 +380,18 @@ def _read_sizes(path: Path) -> tuple[set[tuple[int, float]], int]:
 
 def _read_spool(
     path: Path, offset: int, end: int, records: dict[int, PatchRecord]
-) -> int:
-    """Take the records before position ``end``; where the next one begins."""
+) -> tuple[int, int]:
+    """Take the records before position ``end``; position and place of the next one."""
     with open(path, "rb") as stream:
         stream.seek(offset)
         while head := stream.read(_HEAD.size):
             position, text, data = _HEAD.unpack(head)
             if position >= end:
-                break
+                return position, offset
             fields = json.loads(stream.read(text))
             records[position] = PatchRecord(image=stream.read(data), **fields)
             offset += _HEAD.size + text + data
-    return offset
+    return sys.maxsize, offset
 
 
 def _common(values: Iterable[Number], default: Number) -> Number:

@@ -114,3 +114,31 @@ def test_beam_does_the_same(tmp_path: Path) -> None:
             )
         )
     assert not list((tmp_path / "error").iterdir()), "no note stays behind"
+
+
+def _length(value: int) -> float:
+    return value / 10
+
+
+def test_bundles_stop_where_their_items_fill_them(tmp_path: Path) -> None:
+    items = [2, 3, 5, 1, 10, 40, 3, 3, 3, 3] + [1] * 90
+    bundles = list(
+        map_bundles(
+            _write_doubles,
+            items,
+            tmp_path,
+            title="t",
+            engine=Engine(workers=1),
+            share=_length,
+        )
+    )
+    # By number alone a bundle of a hundred items holds four of them.
+    assert [bundle for bundle, _ in bundles][:6] == [
+        (2, 3, 5),
+        (1,),
+        (10,),
+        (40,),
+        (3, 3, 3),
+        (3, 1, 1, 1),
+    ]
+    assert _read(bundles) == [2 * item for item in items]

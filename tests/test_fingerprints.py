@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -118,6 +119,19 @@ def test_flat_patches_take_no_part() -> None:
     assert find_alike(no_pictures(), sides[1]) == []
     assert find_alike(sides[1], no_pictures()) == []
     assert fingerprint(no_pictures().thumbnails).shape == (0, 20)
+
+
+def test_flat_patches_are_told_in_little_memory() -> None:
+    thumbnails = np.zeros((20_000, 32, 32), np.uint8)
+    thumbnails[1::2, ::2] = 200
+    many = Pictures(thumbnails, np.zeros((20_000, 3), np.float32))
+    tracemalloc.start()
+    is_flat = many.is_flat
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert is_flat.tolist() == [True, False] * 10_000
+    # All at once they took 328 MB, 16 bytes a pixel.
+    assert peak < 50e6
 
 
 def test_a_border_of_tissue_is_no_picture_of_its_own() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep import writer
 from data_prep.engine import Engine, map_bundles
 from data_prep.patches import PatchRef
 from data_prep.unfinished import unfinished
@@ -186,3 +189,56 @@ def test_planned_images_are_plain_values(tmp_path: Path) -> None:
     image = _plan(tmp_path)[0]
     assert dataclasses.replace(image) == image
     assert image.key(image.refs[1]) == "0.png@8,0"
+
+
+def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> None:
+    # By their number alone, 40 pictures are cut two at a time: 1,250 patches.
+    path = write_picture(tmp_path / "picture.png", noise(0, 40, 65))
+    refs = tuple(PatchRef(x, y, (x + y) % 2) for y in range(25) for x in range(25))
+    plan = [
+        PlannedImage(path, f"{i}.png", f"case{i}", "train", 16, 0.5, refs)
+        for i in range(40)
+    ]
+    cut_at_a_time = []
+
+    def noting(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for bundle, spool in map_bundles(*arguments, **options):
+            cut_at_a_time.append(sum(len(image.refs) for image in bundle))
+            yield bundle, spool
+
+    manifest = write_set(
+        plan,
+        BEFORE,
+        tmp_path,
+        cut=CutPatches(None, 10_000),
+        map_bundles=partial(noting, title="writing", engine=Engine(workers=1)),
+        records_per_shard=1000,
+    )
+    assert sum(cut_at_a_time) == manifest.count("train") == 25_000
+    assert max(cut_at_a_time) <= 1024
+
+
+def test_a_file_is_opened_only_for_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 20 files of cut patches and 240 shards: 4,800 readings, were each asked for each.
+    readings = []
+    read = writer._read_spool
+
+    def counting(*arguments: Any) -> Any:
+        readings.append(arguments)
+        return read(*arguments)
+
+    monkeypatch.setattr(writer, "_read_spool", counting)
+    plan = _plan(tmp_path / "in", images=40)
+    manifest = write_set(
+        plan,
+        BEFORE,
+        tmp_path,
+        cut=CutPatches(None, 10_000),
+        map_bundles=partial(map_bundles, title="writing", engine=Engine(workers=1)),
+        records_per_shard=1,
+    )
+    assert len(manifest.shards) == 240
+    assert len(readings) <= 240 + 20
+    verify_set(tmp_path / "set", manifest)
