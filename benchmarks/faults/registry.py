@@ -8,6 +8,7 @@ from benchmarks.faults import (
     outlines,
     pictures,
     record_sets,
+    requests,
     schemas,
     weights_files,
 )
@@ -23,5 +24,6 @@ KINDS: dict[str, Kind] = {
         schemas,
         record_sets,
         weights_files,
+        requests,
     )
 }
