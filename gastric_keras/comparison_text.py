@@ -8,6 +8,7 @@ from typing import Any
 
 from gastric_keras.efficiency import spell_saving
 from gastric_keras.mid_quality import MidQuality, rank_correlation
+from gastric_keras.plain_text import markdown_name
 from gastric_keras.tables import NETWORKS, spell_p, text_table
 from gastric_keras.verdict import (
     PUBLISHED_GAIN,
@@ -43,7 +44,7 @@ def spell_tables(comparison: Comparison) -> str:
         "network, subset and seed: there is nothing to compare."
     ]
     if comparison.notes:
-        parts += ["## Notes", *(f"- {note}" for note in comparison.notes)]
+        parts += ["## Notes", *(f"- {markdown_name(n)}" for n in comparison.notes)]
     return _join(parts)
 
 
@@ -67,14 +68,14 @@ def _scores(cells: Sequence[Cell]) -> list[str]:
         rows = [
             [
                 NETWORKS[cell.backbone],
-                cell.path,
+                markdown_name(cell.path),
                 str(len(cell.runs)),
                 *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
             ]
             for cell in mine
         ]
         parts += [
-            f"*{subset}*: {mine[0].labels:g} labels a class",
+            f"*{markdown_name(subset)}*: {mine[0].labels:g} labels a class",
             text_table(["network", "path", "seeds", *TABLE_SCORES], rows),
         ]
     return parts
@@ -93,7 +94,7 @@ def _differences(comparison: Comparison) -> list[str]:
         text_table(
             ["network", "subset", "mid-level set", *_COLUMNS, "published"],
             [
-                [NETWORKS[d.backbone], d.subset, d.path, *_cells_of(d), PUBLISHED]
+                [*_names(d.backbone, d.subset, d.path), *_cells_of(d), PUBLISHED]
                 for d in comparison.differences
             ],
         ),
@@ -104,9 +105,7 @@ def _differences(comparison: Comparison) -> list[str]:
 def _calls(differences: Sequence[SettingDifference]) -> list[str]:
     rows = [
         [
-            NETWORKS[d.backbone],
-            d.subset,
-            d.path,
+            *_names(d.backbone, d.subset, d.path),
             f"{mean(test.difference for test in d.calls.values()):+.3f}",
             ", ".join(_p(test.p_clustered) or "not defined" for test in tests),
             ", ".join(_p(test.p_value) for test in tests),
@@ -138,7 +137,7 @@ def _controls(controls: Sequence[SettingDifference]) -> list[str]:
         text_table(
             ["network", "subset", "path", "less", *_COLUMNS],
             [
-                [NETWORKS[d.backbone], d.subset, d.path, d.base, *_cells_of(d)]
+                [*_names(d.backbone, d.subset, d.path, d.base), *_cells_of(d)]
                 for d in controls
             ],
         ),
@@ -150,8 +149,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         return []
     rows = [
         [
-            NETWORKS[curve.backbone],
-            curve.path,
+            *_names(curve.backbone, curve.path),
             f"{point.labels:g}",
             str(point.seeds),
             f"{point.auc:.3f}",
@@ -161,7 +159,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         for point in curve.points
     ]
     sentences = [
-        "- " + spell_saving(f"{NETWORKS[curve.backbone]}, {curve.path}", saving)
+        "- " + spell_saving(", ".join(_names(curve.backbone, curve.path)), saving)
         for curve in curves
         for saving in curve.savings
     ]
@@ -188,7 +186,7 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
             before = mean(each.before[i] for each in found)
             after = mean(each.after[i] for each in found)
             scores = [f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", gain]
-            rows.append([NETWORKS[backbone], subset, mid, layer, *scores])
+            rows.append([*_names(backbone, subset, mid, layer), *scores])
     header = ["network", "subset", "mid-level set", "layer", "t=0", "t=1", "change"]
     parts = [
         "## What t=1 does to the features",
@@ -209,6 +207,11 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
 
 
 _COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
+
+
+def _names(backbone: str, *names: str) -> list[str]:
+    """A network as the paper spells it, and names out of configs and sets."""
+    return [NETWORKS[backbone], *map(markdown_name, names)]
 
 
 def _cells_of(found: SettingDifference) -> list[str]:

@@ -40,6 +40,8 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.h_pad": 0.1,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    # Names come from outside, and two dollars in one would be a formula.
+    "text.parse_math": False,
 }
 
 

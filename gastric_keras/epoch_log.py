@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import time
@@ -15,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
+from gastric_keras import fit_files
 from gastric_keras.errors import InputError
 from gastric_keras.files import write_csv
 from gastric_keras.fit_config import FitConfig
@@ -219,11 +219,13 @@ class EpochLog(keras.callbacks.Callback):
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """Rows of a history.csv; none when there is no such file."""
+    """Rows of a history.csv; none when there is no such file.
+
+    Raises:
+        InputError: it is damaged.
+    """
     if not path.is_file():
         return []
-    with open(path, encoding="utf-8", newline="") as stream:
-        return [
-            {key: int(v) if key == "epoch" else float(v) for key, v in row.items()}
-            for row in csv.DictReader(stream)
-        ]
+    columns = fit_files.read_history(path)
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

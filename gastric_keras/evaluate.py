@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from gastric_keras import metrics
 from gastric_keras.calibration import apply_temperature, fit_temperature
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, write_json
+from gastric_keras.files import read_json, sha256_of, write_json
 from gastric_keras.predictions import (
     Predictions,
     read_predictions,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Rises with what report.json holds: kept predictions of an older one are scored anew.
 REPORT_VERSION = 2
+#: That are predicted and scored.
+SPLITS = ("validation", "test")
 
 
 def run_evaluate(
@@ -46,9 +49,12 @@ def run_evaluate(
     Raises:
         InputError: stage target is not finished, or the set does not fit.
     """
-    done = run_dir.done("evaluate")
     settings = asdict(config.evaluate) | {"report_version": REPORT_VERSION}
-    if done.is_file() and read_json(done) == settings and not force:
+    if not force:
+        # As long as done.json says what they were.
+        for split in SPLITS:
+            check_untouched(run_dir, run_dir.predictions(split))
+    if not force and _stands(run_dir, settings):
         print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
         return
     require_target(run_dir)
@@ -57,7 +63,7 @@ def run_evaluate(
     predictions = _predictions(config, run_dir, force=force)
     scores = score(config, predictions["validation"], predictions["test"])
     write_json(run_dir.report_json, scores)
-    write_json(done, settings)
+    write_json(run_dir.done("evaluate"), settings | checksums(run_dir))
     if scores["unfitted"]:
         print(
             "evaluate: threshold 0.5 and temperature 1, not chosen. "
@@ -67,12 +73,58 @@ def run_evaluate(
     print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
 
 
+def checksums(run_dir: RunDir) -> dict[str, dict[str, str]]:
+    """Of scores and predictions, by file name, as done.json of the stage holds them."""
+    files = [run_dir.report_json, *map(run_dir.predictions, SPLITS)]
+    return {"sha256": {path.name: sha256_of(path) for path in files}}
+
+
+def check_untouched(run_dir: RunDir, path: Path) -> None:
+    """Compare a file of stage evaluate with its checksum: CSV and JSON have none of
+    their own, and one other digit would be another score in silence.
+
+    Raises:
+        InputError: it was changed since it was written.
+    """
+    wanted = _held(run_dir).get("sha256", {}).get(path.name)
+    # A run of an earlier version comes without one.
+    if wanted is not None and path.is_file() and sha256_of(path) != wanted:
+        raise InputError(
+            f"The file that --stage evaluate wrote, sha256 {wanted}, was expected. "
+            f"Received: {path}, which was changed since. Copy it again from a sound "
+            "copy, or run --stage evaluate --force."
+        )
+
+
+def _held(run_dir: RunDir) -> dict[str, Any]:
+    """Content of done.json; nothing where the stage is not finished."""
+    done = run_dir.done("evaluate")
+    held = read_json(done) if done.is_file() else {}
+    if not isinstance(held, dict) or not isinstance(held.get("sha256", {}), dict):
+        raise InputError(
+            "The settings of a finished stage evaluate were expected. Received: "
+            f"{done} with {str(held)[:200]!r}. Copy it again from a sound copy, or "
+            "delete it and run --stage evaluate: the kept predictions are scored anew."
+        )
+    return held
+
+
+def _stands(run_dir: RunDir, settings: dict[str, Any]) -> bool:
+    held = _held(run_dir)
+    if {key: held.get(key) for key in settings} != settings:
+        return False
+    report, wanted = run_dir.report_json, held.get("sha256", {})
+    # Scores that are gone or damaged are made anew from the predictions.
+    return report.is_file() and (
+        not wanted or wanted.get(report.name) == sha256_of(report)
+    )
+
+
 def _predictions(
     config: ExperimentConfig, run_dir: RunDir, *, force: bool
 ) -> dict[str, Predictions]:
     """Of both splits: those that stand, the rest made and written."""
-    splits = ("validation", "test")
-    missing = [s for s in splits if force or not run_dir.predictions(s).is_file()]
+    missing = [s for s in SPLITS if force or not run_dir.predictions(s).is_file()]
     if missing:
         # Imported here, so that report and compare read predictions without TensorFlow.
         from gastric_keras.stage_models import load_stage
@@ -81,13 +133,19 @@ def _predictions(
         for split in missing:
             made = predict_split(config, model, split)
             write_predictions(run_dir.predictions(split), made)
-    found = {split: read_predictions(run_dir.predictions(split)) for split in splits}
+    found = {split: read_predictions(run_dir.predictions(split)) for split in SPLITS}
     manifest = read_manifest(config.target.records)
     for split, predictions in found.items():
         if predictions.label.size != manifest.count(split):
             raise InputError(
                 f"Predictions of the {manifest.count(split)} patches in the split "
                 f"{split} were expected. Received: {predictions.label.size} in "
+                f"{run_dir.predictions(split)}. Run --stage evaluate --force."
+            )
+        if predictions.classes != config.target.classes:
+            raise InputError(
+                f"Predictions of the classes {', '.join(config.target.classes)} were "
+                f"expected. Received: {', '.join(predictions.classes)} in "
                 f"{run_dir.predictions(split)}. Run --stage evaluate --force."
             )
     return found

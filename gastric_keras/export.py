@@ -15,6 +15,7 @@ from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import require_target
 from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
+from gastric_keras.finished_scores import read_scores
 from gastric_keras.model_card import write_model_card
 from gastric_keras.onnx_file import check_onnx, write_onnx
 from gastric_keras.records import read_manifest
@@ -50,7 +51,7 @@ def run_export(
     require_target(run_dir)
     if config.export.onnx:
         check_onnx(config)
-    scores = read_json(run_dir.report_json)
+    scores = read_scores(run_dir)
     point = operating_point(scores)
     version = next_version(run_dir.export)
     metadata = collect_metadata(config, run_dir, version=version, point=point)
@@ -81,7 +82,7 @@ def operating_point(scores: dict[str, Any]) -> OperatingPoint:
     Raises:
         InputError: it is of a gastric_keras that did not calibrate.
     """
-    if "temperature" not in scores:
+    if scores.get("temperature") is None:
         raise InputError(
             "A report.json with a temperature was expected, to calibrate by. Received: "
             f"that of {scores['name']}, made before there was one. Run --stage "

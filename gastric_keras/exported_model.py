@@ -17,6 +17,8 @@ from gastric_keras.files import read_json, sha256_of
 
 _SIGNATURE = "predict_array"
 _SUFFIX = "_probability"
+#: Of the patches that a model was trained on, µm/px and px: beyond, it is a mistake.
+_MOST_MPP, _MOST_SIDE = 100, 4096
 _EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
 
 
@@ -63,11 +65,63 @@ class ExportedModel:
 
         Args:
             patches: (n, size, size, 3) uint8, RGB; n ≥ 1.
+
+        Raises:
+            InputError: the model fails, or its answer contradicts itself.
         """
-        found = self._signature(patch=tf.convert_to_tensor(patches))
-        label = np.array([each.decode() for each in found["label"].numpy()], object)
+        try:
+            found = self._signature(patch=tf.convert_to_tensor(patches))
+            label = [each.decode() for each in found["label"].numpy()]
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise InputError(
+                "A model that answers to patches was expected. Received: "
+                f"model={self.folder} ({words}). {_EXPORT}"
+            ) from error
         probability = found[self.positive + _SUFFIX].numpy()
-        return Answer(probability, label, float(found["threshold"][0]))
+        self._check(len(patches), probability, label, found["threshold"].numpy())
+        return Answer(
+            probability, np.array(label, object), float(found["threshold"][0])
+        )
+
+    def _check(
+        self,
+        n: int,
+        probability: npt.NDArray[np.float32],
+        label: list[str],
+        threshold: npt.NDArray[np.float32],
+    ) -> None:
+        shapes = [probability.shape, (len(label),), threshold.shape]
+        require(
+            shapes == [(n,)] * 3 and 0 <= threshold[0] <= 1,
+            f"A probability, a label and a threshold in [0, 1] for each of {n} patches "
+            "were expected of the model.",
+            _EXPORT,
+            shapes=shapes,
+            threshold=threshold.ravel()[:1].tolist(),
+        )
+        # NaN is counted by whoever asks for all patches.
+        outside = (probability < 0) | (probability > 1)
+        require(
+            not outside.any(),
+            "Probabilities in [0, 1] were expected of the model.",
+            _EXPORT,
+            probability=probability[outside][:1].tolist(),
+        )
+        called = np.array(label, object) == self.positive
+        # A graph has no checksum, but what it says must agree with itself; closer to
+        # the threshold than this a rounding decides.
+        is_clear = np.abs(probability - threshold) > 1e-4
+        wrong = is_clear & (called != (probability >= threshold))
+        require(
+            not wrong.any(),
+            f"The label {self.positive} where the probability is at or above the "
+            "threshold, and nowhere else, was expected of the model.",
+            _EXPORT,
+            probability=probability[wrong][:1].tolist(),
+            threshold=threshold[:1].tolist(),
+            label=[label[i] for i in np.flatnonzero(wrong)[:1]],
+        )
 
 
 def version_folder(folder: Path) -> Path:
@@ -153,16 +207,16 @@ def _read_metadata(version: Path) -> dict[str, Any]:
         return {}
     metadata = read_json(path)
     is_read = isinstance(metadata, dict) and all(
-        type(metadata.get(key)) in kinds and (metadata.get(key) or 0) >= 0
-        for key, kinds in (
-            ("mpp", (int, float, type(None))),
-            ("patch_size", (int, type(None))),
+        type(metadata.get(key)) in kinds and 0 <= (metadata.get(key) or 0) <= most
+        for key, kinds, most in (
+            ("mpp", (int, float, type(None)), _MOST_MPP),
+            ("patch_size", (int, type(None)), _MOST_SIDE),
         )
     )
     require(
         is_read,
-        "Metadata whose mpp and patch_size are numbers, 0 or null where they are not "
-        "known, were expected.",
+        f"Metadata whose mpp and patch_size are numbers up to {_MOST_MPP} and "
+        f"{_MOST_SIDE}, 0 or null where they are not known, were expected.",
         "Export the model again with --force.",
         path=str(path),
     )

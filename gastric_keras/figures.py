@@ -36,6 +36,7 @@ from gastric_keras.drawing import (
 from gastric_keras.errors import InputError
 from gastric_keras.filter_grid import plot_filters
 from gastric_keras.overlay import plot_overlay
+from gastric_keras.plain_text import visible
 from gastric_keras.response_grid import plot_responses
 
 __all__ = [
@@ -181,7 +182,7 @@ def plot_confusion(
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = np.arange(len(classes))
-    names = [textwrap.fill(name, 12) for name in classes]
+    names = [textwrap.fill(visible(name), 12) for name in classes]
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure((WIDTH, 3.9), layout="constrained")
         axes = figure.subplots()

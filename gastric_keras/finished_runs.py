@@ -12,8 +12,7 @@ import numpy as np
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json
-from gastric_keras.predictions import read_predictions
+from gastric_keras.finished_scores import check_config, read_scores, read_split
 from gastric_keras.run_dir import RunDir
 from gastric_keras.scores import not_numbers
 from gastric_keras.tables import NETWORKS, rows_by_key
@@ -151,18 +150,20 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
 
 def _read_run(folder: Path) -> FinishedRun:
     run_dir = RunDir(folder)
-    scores = read_json(run_dir.report_json)
-    if "labels_per_class" not in scores:
+    scores = read_scores(run_dir)
+    if scores.get("labels_per_class") is None:
         raise InputError(
             "A report.json with labels_per_class was expected. Received: "
             f"{run_dir.report_json} of an older version. Run --stage evaluate: the "
             "kept predictions are scored anew."
         )
-    test = read_predictions(run_dir.predictions("test"))
+    config = config_io.load(ExperimentConfig, run_dir.config)
+    check_config(config, scores)
+    test = read_split(run_dir, "test", scores)
     rows, label, score = rows_by_key(test, scores["positive"])
     return FinishedRun(
         folder=folder,
-        config=config_io.load(ExperimentConfig, run_dir.config),
+        config=config,
         scores=scores,
         rows=rows,
         label=label,

@@ -15,7 +15,9 @@ import keras
 
 from gastric_keras import config_io, evaluate, hparams, stages
 from gastric_keras.errors import InputError
-from gastric_keras.files import FolderInUse, read_json, write_atomic, write_csv
+from gastric_keras.files import FolderInUse, write_atomic, write_csv
+from gastric_keras.finished_scores import read_scores
+from gastric_keras.fit_files import read_done
 from gastric_keras.grid_config import Cell, GridConfig, load_cells
 from gastric_keras.provenance import open_run
 from gastric_keras.run_dir import RunDir
@@ -113,11 +115,11 @@ def read_rows(grid: GridConfig, cells: list[Cell]) -> list[dict[str, Any]]:
     rows = []
     for cell in cells:
         run_dir = RunDir(grid.folder / cell.config.name)
-        done = read_json(run_dir.done("target"))
+        done = read_done(run_dir.done("target"))
         row = cell.values | {"seed": cell.seed, "val_auc": done["val_auc"]}
         row |= {"best_epoch": done["best_epoch"] + 1, "seconds": done["seconds"]}
         if grid.evaluate:
-            report = read_json(run_dir.report_json)
+            report = read_scores(run_dir)
             row["test_auc"] = report["test"]["patch"]["scores"]["auc"]["value"]
             for name, group in report.get("subgroups", {}).items():
                 row[f"test_auc_{name}"] = group["test"]["patch"]["scores"]["auc"][

@@ -58,7 +58,7 @@ def read_predictions(path: Path) -> Predictions:
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
-            header, *rows = list(csv.reader(stream)) or [[]]
+            header, *rows = list(csv.reader(stream, strict=True)) or [[]]
     except OSError as error:
         raise InputError(
             f"A predictions file was expected. Received: path={path} "
@@ -75,12 +75,18 @@ def read_predictions(path: Path) -> Predictions:
         )
     try:
         columns = list(zip(*rows, strict=True))
+        if len(set(header)) < len(header):
+            raise ValueError("a column stands twice")
         x, y, label = (np.array(column, np.int64) for column in columns[2:5])
         probability = np.array(columns[5:], np.float32).T
         if not (
             0 <= label.min() and label.max() < probability.shape[1] == len(classes)
         ):
             raise ValueError(f"labels of {len(classes)} classes were expected")
+        _check_probabilities(probability)
+        patches = len(set(zip(*columns[:4])))
+        if patches < len(rows):
+            raise ValueError(f"{len(rows)} rows of {patches} patches")
     except (ValueError, IndexError, OverflowError) as error:
         raise _damaged(path, error) from error
     return Predictions(
@@ -92,6 +98,18 @@ def read_predictions(path: Path) -> Predictions:
         label=label,
         probability=probability,
     )
+
+
+def _check_probabilities(probability: np.ndarray) -> None:
+    # A diverged network answers NaN for every class, and the scores say so.
+    bad = ~np.isfinite(probability)
+    if (bad.any(axis=1) != bad.all(axis=1)).any():
+        raise ValueError("a row that is a number in part")
+    sound = probability[~bad.any(axis=1)].astype(float)
+    # A softmax in float32 is off by a rounding error.
+    is_share = (sound > -1e-6).all() and (np.abs(sound.sum(axis=1) - 1) < 1e-4).all()
+    if not is_share:
+        raise ValueError("probabilities in [0, 1] that sum to 1 were expected")
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

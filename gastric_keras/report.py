@@ -9,12 +9,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import gastric_keras
+from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.data_cards import leak_rows, set_card
 from gastric_keras.errors import InputError
+from gastric_keras.evaluate import SPLITS
 from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
+from gastric_keras.finished_scores import check_config, read_scores, read_split
+from gastric_keras.fit_files import read_done, read_history
 from gastric_keras.operating_points import operating_points
-from gastric_keras.predictions import Predictions, read_predictions
+from gastric_keras.plain_text import visible
+from gastric_keras.predictions import Predictions
 from gastric_keras.report_pictures import (
     area_pictures,
     confusion_pictures,
@@ -27,7 +32,6 @@ from gastric_keras.tables import (
     NETWORKS,
     calibration_rows,
     case_rows,
-    read_history,
     score_rows,
     spell_score,
     subgroup_rows,
@@ -72,7 +76,7 @@ def write_report(config: ExperimentConfig) -> Path:
 
 
 def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
-    splits = [run_dir.predictions(split) for split in ("validation", "test")]
+    splits = [run_dir.predictions(split) for split in SPLITS]
     for path in (run_dir.report_json, *splits):
         if not path.is_file():
             raise InputError(
@@ -83,6 +87,7 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
     environment = Environment(
         loader=PackageLoader("gastric_keras"),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -92,18 +97,21 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
     return run_dir.report_html
 
 
+def _visible(value: Any) -> Any:
+    # Markup stays markup: what it holds was escaped as it came in.
+    return type(value)(visible(value)) if isinstance(value, str) else value
+
+
 def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
-    scores = read_json(run_dir.report_json)
-    if "temperature" not in scores:
+    scores = read_scores(run_dir)
+    if scores.get("temperature") is None:
         raise InputError(
             "Scores with a temperature were expected. Received: "
             f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
             "--force."
         )
-    predictions = {
-        split: read_predictions(run_dir.predictions(split))
-        for split in ("validation", "test")
-    }
+    check_config(config, scores)
+    predictions = {split: read_split(run_dir, split, scores) for split in SPLITS}
     provenance = read_json(run_dir.provenance) if run_dir.provenance.is_file() else None
     return {
         "name": config.name,
@@ -189,7 +197,7 @@ def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[dict[str, Any
         if history:
             yield {
                 "title": title,
-                "done": read_json(done) if done.is_file() else None,
+                "done": read_done(done) if done.is_file() else None,
                 "picture": learning_curves(history, title),
             }
 
@@ -202,7 +210,7 @@ def _warm_starts(run_dir: RunDir) -> list[dict[str, Any]]:
 def _config_text(run_dir: RunDir) -> str:
     if not run_dir.config.is_file():
         return ""
-    return run_dir.config.read_text(encoding="utf-8")
+    return config_io.dump(config_io.load(ExperimentConfig, run_dir.config))
 
 
 def _weights_sha256(run_dir: RunDir) -> str | None:

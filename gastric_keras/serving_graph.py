@@ -80,6 +80,8 @@ def write_saved_model(
     backbone = keras.Model(model.input, model.get_layer("pool").output)
 
     def predict_array(patch: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies([_check_shape(patch, "patch")]):
+            patch = tf.identity(patch)
         with tf.control_dependencies([_check_count(tf.shape(patch)[0], "patch")]):
             return call(model(tf.identity(patch), training=False), point)
 
@@ -136,6 +138,8 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
         (N, image_size, image_size, 3) uint8, RGB.
     """
     # No picture is decoded before all have been looked at.
+    with tf.control_dependencies([_check_shape(image_bytes, "image_bytes")]):
+        image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_count(tf.size(image_bytes), "image_bytes")]):
         image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_format(image_bytes)]):
@@ -148,6 +152,27 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
         fn_output_signature=tf.TensorSpec((image_size, image_size, 3), tf.uint8),
         parallel_iterations=DECODED_AT_ONCE,
     )
+
+
+def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
+    """Whether a tensor has the shape that its signature says, but for N."""
+    wanted = given.shape.as_list()
+    # Nobody holds a request to its signature, and a patch of another shape brings the
+    # whole server down. To TensorFlow the shape is known: it must forget it first, or
+    # it takes the check for idle and leaves it out.
+    shape = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=given, shape=None))
+    is_right = tf.cond(
+        tf.size(shape) == len(wanted),
+        lambda: tf.reduce_all(shape[1:] == tf.constant(wanted[1:], tf.int32)),
+        lambda: False,
+    )
+    sides = ", ".join(map(str, ["n", *wanted[1:]]))
+    message = tf.strings.format(
+        f"Input of shape ({sides}) was expected. Received: {name} with shape {{}}. "
+        "Send it as the signature says.",
+        [shape],
+    )
+    return tf.debugging.Assert(is_right, [message])
 
 
 def _check_count(n: tf.Tensor, name: str) -> tf.Operation:

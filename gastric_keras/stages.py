@@ -16,7 +16,8 @@ from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.epoch_log import read_history
 from gastric_keras.errors import InputError
 from gastric_keras.event_log import Caption
-from gastric_keras.files import read_json, sha256_of, write_json
+from gastric_keras.files import sha256_of, write_json
+from gastric_keras.fit_files import read_done
 from gastric_keras.joint import fit_joint
 from gastric_keras.records import MANIFEST_NAME, read_manifest
 from gastric_keras.run_dir import FitStage, RunDir
@@ -84,7 +85,7 @@ def _run_fit(
     config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
-        done = read_json(run_dir.done(stage))
+        done = read_done(run_dir.done(stage))
         print(
             f"{stage}: finished, best validation AUC {done['val_auc']:.4f} in epoch "
             f"{done['best_epoch'] + 1} stands in {run_dir.stage(stage)}; "

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
 from gastric_keras.predictions import Predictions
@@ -190,26 +187,6 @@ def hardest_errors(
         if is_wrong[row]:
             rows.setdefault(str(predictions.case_id[row]), int(row))
     return list(rows.values())[:most]
-
-
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of a history.csv; an empty cell is NaN.
-
-    Raises:
-        InputError: a cell is no number.
-    """
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    try:
-        return {
-            key: [float(row[key] or "nan") for row in rows]
-            for key in (rows[0] if rows else ())
-        }
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"A history of numbers was expected. Received: {path} ({error}). Run the "
-            "stage again with --force."
-        ) from error
 
 
 def warm_start_card(run_dir: RunDir, stage: FitStage) -> dict[str, Any] | None:

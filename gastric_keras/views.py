@@ -13,9 +13,8 @@ import tensorflow as tf
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.input_pipeline import decode
-from gastric_keras.predictions import Predictions, read_predictions
+from gastric_keras.predictions import Predictions
 from gastric_keras.records import PatchRecord, read_records
-from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import hardest_errors
 
 #: Wrong calls that are shown, each of another case.
@@ -44,19 +43,18 @@ class View:
 
 
 def read_test_views(
-    config: ExperimentConfig, run_dir: RunDir, *, threshold: float
+    config: ExperimentConfig, test: Predictions, *, threshold: float
 ) -> list[View]:
     """The first test patch of each class, then the hardest errors.
 
     Args:
         config: of the run.
-        run_dir: with a finished stage evaluate.
+        test: predictions of the test split.
         threshold: from the validation split.
 
     Raises:
         InputError: the test split is not the one that the predictions are of.
     """
-    test = read_predictions(run_dir.predictions("test"))
     classes = config.target.classes
     firsts = {
         int(np.argmax(test.label == label)): name

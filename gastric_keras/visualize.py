@@ -15,9 +15,9 @@ from gastric_keras import figures
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.evaluate import require_target
 from gastric_keras.files import read_json, write_json
+from gastric_keras.finished_scores import read_scores, read_split
 from gastric_keras.gradcam import decision_maps
 from gastric_keras.models import BACKBONES
-from gastric_keras.predictions import read_predictions
 from gastric_keras.projector import write_projector
 from gastric_keras.response_grid import most_changed
 from gastric_keras.responses import filter_responses, first_kernels
@@ -65,12 +65,13 @@ def run_visualize(
         print(f"visualize: finished, the pictures stand in {run_dir.figures}")
         return
     require_target(run_dir)
-    scores = read_json(run_dir.report_json)
+    scores = read_scores(run_dir)
     if images:
         views = read_own_views(config, images)
     else:
+        test = read_split(run_dir, "test", scores)
         run_dir.reopen("visualize")
-        views = read_test_views(config, run_dir, threshold=scores["threshold"])
+        views = read_test_views(config, test, threshold=scores["threshold"])
     run_dir.figures.mkdir(parents=True, exist_ok=True)
     by_stage = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
     models = {config.ladder[stage]: model for stage, model in by_stage.items()}
@@ -184,7 +185,7 @@ def _spell_place(evidence: np.ndarray, call: str) -> str:
 
 
 def _plot_roc(run_dir: RunDir, config: ExperimentConfig, scores: dict) -> Path:
-    predictions = read_predictions(run_dir.predictions("test"))
+    predictions = read_split(run_dir, "test", scores)
     label, score = positives_of(predictions, config.target.positive)
     auc = scores["test"]["patch"]["scores"]["auc"]
     path = run_dir.figures / "roc.png"

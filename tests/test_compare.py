@@ -293,6 +293,17 @@ def test_what_else_differs_is_told(tmp_path: Path) -> None:
     assert any("backbone.dropout (0.5 and 0.1). Their" in note for note in notes)
 
 
+def test_names_from_outside_are_no_markup_in_the_tables(tmp_path: Path) -> None:
+    one = run(tmp_path, "one", subset="small")
+    names = (one.with_name("<img src=x onerror=alert(1)>"), one.with_name("a|b\u202e"))
+    for name in names:
+        one = one.rename(name)
+        compare([one], tmp_path / "out", bootstrap=100)
+        text = (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
+        assert "<" not in text and "\u202e" not in text
+    assert r"without a partner: a\|b\u202e." in text
+
+
 def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:
     runs = [run(tmp_path, "one"), run(tmp_path, "two", mid="tissue", signal=1.4)]
     before = compare(runs, tmp_path / "out", bootstrap=200)

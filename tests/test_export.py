@@ -331,8 +331,9 @@ def test_visualize_refuses_another_test_split(
     write_small_set(other, "target", ("benign", "malignant"), per_class={"test": 3})
     target = dataclasses.replace(config.target, records=str(other))
     changed = dataclasses.replace(config, target=target)
+    test = read_predictions(run_dir.predictions("test"))
     with pytest.raises(InputError, match="not in their place. Run --stage evaluate"):
-        read_test_views(changed, run_dir, threshold=0.5)
+        read_test_views(changed, test, threshold=0.5)
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
@@ -411,14 +412,31 @@ def test_predictions_file_missing_or_foreign_is_refused(tmp_path: Path) -> None:
         b"a,b,99999999999999999999,0,1,0.4,0.6\n",
         b"a\xff,b,0,0,1,0.4,0.6\n",
         b"a\0,b,0,0,1,0.4,0.6,7\n",
+        b"a,b,8,0,0,0.6,0.4\n",
+        b"a,b,0,0,1,-0.7,1.7\n",
+        b"a,b,0,0,1,0.4,0.7\n",
+        b"a,b,0,0,1,nan,0.6\n",
     ],
 )
 def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> None:
     path = tmp_path / "p.csv"
     header = b"case_id,image_id,x,y,label,p_benign,p_malignant\n"
-    path.write_bytes(header + b"a,b,0,0,0,0.6,0.4\n" + row)
+    path.write_bytes(header + b"a,b,8,0,0,0.6,0.4\n" + row)
     with pytest.raises(InputError, match="evaluate writes it was expected"):
         read_predictions(path)
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("case_id,image_id,x,y,label,p_a,p_a\na,b,0,0,0,0.6,0.4\n")
+    with pytest.raises(InputError, match="a column stands twice"):
+        read_predictions(path)
+
+
+def test_a_diverged_network_s_predictions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("case_id,image_id,x,y,label,p_a,p_b\na,b,0,0,0,nan,nan\n")
+    assert np.isnan(read_predictions(path).probability).all()
 
 
 def test_predictions_that_lack_patches_are_not_scored(

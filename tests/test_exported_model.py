@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.faults.odd_models import write_odd_model
 from gastric_keras.errors import InputError
 from gastric_keras.exported_model import load_exported, version_folder
 from tests.small_exports import SIZE, THRESHOLD, answer_of, write_red_model
@@ -94,6 +95,27 @@ def test_a_foreign_model_is_told(tmp_path: Path) -> None:
             load_exported(folder)
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("threshold NaN", r"a threshold in \[0, 1\] for each of 3 .*threshold=\[nan"),
+        ("threshold 1.7", r"a threshold in \[0, 1\] for each of 3 .*threshold=\[1.7"),
+        ("two columns", r"for each of 3 patches .*shapes=\[\(3, 2\), \(3,\), \(3,\)"),
+        ("fewer answers", r"for each of 3 patches .*shapes=\[\(1,\), \(1,\), \(1,\)"),
+        ("probability 1.7", r"in \[0, 1\] were expected.*probability=\[1.7"),
+        ("probability -1", r"in \[0, 1\] were expected.*probability=\[-1.0"),
+        ("labels of no class", "label malignant where.*label=.'other'"),
+        ("labels of no text", "A model that answers to patches was expected"),
+        ("an answer that fails", "A model that answers to patches.*planted"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused(name: str, message: str) -> None:
+    model = load_exported(write_odd_model(name))
+    white = np.full((3, SIZE, SIZE, 3), 255, np.uint8)
+    with pytest.raises(InputError, match=message):
+        model.predict(white)
+
+
 def test_metadata_are_read_or_refused(exported: Path, tmp_path: Path) -> None:
     shutil.copytree(exported, tmp_path / "1")
     path = tmp_path / "1" / "assets" / "metadata.json"
@@ -106,9 +128,18 @@ def test_metadata_are_read_or_refused(exported: Path, tmp_path: Path) -> None:
         path.write_text(json.dumps(found))
         model = load_exported(tmp_path)
         assert (model.patch_size, model.mpp) == wanted and model.metadata == found
-    for wrong in ([], {"mpp": "0.5"}, {"mpp": -1}, {"patch_size": 1.5}, {"mpp": True}):
+    for wrong in (
+        [],
+        {"mpp": "0.5"},
+        {"mpp": -1},
+        {"patch_size": 1.5},
+        {"mpp": True},
+        {"mpp": 1e400},
+        {"mpp": 10**400},
+        {"patch_size": 9999},
+    ):
         path.write_text(json.dumps(wrong))
-        with pytest.raises(InputError, match="mpp and patch_size are numbers"):
+        with pytest.raises(InputError, match="mpp and patch_size are numbers up to"):
             load_exported(tmp_path)
     path.write_text("{")
     with pytest.raises(InputError, match="not valid JSON"):

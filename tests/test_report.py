@@ -15,13 +15,13 @@ from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json, write_atomic, write_json
+from gastric_keras.plain_text import visible
 from gastric_keras.predictions import Predictions, read_predictions
 from gastric_keras.report import run_report, write_report
 from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import (
     case_rows,
     hardest_errors,
-    read_history,
     spell_score,
 )
 from tests.fake_runs import add_pictures, add_quality, make_run
@@ -378,14 +378,17 @@ def test_scores_are_spelled() -> None:
     assert spell_score(lone | {"value": None})["value"] == "—"
 
 
-def test_a_broken_history_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "history.csv"
-    write_atomic(path, "epoch,loss\n0,bad\n")
-    with pytest.raises(InputError, match="history of numbers.*Run the stage again"):
-        read_history(path)
-    write_atomic(path, "epoch,loss,val_auc\n0,0.5,\n")
-    history = read_history(path)
-    assert history["loss"] == [0.5] and np.isnan(history["val_auc"][0])
+def test_what_nobody_sees_is_spelled_out(tmp_path: Path) -> None:
+    """Marks of direction would turn the text of the page around; a null is no HTML."""
+    hidden = "a\u202eb\x00c\u2028d\ud800"
+    config = make_run(tmp_path, "one", classes=(hidden[:-1], "$x_$ {"))
+    run_dir = RunDir(tmp_path / "runs" / "one")
+    facts = read_json(run_dir.provenance) | {"command": "\x1b[31m\u2066"}
+    write_json(run_dir.provenance, facts)
+    page = read_page(write_report(config))
+    assert r"a\u202eb\u0000c\u2028d" in page.text and r"\u001b[31m\u2066" in page.text
+    assert not set("\u202e\x00\u2028\x1b\u2066") & set(page.text)
+    assert visible(hidden).endswith(r"\ud800") and visible("ä\t\n–") == "ä\t\n–"
 
 
 def test_fake_runs_are_real_runs(tmp_path: Path) -> None:

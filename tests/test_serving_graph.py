@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.protobuf import config_pb2
 
 from gastric_keras import serving_graph
 from gastric_keras.calibration import apply_temperature
@@ -82,6 +83,15 @@ def in_session(folder: str, pictures: list[bytes]) -> dict[str, np.ndarray]:
         feed = {signature.inputs["image_bytes"].name: pictures}
         result: dict[str, np.ndarray] = session.run(outputs, feed)
         return result
+
+
+def raw_call(session: Any, signature: Any, name: str) -> Any:
+    """A signature without the check of shapes that Python's ``session.run`` makes."""
+    options = config_pb2.CallableOptions(
+        feed=[signature.inputs[name].name],
+        fetch=[info.name for info in signature.outputs.values()],
+    )
+    return session._make_callable_from_options(options)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -277,6 +287,34 @@ def test_a_request_of_none_or_too_many_is_refused(
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"patch with {n}"):
             patches = tf.zeros((n, 63, 63, 3), tf.uint8)
             loaded.signatures["predict_array"](patch=patches)
+
+
+def test_a_shape_that_is_not_the_signature_s_is_refused(
+    folder: Path, served: tuple[keras.Model, Any]
+) -> None:
+    """TensorFlow holds no request to its signature: a kernel that gets another rank
+    ends the process. Both ways in, the latter that of TF Serving."""
+    _, loaded = served
+    wrong = {
+        "patch": [(63, 63, 3), (1, 63, 63, 1), (3, 62, 63, 3), (63,), ()],
+        "image_bytes": [(), (2, 3), (1, 1)],
+    }
+    dtypes = {"patch": np.uint8, "image_bytes": object}
+    for name, shapes in wrong.items():
+        way = "predict_array" if name == "patch" else "serving_default"
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+            signature = graph.signature_def[way]
+            ask = raw_call(session, signature, name)
+            for shape in shapes:
+                words = rf"expected. Received: {name} with shape \[.*\]. Send it"
+                given = np.full(shape, 0 if name == "patch" else b"", dtypes[name])
+                with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+                    ask(given)
+        for shape in shapes:
+            given = tf.zeros(shape, tf.uint8 if name == "patch" else tf.string)
+            with pytest.raises(tf.errors.InvalidArgumentError, match="with shape"):
+                loaded.signatures[way](**{name: given})
 
 
 def test_the_largest_picture_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:

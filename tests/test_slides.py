@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,21 @@ def test_a_huge_tiled_tiff_is_a_slide(
     path = write_slide(tmp_path / "tiled.tif", noise(0, 128, 128), levels=1)
     monkeypatch.setattr(slides, "MAX_PIXELS", 1000)
     assert is_slide(path)
+
+
+def test_a_tile_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
+    """OpenSlide ends the process where it finds no room for one."""
+    tifffile = pytest.importorskip("tifffile")
+    path = write_slide(tmp_path / "a.tif", noise(0, 128, 128))
+    with tifffile.TiffFile(path) as stream:
+        tags = [stream.pages[0].tags[name] for name in ("TileWidth", "TileLength")]
+    data = bytearray(path.read_bytes())
+    for tag in tags:
+        # Of an entry of 12 bytes: kind (4: 32 bits), count, value.
+        data[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, 2**20)
+    path.write_bytes(data)
+    with pytest.raises(UnusableImage, match="tile=1048576×1048576. Copy it again"):
+        slides.SlidePicture(path)
 
 
 def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:

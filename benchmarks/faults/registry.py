@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from benchmarks.faults import (
     configs,
+    finished_runs,
     indexes,
     outlines,
     pictures,
     record_sets,
+    requests,
     schemas,
+    slides_damaged,
     weights_files,
 )
 from benchmarks.faults.kinds import Kind
@@ -23,5 +26,8 @@ KINDS: dict[str, Kind] = {
         schemas,
         record_sets,
         weights_files,
+        requests,
+        finished_runs,
+        slides_damaged,
     )
 }
