@@ -254,6 +254,13 @@ def test_a_new_export_is_a_higher_version_and_old_ones_stay(
     assert f"the model stands in {run_dir.export / '8'}" in capsys.readouterr().out
 
 
+def forget_checksums(run_dir: RunDir) -> None:
+    """As done.json was in earlier versions."""
+    done = read_json(run_dir.done("evaluate"))
+    del done["sha256"]
+    write_json(run_dir.done("evaluate"), done)
+
+
 def test_a_report_without_a_temperature_is_refused(
     run: tuple[ExperimentConfig, RunDir], tmp_path: Path
 ) -> None:
@@ -263,6 +270,7 @@ def test_a_report_without_a_temperature_is_refused(
     report = read_json(run_dir.report_json)
     del report["temperature"]
     write_json(run_dir.report_json, report)
+    forget_checksums(run_dir)
     with pytest.raises(
         InputError, match="temperature was expected.*exported.*evaluate: the kept"
     ):
@@ -447,7 +455,21 @@ def test_predictions_that_lack_patches_are_not_scored(
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
     wider = dataclasses.replace(config, evaluate=EvaluateConfig(bootstrap=123))
+    forget_checksums(run_dir)
     with pytest.raises(InputError, match="patches in the split test were expected"):
+        evaluate.run_evaluate(wider, run_dir)
+    path.write_bytes(whole.replace(b"p_benign,p_malignant", b"p_malignant,p_benign"))
+    with pytest.raises(InputError, match="the classes benign, malignant were expected"):
         evaluate.run_evaluate(wider, run_dir)
     path.write_bytes(whole)
     evaluate.run_evaluate(config, run_dir)
+
+
+def test_damaged_scores_are_made_anew_from_the_predictions(
+    run: tuple[ExperimentConfig, RunDir],
+) -> None:
+    config, run_dir = run
+    whole = run_dir.report_json.read_bytes()
+    run_dir.report_json.write_bytes(whole[:-99])
+    evaluate.run_evaluate(config, run_dir)
+    assert run_dir.report_json.read_bytes() == whole
