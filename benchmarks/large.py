@@ -90,7 +90,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--records", type=numbers, default=[62500, 250000, 1000000], metavar="N,N"
     )
-    parser.add_argument("--kill-patches", type=int, default=12000, metavar="N")
+    parser.add_argument("--kill-patches", type=int, default=24000, metavar="N")
     parser.add_argument("--kill-records", type=int, default=250000, metavar="N")
     parser.add_argument(
         "--images", metavar="DIR", help="regions of a phantom that is there already"
