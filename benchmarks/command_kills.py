@@ -37,8 +37,10 @@ OUTPUT = {
     "report": ("report", "report.html"),
     "compare": ("compare",),
 }
-#: Files that TensorFlow writes with names of its own making, by the end of their path.
+#: Files that TensorFlow writes with names of its own making, by the end of their path:
+#: of the variables, the values are compared.
 DIFFER = ("fingerprint.pb", "saved_model.pb")
+_VARIABLES = "variables/variables"
 _TIMED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+00:00)?( UTC)?")
 
 
@@ -75,15 +77,30 @@ class Job:
             for path in sorted([root, *root.rglob("*")]):
                 # TensorBoard's files carry the time and the process in their names.
                 is_event = ".tfevents." in path.name
-                if path.is_file() and not path.name.endswith(DIFFER) and not is_event:
-                    key = str(path.relative_to(self.run))
+                if not path.is_file() or path.name.endswith(DIFFER) or is_event:
+                    continue
+                key = str(path.relative_to(self.run))
+                if _VARIABLES not in key:
                     found[key] = _TIMED.sub(b"(time)", path.read_bytes())
+                elif path.suffix == ".index":
+                    found[key] = _values(path.with_suffix(""))
         return found
 
     @property
     def is_done(self) -> bool:
         """Whether the stage says that it is finished."""
         return RunDir(self.run).done(self.stage).is_file()
+
+
+def _values(prefix: Path) -> bytes:
+    """Every value of a TensorFlow checkpoint, sorted: their names and numbering are
+    others in every process."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    names = reader.get_variable_to_dtype_map()
+    values = [reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name]
+    return b"".join(sorted(str(v.shape).encode() + v.tobytes() for v in values))
 
 
 def main() -> int:
