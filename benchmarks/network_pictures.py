@@ -23,8 +23,8 @@ from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import NETWORKS
 
 #: px across, of the whole.
-WIDTH = 840
-_STRIP, _COLORS = 30, 128
+WIDTH = 700
+_STRIP = 30
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         config = config_io.load(ExperimentConfig, run / "config.yaml")
         kind, folder = BACKBONES[config.backbone.name], RunDir(run).figures
         blocks = list(kind.first_convolutions)
-        names = [f"responses_malignant_{block}.png" for block in (blocks[0], blocks[3])]
+        names = [f"responses_malignant_{block}.png" for block in (blocks[0], blocks[2])]
         if config.backbone.name == "alexnet":
             names.insert(0, "filters.png")
         responses += [_read(folder / name, WIDTH) for name in names]
@@ -46,8 +46,8 @@ def main() -> None:
         for pair in (("benign", "malignant"), ("error_1", "error_2")):
             found = [folder / f"gradcam_{name}.png" for name in pair]
             overlays.append(_beside([_read(p, WIDTH // 2) for p in found]))
-    _save(responses, options.out / "responses.png")
-    _save(overlays, options.out / "gradcam.png")
+    _save(responses, options.out / "responses.png", colors=64)
+    _save(overlays, options.out / "gradcam.png", colors=200)
 
 
 def _read(path: Path, width: int) -> Image.Image:
@@ -70,13 +70,13 @@ def _beside(pictures: Sequence[Image.Image]) -> Image.Image:
     return row
 
 
-def _save(pictures: Sequence[Image.Image], path: Path) -> None:
+def _save(pictures: Sequence[Image.Image], path: Path, *, colors: int) -> None:
     whole = Image.new("RGB", (WIDTH, sum(p.height for p in pictures)), "white")
     top = 0
     for picture in pictures:
         whole.paste(picture, (0, top))
         top += picture.height
-    whole.quantize(_COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    whole.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {whole.width}×{whole.height} px, {path.stat().st_size // 1000} kB")
 
 
