@@ -23,7 +23,7 @@ from gastric_keras.run_dir import RunDir
 from gastric_keras.tables import NETWORKS
 
 #: px across, of the whole.
-WIDTH = 700
+WIDTH = 680
 _STRIP = 30
 
 
@@ -46,7 +46,7 @@ def main() -> None:
         for pair in (("benign", "malignant"), ("error_1", "error_2")):
             found = [folder / f"gradcam_{name}.png" for name in pair]
             overlays.append(_beside([_read(p, WIDTH // 2) for p in found]))
-    _save(responses, options.out / "responses.png", colors=64)
+    _save(responses, options.out / "responses.png", colors=48)
     _save(overlays, options.out / "gradcam.png", colors=200)
 
 
