@@ -173,8 +173,9 @@ def load_exported(folder: Path) -> ExportedModel:
         takes.dtype == tf.uint8
         and len(shape) == 4
         and shape[1] == shape[2]
-        and shape[1] is not None,
-        "A model of square uint8 patches was expected.",
+        and shape[1] is not None
+        and shape[3] == 3,
+        "A model of square uint8 patches, RGB, was expected.",
         _EXPORT,
         patch=f"{takes.dtype.name} {shape}",
     )

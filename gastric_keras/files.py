@@ -26,8 +26,16 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     Args:
         path: where the file goes; missing parent folders are made.
         content: bytes, or text that is written as UTF-8.
+
+    Raises:
+        InputError: a folder stands there.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(
+            f"Room for a file was expected. Received: path={path}, a folder. Move it "
+            "away."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -65,7 +73,12 @@ def read_json(path: Path | str) -> Any:
         InputError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        tree = json.loads(text)
+        if r"\ud" in text.lower():
+            # Half of a character is text to Python, but no file or page can hold it.
+            json.dumps(tree, ensure_ascii=False).encode()
+        return tree
     except OSError as error:
         raise InputError(
             f"A JSON file was expected. Received: path={path} "

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm")
 MAX_PIXELS = 200_000_000
+#: Pixels that are laid over white at a time.
+_BAND_PIXELS = 2**20
 
 #: EXIF tag of the orientation; 1 is upright.
 _ORIENTATION = 0x0112
@@ -188,8 +190,14 @@ def read_bytes(path: Path | str) -> bytes:
 
 def over_white(rgba: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """(H, W, 4) uint8 RGBA to (H, W, 3) uint8 RGB, laid over white."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    return np.rint(rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    rgb = np.empty((*rgba.shape[:2], 3), np.uint8)
+    # In bands: as floats, a large picture would take twenty times its bytes.
+    rows = max(1, _BAND_PIXELS // max(1, rgba.shape[1]))
+    for top in range(0, len(rgba), rows):
+        band = rgba[top : top + rows]
+        alpha = band[..., 3:].astype(np.float32) / 255
+        rgb[top : top + rows] = np.rint(band[..., :3] * alpha + 255 * (1 - alpha))
+    return rgb
 
 
 def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:

@@ -19,6 +19,7 @@ from gastric_keras.images import (
     read_bytes,
     resize,
 )
+from gastric_keras.slide_checks import check_levels, mpp_of
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -41,10 +42,6 @@ _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 _LEVEL_SLACK = 1.005
 #: Most pixels of a slide in memory at once for its overview.
 _BAND_PIXELS = 2**24
-#: Most pixels of one tile; scanners write 256 to 4096 px a side.
-_TILE_PIXELS = 2**26
-#: µm/px beyond which a figure is a screen's (72 dpi is 353), not a microscope's.
-_MAX_MPP = 20.0
 
 
 class Picture(abc.ABC):
@@ -160,8 +157,8 @@ class SlidePicture(Picture):
         width, height = self._slide.dimensions
         self.shape = (height, width)
         try:
-            _check_tiles(self._slide, path)
-            self.mpp = _mpp_of(self._slide, path)
+            check_levels(self._slide, path)
+            self.mpp = mpp_of(self._slide, path)
         except UnusableImage:
             self.close()
             raise
@@ -284,35 +281,6 @@ def _shrink(
         return pixels
     shrunk = cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk, np.uint8)
-
-
-def _check_tiles(slide: OpenSlide, path: Path | str) -> None:
-    """OpenSlide decodes a tile at a time, and where it finds no room for one it ends
-    the process."""
-    for level in range(slide.level_count):
-        sides = [
-            int(slide.properties.get(f"openslide.level[{level}].tile-{side}", 0))
-            for side in ("width", "height")
-        ]
-        if sides[0] * sides[1] > _TILE_PIXELS:
-            raise UnusableImage(
-                f"A slide in tiles of at most {_TILE_PIXELS} px was expected. "
-                f"Received: path={path}, level={level}, tile={sides[0]}×{sides[1]}. "
-                "Copy it again from its source, or save it again in smaller tiles."
-            )
-
-
-def _mpp_of(slide: OpenSlide, path: Path | str) -> float:
-    values = [float(slide.properties.get(f"openslide.mpp-{axis}", 0)) for axis in "xy"]
-    if not all(0 < value <= _MAX_MPP for value in values):
-        return 0.0
-    if max(values) > 1.1 * min(values):
-        raise UnusableImage(
-            "A slide with square pixels was expected. Received: "
-            f"path={path}, mpp-x={values[0]}, mpp-y={values[1]}. Mend the file, or "
-            "save it again with square pixels."
-        )
-    return sum(values) / 2
 
 
 def _openslide(path: Path | str) -> Any:

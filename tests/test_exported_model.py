@@ -90,6 +90,7 @@ def test_a_foreign_model_is_told(tmp_path: Path) -> None:
         (save("f", 8, "predict_array", number), "'label': 'float32'"),
         (save("e", 8, "predict_array", two), "one <class>_probability were expected"),
     ]
+    foreign.append((write_odd_model("gray patches"), r"RGB.*\[None, 8, 8, 1\]"))
     for folder, message in foreign:
         with pytest.raises(InputError, match=message):
             load_exported(folder)

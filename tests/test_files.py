@@ -38,6 +38,20 @@ def test_a_failed_write_keeps_the_old_file(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"path={tmp_path}, a folder. Move it away"):
+        files.write_atomic(tmp_path, "new")
+
+
+def test_json_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(r'{"whole": "\ud83d\ude00"}')
+    assert files.read_json(path) == {"whole": "\U0001f600"}
+    path.write_text(r'{"half": "\uD83D"}')
+    with pytest.raises(InputError, match="not valid JSON .*surrogates not allowed"):
+        files.read_json(path)
+
+
 def test_json_round_trip_in_the_order_given(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     value = {"z": [1, 2.5, None], "a": {"Größe": "µm"}}

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from data_prep.annotations import read_class_map
+from gastric_keras import images
 from gastric_keras.images import (
     UnusableImage,
     encode_png,
@@ -236,3 +237,14 @@ def test_a_raised_limit_holds_for_masks_and_for_what_is_stored(
     path = write_picture(tmp_path / "large.png", np.zeros((8, 8, 3), np.uint8))
     assert is_stored_as_is(path.read_bytes())
     assert read_class_map(path, (8, 8), classes=("a", "b"), mask_values={0: "a"}).all()
+
+
+def test_a_picture_is_laid_over_white_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (37, 5, 4), dtype=np.uint8)
+    whole = images.over_white(rgba)
+    opaque, clear = rgba.copy(), rgba.copy()
+    opaque[..., 3], clear[..., 3] = 255, 0
+    np.testing.assert_array_equal(images.over_white(opaque), rgba[..., :3])
+    assert (images.over_white(clear) == 255).all()
+    monkeypatch.setattr(images, "_BAND_PIXELS", 40)
+    np.testing.assert_array_equal(images.over_white(rgba), whole)

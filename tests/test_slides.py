@@ -131,6 +131,19 @@ def test_a_tile_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
         slides.SlidePicture(path)
 
 
+def test_levels_of_another_shape_are_refused(tmp_path: Path) -> None:
+    """One flipped bit in the height: millions of rows that are not there."""
+    tifffile = pytest.importorskip("tifffile")
+    path = write_slide(tmp_path / "a.tif", noise(0, 128, 128))
+    with tifffile.TiffFile(path) as stream:
+        tag = stream.pages[0].tags["ImageLength"]
+    data = bytearray(path.read_bytes())
+    data[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, 128 + 2**24)
+    path.write_bytes(data)
+    with pytest.raises(UnusableImage, match="the same picture.*level=1 of 64×64. Co"):
+        slides.SlidePicture(path)
+
+
 def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:
     pytest.importorskip("openslide", reason="the slides extra is not installed")
     (tmp_path / "a.svs").write_bytes(b"no slide")
