@@ -67,16 +67,15 @@ def curve_points(
         drawn: labels per class -> (draws,) mean AUC over drawn cases and seeds, on the
             same draws for every number of labels; NaN where it is not defined.
         confidence: of the band.
-        cases: of the rarer class; the band is widened for few (``intervals.widen``).
+        cases: of the rarer class; the band is widened for few (``intervals.widen``),
+            and of one there is none.
     """
     points = []
     for labels in sorted(auc):
         values = drawn[labels][np.isfinite(drawn[labels])]
-        low, high = (
-            percentiles(values, widen(confidence, cases))
-            if values.size
-            else (None, None)
-        )
+        low = high = None
+        if values.size and cases > 1:
+            low, high = percentiles(values, widen(confidence, cases))
         mean = float(np.mean(auc[labels]))
         points.append(CurvePoint(labels, mean, low, high, len(auc[labels])))
     return tuple(points)
@@ -99,8 +98,10 @@ def savings(
         one_drawn: as ``drawn`` of :func:`curve_points`, for one stage.
         two_drawn: for two stages, on the same draws.
         confidence: of the interval.
-        cases: as there.
+        cases: as there; of one nothing can be said.
     """
+    if cases < 2:
+        return ()
     labels = sorted(one)
     curve = [float(np.mean(one[n])) for n in labels]
     curves = np.stack([one_drawn[n] for n in labels], axis=1)

@@ -84,6 +84,14 @@ def test_few_cases_widen_band_and_interval() -> None:
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
+def test_one_case_gives_no_interval() -> None:
+    drawn = {5.0: np.linspace(0.7, 0.9, 9), 50.0: np.linspace(0.8, 1.0, 9)}
+    auc = {5.0: [0.8], 50.0: [0.9]}
+    for point in curve_points(auc, drawn, confidence=0.95, cases=1):
+        assert (point.low, point.high) == (None, None)
+    assert savings(auc, auc, drawn, drawn, confidence=0.95, cases=1) == ()
+
+
 def test_the_sentence_says_where_the_range_ends() -> None:
     saving = Saving(20, 31.4, 20, 694, (20, 694))
     assert spell_saving("AlexNet, tissue", saving) == (
