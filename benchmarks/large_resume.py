@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.large_process import COMMAND, Measure, run, timed
+from benchmarks.processor import processor_time
 from gastric_keras.files import sha256_of
 
 
@@ -36,7 +37,7 @@ def kill(name: str, command: Sequence[str], folder: Path) -> Iterator[Measure]:
         start_new_session=True,
     )
     # By the processor's clock, which a busy machine does not stretch.
-    while _cpu_of(process.pid) < unbroken.cpu / 2 and process.poll() is None:
+    while processor_time(process.pid) < unbroken.cpu / 2 and process.poll() is None:
         time.sleep(0.2)
     assert process.poll() is None and not broken.exists(), "killed too late"
     os.killpg(process.pid, signal.SIGKILL)
@@ -68,12 +69,6 @@ def remove(folder: Path) -> None:
     """Remove a set, and what it may have left beside it."""
     shutil.rmtree(folder)
     shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)
-
-
-def _cpu_of(pid: int) -> float:
-    # utime and stime stand behind the name, which may hold spaces.
-    text = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(text[11]) + int(text[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _sums(folder: Path) -> dict[str, str]:

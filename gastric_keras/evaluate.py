@@ -54,9 +54,9 @@ def run_evaluate(
         # As long as done.json says what they were.
         for split in SPLITS:
             check_untouched(run_dir, run_dir.predictions(split))
-    if not force and _stands(run_dir, settings):
-        print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
-        return
+        if _stands(run_dir, settings):
+            print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
+            return
     require_target(run_dir)
     check_set(config.target.records, config.target.classes, key="target")
     run_dir.reopen("evaluate")

@@ -13,13 +13,13 @@ import numpy as np
 from gastric_keras import config_io
 from gastric_keras.config import BackboneName, ExperimentConfig
 from gastric_keras.errors import InputError, require
-from gastric_keras.evaluate import check_untouched
+from gastric_keras.evaluate import SPLITS, check_untouched
 from gastric_keras.files import read_json
 from gastric_keras.metrics import Report, Score, UnitReport
 from gastric_keras.predictions import Predictions, read_predictions
 from gastric_keras.run_dir import RunDir
 from gastric_keras.scores import ranking_scores
-from gastric_keras.tables import CALL_NAMES, RANKING_NAMES
+from gastric_keras.tables import CALL_NAMES, RANKING_NAMES, positives_of
 
 #: More draws than anybody waits for.
 _MOST_DRAWS = 1_000_000
@@ -61,7 +61,7 @@ def read_scores(run_dir: RunDir) -> dict[str, Any]:
     check_untouched(run_dir, path)
     tree = read_json(path)
     try:
-        _check_scores(config_io.build(_Scores, tree, path.name), tree)
+        _check_scores(config_io.build(_Scores, tree, path.name))
     except InputError as error:
         raise InputError(
             f"A report.json as --stage evaluate writes it was expected. Received: "
@@ -84,34 +84,34 @@ def read_split(run_dir: RunDir, split: str, scores: dict[str, Any]) -> Predictio
     path = run_dir.predictions(split)
     check_untouched(run_dir, path)
     found = read_predictions(path)
-    label = found.label == scores["classes"].index(scores["positive"])
-    held = (list(found.classes), found.label.size, int(label.sum()))
-    wanted = (scores["classes"], scores[split]["n"], scores[split]["positives"])
-    cases = len(set(found.case_id.tolist()))
+    report, index = scores[split], scores["classes"].index(scores["positive"])
+    held = {
+        "classes": list(found.classes),
+        "patches": found.label.size,
+        "positives": int((found.label == index).sum()),
+        "cases": len(set(found.case_id.tolist())),
+    }
     require(
-        (*held, cases) == (*wanted, scores[split]["cases"]),
-        f"Predictions of {wanted[1]} patches, {wanted[2]} of them "
-        f"{scores['positive']}, of {scores[split]['cases']} cases and the classes "
+        list(held.values())
+        == [scores["classes"], report["n"], report["positives"], report["cases"]],
+        f"Predictions of {report['n']} patches, {report['positives']} of them "
+        f"{scores['positive']}, of {report['cases']} cases and the classes "
         f"{', '.join(scores['classes'])} were expected, as {run_dir.report_json} says.",
         _WAY_OUT,
         path=str(path),
-        classes=held[0],
-        patches=held[1],
-        positives=held[2],
-        cases=cases,
+        **held,
     )
-    _check_area(found, path, label, scores)
+    _check_area(found, path, split, scores)
     return found
 
 
 def _check_area(
-    found: Predictions, path: Path, label: np.ndarray, scores: dict[str, Any]
+    found: Predictions, path: Path, split: str, scores: dict[str, Any]
 ) -> None:
     """Whether the AUC of predictions is the one that was written of them: what a run
     of an earlier version has in place of a checksum."""
-    split = path.stem.removeprefix("predictions_")
     wanted = scores[split]["patch"]["scores"]["auc"]["value"]
-    score = found.probability[:, scores["classes"].index(scores["positive"])]
+    label, score = positives_of(found, scores["positive"])
     auc = None
     if np.isfinite(score).all() and label.any() and not label.all():
         weight = np.ones((1, label.size))
@@ -154,7 +154,7 @@ def check_config(config: ExperimentConfig, scores: dict[str, Any]) -> None:
     )
 
 
-def _check_scores(found: _Scores, tree: dict[str, Any]) -> None:
+def _check_scores(found: _Scores) -> None:
     require(
         len(set(found.classes)) == len(found.classes) == 2
         and found.positive in found.classes,
@@ -180,7 +180,7 @@ def _check_scores(found: _Scores, tree: dict[str, Any]) -> None:
     )
     reports = [found.validation, found.test]
     for name, group in found.subgroups.items():
-        if set(group) != {"validation", "test"}:
+        if set(group) != set(SPLITS):
             raise InputError(f"subgroups.{name} of {sorted(group)}")
         reports += group.values()
     for report in reports:

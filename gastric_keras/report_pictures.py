@@ -37,7 +37,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> dict:
     """Losses and validation AUC of one stage.
 
     Args:
-        history: as of ``tables.read_history``, one epoch or more.
+        history: as of ``fit_files.read_history``, one epoch or more.
         title: of the stage.
     """
     return inline(

@@ -18,6 +18,7 @@ from gastric_keras.files import read_json, write_json
 from gastric_keras.finished_scores import read_scores, read_split
 from gastric_keras.gradcam import decision_maps
 from gastric_keras.models import BACKBONES
+from gastric_keras.predictions import Predictions
 from gastric_keras.projector import write_projector
 from gastric_keras.response_grid import most_changed
 from gastric_keras.responses import filter_responses, first_kernels
@@ -66,10 +67,10 @@ def run_visualize(
         return
     require_target(run_dir)
     scores = read_scores(run_dir)
+    test = read_split(run_dir, "test", scores)
     if images:
         views = read_own_views(config, images)
     else:
-        test = read_split(run_dir, "test", scores)
         run_dir.reopen("visualize")
         views = read_test_views(config, test, threshold=scores["threshold"])
     run_dir.figures.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def run_visualize(
     pictures += _plot_decisions(config, run_dir, models["t=2"], views, scores)
     _keep_list(run_dir, pictures, is_added=bool(images))
     written = [run_dir.figures / picture.file for picture in pictures]
-    written.append(_plot_roc(run_dir, config, scores))
+    written.append(_plot_roc(run_dir, config, test, scores))
     _write_events(run_dir.stage("visualize"), written)
     if not images:
         write_projector(config, run_dir, by_stage)
@@ -184,9 +185,10 @@ def _spell_place(evidence: np.ndarray, call: str) -> str:
     return f"Grad-CAM: most evidence for {call} in the {words}."
 
 
-def _plot_roc(run_dir: RunDir, config: ExperimentConfig, scores: dict) -> Path:
-    predictions = read_split(run_dir, "test", scores)
-    label, score = positives_of(predictions, config.target.positive)
+def _plot_roc(
+    run_dir: RunDir, config: ExperimentConfig, test: Predictions, scores: dict
+) -> Path:
+    label, score = positives_of(test, config.target.positive)
     auc = scores["test"]["patch"]["scores"]["auc"]
     path = run_dir.figures / "roc.png"
     area = (auc["value"], auc["low"], auc["high"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,25 @@ def _plan(folder: Path, *, images: int = 4, size: int = 8) -> list[PlannedImage]
     return plan
 
 
+def _write_into(
+    work: Path,
+    plan: list[PlannedImage],
+    *,
+    workers: int = 1,
+    stored_size: int | None = None,
+    records_per_shard: int = 7,
+    map_in: Callable[..., Any] = map_bundles,
+) -> Manifest:
+    return write_set(
+        plan,
+        BEFORE,
+        work,
+        cut=CutPatches(stored_size, 10_000),
+        map_bundles=partial(map_in, title="writing", engine=Engine(workers=workers)),
+        records_per_shard=records_per_shard,
+    )
+
+
 def _write(
     plan: list[PlannedImage],
     out: Path,
@@ -60,16 +79,7 @@ def _write(
 ) -> Manifest:
     check_out(out, force=force)
     with unfinished(out, repr(plan)) as work:
-        manifest = write_set(
-            plan,
-            BEFORE,
-            work,
-            cut=CutPatches(stored_size, 10_000),
-            map_bundles=partial(
-                map_bundles, title="writing", engine=Engine(workers=workers)
-            ),
-            records_per_shard=7,
-        )
+        manifest = _write_into(work, plan, workers=workers, stored_size=stored_size)
         take_name(work, out)
     return manifest
 
@@ -206,14 +216,7 @@ def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> Non
             cut_at_a_time.append(sum(len(image.refs) for image in bundle))
             yield bundle, spool
 
-    manifest = write_set(
-        plan,
-        BEFORE,
-        tmp_path,
-        cut=CutPatches(None, 10_000),
-        map_bundles=partial(noting, title="writing", engine=Engine(workers=1)),
-        records_per_shard=1000,
-    )
+    manifest = _write_into(tmp_path, plan, records_per_shard=1000, map_in=noting)
     assert sum(cut_at_a_time) == manifest.count("train") == 25_000
     assert max(cut_at_a_time) <= 1024
 
@@ -231,14 +234,7 @@ def test_a_file_is_opened_only_for_records(
 
     monkeypatch.setattr(writer, "_read_spool", counting)
     plan = _plan(tmp_path / "in", images=40)
-    manifest = write_set(
-        plan,
-        BEFORE,
-        tmp_path,
-        cut=CutPatches(None, 10_000),
-        map_bundles=partial(map_bundles, title="writing", engine=Engine(workers=1)),
-        records_per_shard=1,
-    )
+    manifest = _write_into(tmp_path, plan, records_per_shard=1)
     assert len(manifest.shards) == 240
     assert len(readings) <= 240 + 20
     verify_set(tmp_path / "set", manifest)

@@ -161,16 +161,26 @@ def _report_tree(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
 
 
 def _report_junk(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
-    return _junk(rng, run / "evaluate" / "report.json", way, is_old)
+    _junk(rng, run / "evaluate" / "report.json")
+    return "either"
 
 
-def _junk(rng: random.Random, path: Path, way: str, is_old: bool) -> str:
+def _junk(rng: random.Random, path: Path) -> None:
     """JSON altogether of another kind."""
     odd: tuple[Any, ...] = (*JUNK, nested(900), nested(900, dict), "\ud800", [1], "{}")
     texts = [json.dumps(value) for value in odd if value != 10**400]
     texts += ["[" * 100_000, "9" * 5000, "NaN", "{", '{"a": 1, "a": 2}', "\ufeff{}"]
     path.write_text(rng.choice(texts), encoding="utf-8")
-    return "either"
+
+
+def _spoil_json(rng: random.Random, path: Path) -> None:
+    kind = rng.randrange(3)
+    if kind == 0:
+        _junk(rng, path)
+    elif kind == 1:
+        path.write_text(json.dumps(spoil_tree(rng, json.loads(path.read_text()))))
+    else:
+        path.write_bytes(spoil_bytes(rng, path.read_bytes()))
 
 
 def _report_bytes(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
@@ -180,26 +190,12 @@ def _report_bytes(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
 
 
 def _done(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
-    path = run / "evaluate" / "done.json"
-    kind = rng.randrange(3)
-    if kind == 0:
-        return _junk(rng, path, "compare", is_old)
-    if kind == 1:
-        path.write_text(json.dumps(spoil_tree(rng, json.loads(path.read_text()))))
-    else:
-        path.write_bytes(spoil_bytes(rng, path.read_bytes()))
+    _spoil_json(rng, run / "evaluate" / "done.json")
     return "either"
 
 
 def _fit_done(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
-    path = run / "target" / "done.json"
-    kind = rng.randrange(3)
-    if kind == 0:
-        _junk(rng, path, way, is_old)
-    elif kind == 1:
-        path.write_text(json.dumps(spoil_tree(rng, json.loads(path.read_text()))))
-    else:
-        path.write_bytes(spoil_bytes(rng, path.read_bytes()))
+    _spoil_json(rng, run / "target" / "done.json")
     return "any" if way == "report" else "right"
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.faults.kinds import Kind, Outcome, judge
 from benchmarks.faults.registry import KINDS
+from benchmarks.processor import processor_time
 
 #: Seconds of the processor that one case may take, however busy the machine is; ten
 #: times as long by the clock, for one that sleeps.
@@ -163,9 +164,9 @@ class _Worker:
 
     def _answers(self, seconds: float) -> bool:
         assert self._pipe is not None and self._process is not None
-        first, started = _processor_time(self._process.pid), time.monotonic()
+        first, started = processor_time(self._process.pid), time.monotonic()
         while not self._pipe.poll(0.5):
-            used = _processor_time(self._process.pid) - first
+            used = processor_time(self._process.pid) - first
             if used > seconds or time.monotonic() - started > 10 * seconds:
                 return False
         return True
@@ -188,12 +189,6 @@ class _Worker:
             self._process.join()
             self._pipe.close()
         self._process = self._pipe = None
-
-
-def _processor_time(pid: int | None) -> float:
-    """Seconds that a process has worked so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

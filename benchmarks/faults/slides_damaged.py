@@ -69,7 +69,7 @@ def read(folder: Path) -> None:
     from gastric_keras.errors import InputError
 
     must = json.loads((folder / "truth.json").read_text())["must"]
-    slides = [path for path in folder.glob("slide*")] or [folder / "slide.tif"]
+    slides = list(folder.glob("slide*")) or [folder / "slide.tif"]
     try:
         found = _read_patches(slides[0], folder / "export", folder / "out")
     except InputError as error:
