@@ -37,9 +37,9 @@ OUTPUT = {
     "report": ("report", "report.html"),
     "compare": ("compare",),
 }
-#: Files that TensorFlow writes with names of its own making, by the end of their path:
-#: of the variables, the values are compared.
-DIFFER = ("fingerprint.pb", "saved_model.pb")
+#: Files that TensorFlow writes with names of its own making, and the list of their
+#: checksums, by the end of their path: of the variables, the values are compared.
+DIFFER = ("fingerprint.pb", "saved_model.pb", "SHA256SUMS")
 _VARIABLES = "variables/variables"
 _TIMED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+00:00)?( UTC)?")
 

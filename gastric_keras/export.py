@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gastric_keras.checksum_list import write_checksums
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import require_target
@@ -67,6 +68,8 @@ def run_export(
     write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
     write_atomic(partial / "model_card.md", write_model_card(metadata, scores))
     write_warmup(partial, _warmup_requests(metadata))
+    # The card is for people, who may add to it.
+    write_checksums(partial, leave=("model_card.md",))
     folder = run_dir.export / str(version)
     os.replace(partial, folder)
     write_json(done, {"version": version} | settings)

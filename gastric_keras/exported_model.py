@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from gastric_keras.checksum_list import check_checksums
 from gastric_keras.errors import InputError, require
 from gastric_keras.files import read_json, sha256_of
 
@@ -109,8 +110,8 @@ class ExportedModel:
             probability=probability[outside][:1].tolist(),
         )
         called = np.array(label, object) == self.positive
-        # A graph has no checksum, but what it says must agree with itself; closer to
-        # the threshold than this a rounding decides.
+        # Models of elsewhere come without checksums, but what they say must agree with
+        # itself; closer to the threshold than this a rounding decides.
         is_clear = np.abs(probability - threshold) > 1e-4
         wrong = is_clear & (called != (probability >= threshold))
         require(
@@ -149,10 +150,13 @@ def load_exported(folder: Path) -> ExportedModel:
         folder: ``export/1``, or ``export``, of which the highest version is taken.
 
     Raises:
-        InputError: no model, a damaged one, or one without the signature
-            ``predict_array`` and its outputs.
+        InputError: no model, a damaged one, one that differs from its ``SHA256SUMS``,
+            or one without the signature ``predict_array`` and its outputs.
     """
     version = version_folder(folder)
+    check_checksums(
+        version, way_out="Copy the model again, or export it again with --force."
+    )
     try:
         signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
         takes = signature.structured_input_signature[1]["patch"]

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.faults.odd_models import write_odd_model
+from gastric_keras.checksum_list import write_checksums
 from gastric_keras.errors import InputError
 from gastric_keras.exported_model import load_exported, version_folder
 from tests.small_exports import SIZE, THRESHOLD, answer_of, write_red_model
@@ -62,6 +63,25 @@ def test_a_damaged_model_is_told(exported: Path, tmp_path: Path) -> None:
     other = write_red_model(tmp_path / "other")
     (other / "variables" / "more").write_bytes(b"more")
     assert load_exported(other).checksum != whole
+
+
+def test_a_changed_bit_of_a_model_is_told(exported: Path, tmp_path: Path) -> None:
+    version = shutil.copytree(exported, tmp_path / "1")
+    (version / "model_card.md").write_text("a card")
+    write_checksums(version, leave=("model_card.md",))
+    assert load_exported(version).positive == "malignant"
+    (version / "model_card.md").write_text("a card, and a remark")
+    assert load_exported(version).positive == "malignant"
+    graph = version / "saved_model.pb"
+    content = graph.read_bytes()
+    # A graph that TensorFlow loads as before.
+    place = content.index(b"malignant_probability")
+    graph.write_bytes(content[:place] + b"M" + content[place + 1 :])
+    with pytest.raises(InputError, match="saved_model.pb with sha256 .*Copy the model"):
+        load_exported(version)
+    graph.unlink()
+    with pytest.raises(InputError, match="SavedModel"):
+        load_exported(version)
 
 
 def test_a_foreign_model_is_told(tmp_path: Path) -> None:

@@ -57,11 +57,30 @@ def _sound() -> Path:
 
 def write(rng: random.Random, folder: Path) -> str:
     """Draw one fault, and put it into copies of slide and model."""
+    from gastric_keras.checksum_list import NAME, write_checksums
+
     shutil.copytree(_sound(), folder, dirs_exist_ok=True)
+    version = folder / "export" / "1"
+    if rng.random() < 0.5:
+        write_checksums(version)
     name = rng.choice(sorted(_FAULTS))
     must = _FAULTS[name](rng, folder)
+    if (version / NAME).is_file() and _content(version) != _content(
+        _sound() / "export/1"
+    ):
+        must = "refused"
     (folder / "truth.json").write_text(json.dumps({"must": must}))
     return name
+
+
+def _content(version: Path) -> dict[str, bytes]:
+    """Every file of a model but the list of checksums."""
+    from gastric_keras.checksum_list import NAME
+
+    files = sorted(path for path in version.rglob("*") if path.is_file())
+    found = {path.relative_to(version).as_posix(): path.read_bytes() for path in files}
+    found.pop(NAME, None)
+    return found
 
 
 def read(folder: Path) -> None:
@@ -217,6 +236,32 @@ def _model_flipped(rng: random.Random, folder: Path) -> str:
     return "any" if path.suffix == ".pb" else "either"
 
 
+def _model_list(rng: random.Random, folder: Path) -> str:
+    """A list of checksums that is none, or not of this model."""
+    from gastric_keras.checksum_list import NAME, write_checksums
+
+    path = folder / "export" / "1" / NAME
+    write_checksums(path.parent)
+    lines = path.read_text().splitlines()
+    kind = rng.choice(("digit", "path", "bytes", "fewer"))
+    if kind == "fewer":
+        lines.remove(rng.choice(lines))
+        path.write_text("\n".join(lines))
+        return "right"
+    if kind == "bytes":
+        before = path.read_bytes()
+        path.write_bytes(scramble(rng, before))
+        # Whole lines may go, and the rest be sound.
+        return "either"
+    at = rng.randrange(len(lines))
+    digest, name = lines[at].split("  ")
+    odd = rng.choice((f"../1/{name}", str(path.parent / name), "", "a\0b", "none"))
+    other = "".join(rng.choices("0123456789abcdef", k=64))
+    lines[at] = f"{other}  {name}" if kind == "digit" else f"{digest}  {odd}"
+    path.write_text("\n".join(lines))
+    return "refused"
+
+
 def _model_none(rng: random.Random, folder: Path) -> str:
     shutil.rmtree(folder / "export")
     kind = rng.choice(("gone", "file", "empty", "text"))
@@ -263,6 +308,7 @@ _FAULTS: dict[str, Callable[[random.Random, Path], str]] = {
     "files of the model gone": _model_gone,
     "model cut short": _model_cut,
     "model, bits flipped or noise": _model_flipped,
+    "list of checksums": _model_list,
     "no model": _model_none,
     "metadata of the model": _metadata,
     "a model that answers otherwise": _odd_model,
