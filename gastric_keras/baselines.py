@@ -12,10 +12,16 @@ import numpy as np
 from gastric_keras import config_io
 from gastric_keras.classical import GRIDS, METHODS, Fitted, Method, fit_best
 from gastric_keras.config import ExperimentConfig
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, require
 from gastric_keras.evaluate import score
 from gastric_keras.feature_table import FeatureTable, features_digest, load_features
-from gastric_keras.files import read_json, write_atomic, write_csv, write_json
+from gastric_keras.files import (
+    read_json,
+    read_object,
+    write_atomic,
+    write_csv,
+    write_json,
+)
 from gastric_keras.predictions import (
     KEYS,
     Predictions,
@@ -250,7 +256,14 @@ def read_baselines(folder: Path) -> list[Baseline]:
 
 
 def _read(method: Method, place: BaselineDir) -> Baseline:
-    scores = read_json(place.report_json)
+    scores = read_object(place.report_json)
+    require(
+        {"positive", "parameters", "test"} <= scores.keys(),
+        "The scores of a classical method were expected.",
+        "Run --stage baselines --force.",
+        path=str(place.report_json),
+        keys=list(scores),
+    )
     test = read_predictions(place.predictions("test"))
     rows, label, score_of = rows_by_key(test, scores["positive"])
     return Baseline(

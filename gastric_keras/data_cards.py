@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, sha256_of
+from gastric_keras.files import read_object, sha256_of
 from gastric_keras.predictions import Predictions
 from gastric_keras.records import MANIFEST_NAME, Manifest, read_manifest
 
@@ -77,8 +77,16 @@ def _counted(manifest: Manifest) -> dict[str, Any]:
 def _quality(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    found = read_json(path)
-    return {"warnings": found["warnings"], "rows": list(_quality_rows(found))}
+    found = read_object(path)
+    try:
+        warnings = [str(warning) for warning in found["warnings"]]
+        return {"warnings": warnings, "rows": list(_quality_rows(found))}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"The figures that data_prep measures were expected. Received: path={path} "
+            f"({type(error).__name__}: {error}). Make them again with data_prep "
+            "quality, or delete the file."
+        ) from error
 
 
 def _quality_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -92,7 +92,7 @@ class EpochLog(keras.callbacks.Callback):
         self.stage, self.images_per_epoch = stage, images_per_epoch
         self.is_chief, self.name_batch = is_chief, name_batch
         # Rows past the snapshot belong to an epoch that is about to be run again.
-        self.rows = read_history(self.path)[:initial_epoch]
+        self.rows = read_epochs(self.path)[:initial_epoch]
 
     @property
     def best(self) -> dict[str, float]:
@@ -218,7 +218,7 @@ class EpochLog(keras.callbacks.Callback):
         )
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
+def read_epochs(path: Path) -> list[dict[str, float]]:
     """Rows of a history.csv; none when there is no such file.
 
     Raises:

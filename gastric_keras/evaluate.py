@@ -12,7 +12,7 @@ from gastric_keras import metrics
 from gastric_keras.calibration import apply_temperature, fit_temperature
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, sha256_of, write_json
+from gastric_keras.files import read_object, sha256_of, write_json
 from gastric_keras.predictions import (
     Predictions,
     read_predictions,
@@ -99,8 +99,8 @@ def check_untouched(run_dir: RunDir, path: Path) -> None:
 def _held(run_dir: RunDir) -> dict[str, Any]:
     """Content of done.json; nothing where the stage is not finished."""
     done = run_dir.done("evaluate")
-    held = read_json(done) if done.is_file() else {}
-    if not isinstance(held, dict) or not isinstance(held.get("sha256", {}), dict):
+    held = read_object(done) if done.is_file() else {}
+    if not isinstance(held.get("sha256", {}), dict):
         raise InputError(
             "The settings of a finished stage evaluate were expected. Received: "
             f"{done} with {str(held)[:200]!r}. Copy it again from a sound copy, or "

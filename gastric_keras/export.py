@@ -15,12 +15,13 @@ from gastric_keras.checksum_list import write_checksums
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
 from gastric_keras.evaluate import require_target
-from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
+from gastric_keras.files import read_object, sha256_of, write_atomic, write_json
 from gastric_keras.finished_scores import read_scores
 from gastric_keras.model_card import write_model_card
 from gastric_keras.onnx_file import check_onnx, write_onnx
 from gastric_keras.records import read_manifest
 from gastric_keras.run_dir import RunDir
+from gastric_keras.run_files import read_provenance
 from gastric_keras.serving_graph import OperatingPoint, write_saved_model
 from gastric_keras.stage_models import load_stage
 from gastric_keras.warmup import write_warmup
@@ -44,9 +45,10 @@ def run_export(
             gastric_keras, the target set is gone, or ONNX cannot be written.
     """
     done, settings = run_dir.done("export"), asdict(config.export)
-    held = read_json(done) if done.is_file() else {}
-    if held and not force and {name: held.get(name) for name in settings} == settings:
-        folder = run_dir.export / str(held["version"])
+    held = read_object(done) if done.is_file() else {}
+    folder = run_dir.export / str(held.get("version"))
+    is_same = {name: held.get(name) for name in settings} == settings
+    if is_same and not force and (folder / "saved_model.pb").is_file():
         print(f"export: finished, the model stands in {folder}")
         return
     require_target(run_dir)
@@ -127,7 +129,7 @@ def collect_metadata(
         InputError: the target set or the provenance is gone.
     """
     manifest = read_manifest(config.target.records)
-    provenance = read_json(run_dir.provenance)
+    provenance = read_provenance(run_dir.provenance)
     stages = {"target": config.target.records}
     if config.mid is not None:
         stages = {"mid": config.mid.records} | stages
@@ -146,14 +148,12 @@ def collect_metadata(
         "weights": config.backbone.weights,
         "precision": config.runtime.precision,
         "seed": config.seed,
-        "commit": provenance["commit"],
+        "commit": provenance.commit,
         "weights_sha256": sha256_of(run_dir.weights("target")),
         "records": {
             stage: {
                 "folder": folder,
-                "manifest_sha256": provenance["records"]
-                .get(folder, {})
-                .get("manifest_sha256"),
+                "manifest_sha256": provenance.manifest_sha256(folder),
             }
             for stage, folder in stages.items()
         },

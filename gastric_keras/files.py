@@ -91,6 +91,21 @@ def read_json(path: Path | str) -> Any:
         ) from error
 
 
+def read_object(path: Path | str) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or holds something else.
+    """
+    tree = read_json(path)
+    if not isinstance(tree, dict):
+        raise InputError(
+            f"A JSON object was expected. Received: path={path}, which holds "
+            f"{type(tree).__name__}. Delete it and make it again."
+        )
+    return tree
+
+
 def sha256_of(path: Path | str) -> str:
     """SHA-256 of a file as 64 hexadecimal digits, read in 1 MiB blocks."""
     digest = hashlib.sha256()

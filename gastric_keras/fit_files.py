@@ -10,7 +10,7 @@ from typing import Any
 
 from gastric_keras import config_io
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json
+from gastric_keras.files import read_object
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,9 @@ def read_done(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is missing or damaged.
     """
-    found = read_json(path)
     keys = _Done.__dataclass_fields__
     try:
-        if not isinstance(found, dict):
-            raise InputError(f"{type(found).__name__}")
+        found = read_object(path)
         tree = {key: value for key, value in found.items() if key in keys}
         done = config_io.build(_Done, tree, path.name)
         # The AUC is NaN where training diverged.

@@ -126,7 +126,7 @@ def _made_of(
 def _stands(summary: Path, made_of: dict[str, Any]) -> bool:
     if not summary.is_file():
         return False
-    return bool(files.read_json(summary).get("made_of") == made_of)
+    return bool(files.read_object(summary).get("made_of") == made_of)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from gastric_keras import layer_plot
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.evaluate import require_target
-from gastric_keras.files import read_json, write_csv, write_json
+from gastric_keras.files import write_csv, write_json
 from gastric_keras.layer_scores import LayerScore
 from gastric_keras.models import BACKBONES, build_forward, predict
 from gastric_keras.probe import fit_head
@@ -39,9 +39,9 @@ def run_probe(
     Raises:
         InputError: an earlier stage is not finished.
     """
-    if run_dir.done("probe").is_file() and not force:
-        done = read_json(run_dir.done("probe"))
-        print(f"probe: finished, {done['layers']} stands in {run_dir.stage('probe')}")
+    scores = run_dir.layer_scores
+    if run_dir.done("probe").is_file() and scores.is_file() and not force:
+        print(f"probe: finished, {scores.name} stands in {run_dir.stage('probe')}")
         return
     require_target(run_dir)
     run_dir.done("probe").unlink(missing_ok=True)

@@ -12,9 +12,9 @@ import gastric_keras
 from gastric_keras import config_io
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.data_cards import leak_rows, set_card
-from gastric_keras.errors import InputError
+from gastric_keras.errors import InputError, require
 from gastric_keras.evaluate import SPLITS
-from gastric_keras.files import read_json, sha256_of, write_atomic, write_json
+from gastric_keras.files import sha256_of, write_atomic, write_json
 from gastric_keras.finished_scores import check_config, read_scores, read_split
 from gastric_keras.fit_files import read_done, read_history
 from gastric_keras.operating_points import operating_points
@@ -28,6 +28,7 @@ from gastric_keras.report_pictures import (
     visualized_pictures,
 )
 from gastric_keras.run_dir import FitStage, RunDir
+from gastric_keras.run_files import Provenance, read_provenance
 from gastric_keras.tables import (
     NETWORKS,
     calibration_rows,
@@ -112,7 +113,8 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         )
     check_config(config, scores)
     predictions = {split: read_split(run_dir, split, scores) for split in SPLITS}
-    provenance = read_json(run_dir.provenance) if run_dir.provenance.is_file() else None
+    found = run_dir.provenance
+    provenance = read_provenance(found) if found.is_file() else None
     return {
         "name": config.name,
         "network": NETWORKS[config.backbone.name],
@@ -174,14 +176,14 @@ def _unit(
 
 
 def _sets(
-    config: ExperimentConfig, provenance: dict[str, Any] | None
+    config: ExperimentConfig, provenance: Provenance | None
 ) -> list[dict[str, Any]]:
-    records = (provenance or {}).get("records", {})
+    made = provenance or Provenance()
     wanted = [("Target set, t=2", config.target.records)]
     if config.mid is not None:
         wanted.insert(0, ("Mid-level set, t=1", config.mid.records))
     return [
-        set_card(title, folder, records.get(folder, {}).get("manifest_sha256"))
+        set_card(title, folder, made.manifest_sha256(folder))
         for title, folder in wanted
     ]
 
@@ -195,9 +197,19 @@ def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[dict[str, Any
             done = history_file.with_name(done.name)
         history = read_history(history_file) if history_file.is_file() else {}
         if history:
+            figures = read_done(done) if done.is_file() else None
+            epochs = len(history["epoch"])
+            require(
+                # Of a linear probe, 0 epochs, the validation is a row.
+                figures is None or max(figures["epochs"], 1) == epochs,
+                "A history of as many epochs as the finished stage had was expected.",
+                "Run that stage again with --force.",
+                path=str(history_file),
+                epochs=epochs,
+            )
             yield {
                 "title": title,
-                "done": read_done(done) if done.is_file() else None,
+                "done": figures,
                 "picture": learning_curves(history, title),
             }
 

@@ -13,10 +13,10 @@ from gastric_keras.bands import Band, precision_recall_band, roc_band
 from gastric_keras.calibration import apply_temperature
 from gastric_keras.drawing import with_palette
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
 from gastric_keras.predictions import Predictions
 from gastric_keras.run_dir import RunDir
+from gastric_keras.run_files import read_pictures
 from gastric_keras.tables import positives_of, spell_score
 
 #: Bytes; a picture above it is shown in 256 colors.
@@ -175,17 +175,17 @@ def visualized_pictures(run_dir: RunDir) -> dict[str, list[dict]]:
         run_dir: of the run.
 
     Raises:
-        InputError: a picture of the list is not there.
+        InputError: the list is damaged, or a picture of it is not there.
     """
     if not run_dir.pictures.is_file():
         return {}
     found: dict[str, list[dict]] = {kind: [] for kind in KINDS}
-    for item in read_json(run_dir.pictures):
-        path = run_dir.figures / item["file"]
+    for picture in read_pictures(run_dir.pictures):
+        path = run_dir.figures / picture.file
         if not path.is_file():
             raise InputError(
                 f"The pictures of {run_dir.pictures} were expected. Received: none at "
                 f"{path}. Run --stage visualize --force."
             )
-        found[item["kind"]].append(inline(path.read_bytes(), item["text"]))
+        found[picture.kind].append(inline(path.read_bytes(), picture.text))
     return found

@@ -8,7 +8,7 @@ import keras
 
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.errors import InputError
-from gastric_keras.files import read_json, sha256_of
+from gastric_keras.files import read_object, sha256_of
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.models import build_classifier
 from gastric_keras.run_dir import FitStage, RunDir
@@ -100,7 +100,7 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
 def _check_weights(path: Path) -> None:
     """HDF5 has no checksum, and one flipped bit would be another network in silence."""
     done = path.with_name("done.json")
-    wanted = read_json(done).get("weights_sha256") if done.is_file() else None
+    wanted = read_object(done).get("weights_sha256") if done.is_file() else None
     # A run of an earlier version, or weights from elsewhere, come without one.
     if wanted is not None and path.is_file() and sha256_of(path) != wanted:
         raise InputError(

@@ -13,7 +13,7 @@ import tensorflow as tf
 from gastric_keras import config_io
 from gastric_keras.cluster import is_chief
 from gastric_keras.config import ExperimentConfig, MidConfig, TargetConfig
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.errors import InputError
 from gastric_keras.event_log import Caption
 from gastric_keras.files import sha256_of, write_json
@@ -202,7 +202,7 @@ def _caption(
         # Beside the weights, wherever t=1 was trained; another lab may have sent the
         # weights alone.
         mid = stage_weights(config, run_dir, "mid")
-        before = len(read_history(mid.with_name(run_dir.history("mid").name)))
+        before = len(read_epochs(mid.with_name(run_dir.history("mid").name)))
     return Caption(
         classes=section.classes,
         positive=section.positive if isinstance(section, TargetConfig) else None,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gastric_keras.files import read_json
 from gastric_keras.metrics import case_means
 from gastric_keras.predictions import Predictions
 from gastric_keras.run_dir import FitStage, RunDir
+from gastric_keras.run_files import read_transfer
 
 #: The paper's spelling of the three networks.
 NETWORKS = {"vgg16": "VGG-16", "alexnet": "AlexNet", "inception_v3": "Inception V3"}
@@ -194,16 +194,16 @@ def warm_start_card(run_dir: RunDir, stage: FitStage) -> dict[str, Any] | None:
     path = run_dir.transfer_report(stage)
     if not path.is_file():
         return None
-    found = read_json(path)
+    found = read_transfer(path)
     groups = {
         "copied": "taken over",
         "initialised": "started anew",
         "unused": "left behind",
     }
     return {
-        "source": found.get("source"),
+        "source": found.source,
         "groups": [
-            {"name": name, "weights": found.get(key, [])}
+            {"name": name, "weights": getattr(found, key)}
             for key, name in groups.items()
         ],
     }

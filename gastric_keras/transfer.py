@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 
 from gastric_keras.errors import InputError
-
-
-@dataclass(frozen=True)
-class TransferReport:
-    """What a warm start did, by weight name.
-
-    Attributes:
-        source: what the weights came from, in words.
-        copied: weights of the new model that were taken over.
-        initialised: weights of the new model that start anew.
-        unused: weights of the old model that were left behind.
-    """
-
-    source: str
-    copied: tuple[str, ...]
-    initialised: tuple[str, ...]
-    unused: tuple[str, ...]
+from gastric_keras.run_files import TransferReport
 
 
 def weight_names(model: keras.Model) -> dict[str, keras.Variable]:

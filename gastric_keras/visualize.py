@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 from gastric_keras import figures
 from gastric_keras.config import ExperimentConfig
 from gastric_keras.evaluate import require_target
-from gastric_keras.files import read_json, write_json
+from gastric_keras.files import write_json
 from gastric_keras.finished_scores import read_scores, read_split
 from gastric_keras.gradcam import decision_maps
 from gastric_keras.models import BACKBONES
@@ -23,24 +23,10 @@ from gastric_keras.projector import write_projector
 from gastric_keras.response_grid import most_changed
 from gastric_keras.responses import filter_responses, first_kernels
 from gastric_keras.run_dir import RunDir
+from gastric_keras.run_files import Picture, read_pictures
 from gastric_keras.stage_models import load_stage
 from gastric_keras.tables import NETWORKS, positives_of
 from gastric_keras.views import View, read_own_views, read_test_views
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One line of pictures.json, which the report reads.
-
-    Attributes:
-        file: name in the folder of figures.
-        kind: what it shows.
-        text: the same in words, for those who do not see it.
-    """
-
-    file: str
-    kind: Literal["filters", "responses", "decision", "error"]
-    text: str
 
 
 def run_visualize(
@@ -201,9 +187,9 @@ def _keep_list(run_dir: RunDir, pictures: Sequence[Picture], *, is_added: bool) 
     """pictures.json; pictures of one's own are added to those that stand there."""
     kept = {}
     if is_added and run_dir.pictures.is_file():
-        kept = {item["file"]: item for item in read_json(run_dir.pictures)}
-    kept |= {picture.file: asdict(picture) for picture in pictures}
-    write_json(run_dir.pictures, list(kept.values()))
+        kept = {each.file: each for each in read_pictures(run_dir.pictures)}
+    kept |= {picture.file: picture for picture in pictures}
+    write_json(run_dir.pictures, [asdict(each) for each in kept.values()])
 
 
 def _write_events(folder: Path, pictures: Sequence[Path]) -> None:

@@ -16,7 +16,7 @@ from gastric_keras.config import (
     ExperimentConfig,
     RuntimeConfig,
 )
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.files import read_json
 from gastric_keras.fit_config import AugmentConfig, FitConfig
 from gastric_keras.input_pipeline import eval_dataset, train_dataset
@@ -138,7 +138,7 @@ def test_a_probe_moves_no_backbone_and_is_the_regression(
     run_dir = RunDir(Path(config.runtime.output) / "probe")
     done = _run(probe, run_dir)
     assert (done["epochs"], done["steps"], done["best_epoch"]) == (0, 0, 0)
-    (row,) = read_history(run_dir.history("target"))
+    (row,) = read_epochs(run_dir.history("target"))
     assert row["val_auc"] == done["val_auc"] > 0.8
     start, end = (load_stage(probe, run_dir, s) for s in ("initial", "target"))
     for a, b in zip(
@@ -204,7 +204,7 @@ def test_a_joint_run_keeps_the_target_classifier_and_resumes_to_the_bit(
     assert (done["epochs"], done["steps"]) == (7, 14)
     model = load_stage(whole, run_dir, "target")
     assert MID_HEAD not in [layer.name for layer in model.layers]
-    rows = read_history(run_dir.history("target"))
+    rows = read_epochs(run_dir.history("target"))
     assert all(0 <= row["accuracy"] <= 1 for row in rows)
     assert all(row["val_auc"] > 0.8 for row in rows)
 
@@ -214,7 +214,7 @@ def test_a_joint_run_keeps_the_target_classifier_and_resumes_to_the_bit(
     stages.run_target(broken, broken_dir)
     keys = ("loss", "accuracy", "val_loss", "val_auc")
     a, b = (
-        [[row[key] for key in keys] for row in read_history(d.history("target"))]
+        [[row[key] for key in keys] for row in read_epochs(d.history("target"))]
         for d in (run_dir, broken_dir)
     )
     assert a == b and len(a) == 7

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.errors import InputError
 from gastric_keras.run_dir import RunDir
 from gastric_keras.runtime import build_strategy
@@ -109,7 +109,7 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
         results[0]["losses"], wanted[-len(results[0]["losses"]) :], atol=1e-5
     )
     run_dir = RunDir(tmp_path / "both")
-    rows = read_history(run_dir.history("mid"))
+    rows = read_epochs(run_dir.history("mid"))
     np.testing.assert_allclose(
         [row["loss"] for row in rows], np.array(wanted)[:, 0], atol=1e-5
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gastric_keras.epoch_log import EpochLog, read_history, validation_scores
+from gastric_keras.epoch_log import EpochLog, read_epochs, validation_scores
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 
@@ -36,7 +36,7 @@ def test_three_classes_are_averaged_one_against_the_rest() -> None:
 
 
 def test_no_history_is_no_rows(tmp_path: Path) -> None:
-    assert read_history(tmp_path / "history.csv") == []
+    assert read_epochs(tmp_path / "history.csv") == []
 
 
 def _finished(tmp_path: Path, auc: list[float], **options: object) -> bool:

@@ -15,7 +15,7 @@ from gastric_keras import config_io, snapshots, stages
 from gastric_keras.config import (
     ExperimentConfig,
 )
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.event_files import PATTERN, cut_back
 from gastric_keras.event_log import SCALARS, build_curves, is_pictured
 from gastric_keras.fit_config import FitConfig
@@ -65,7 +65,7 @@ def resumed(config: ExperimentConfig) -> RunDir:
 
 def test_every_row_of_the_history_is_there_once_on_one_axis(resumed: RunDir) -> None:
     for stage, before in (("mid", 0), ("target", 3)):
-        rows = read_history(resumed.history(stage))
+        rows = read_epochs(resumed.history(stage))
         assert len(rows) == (3 if stage == "mid" else 2)
         for column, (part, tag) in SCALARS.items():
             points = read_events(resumed.stage(stage) / part)[tag]

@@ -64,7 +64,9 @@ def test_a_done_json_of_something_else_is_refused(
 ) -> None:
     for content in ([], {"sha256": [1]}):
         write_json(run[1].done("evaluate"), content)
-        with pytest.raises(InputError, match="The settings of a finished stage"):
+        with pytest.raises(
+            InputError, match="A JSON object|The settings of a finished stage"
+        ):
             read_scores(run[1])
 
 

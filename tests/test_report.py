@@ -190,6 +190,15 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_a_history_that_lost_an_epoch_is_refused(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "one", signal=8)
+    history = RunDir(tmp_path / "runs" / "one").history("target")
+    rows = history.read_text().splitlines(keepends=True)
+    history.write_text("".join(rows[:-1]))
+    with pytest.raises(InputError, match="as many epochs as .*epochs=5"):
+        write_report(config)
+
+
 def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     config = make_run(tmp_path, "one", signal=8)
     run_dir = RunDir(tmp_path / "runs" / "one")

@@ -19,7 +19,7 @@ from gastric_keras.config import (
     ExperimentConfig,
     RuntimeConfig,
 )
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.errors import InputError
 from gastric_keras.files import read_json
 from gastric_keras.fit_config import AugmentConfig, FitConfig
@@ -63,10 +63,10 @@ def finished(config: ExperimentConfig) -> RunDir:
 def test_both_stages_leave_weights_history_and_report(finished: RunDir) -> None:
     for stage in ("mid", "target"):
         assert finished.weights(stage).is_file()
-        assert len(read_history(finished.history(stage))) == 2
+        assert len(read_epochs(finished.history(stage))) == 2
         assert not finished.snapshots(stage).exists()
         done = read_json(finished.done(stage))
-        best = max(read_history(finished.history(stage)), key=lambda r: r["val_auc"])
+        best = max(read_epochs(finished.history(stage)), key=lambda r: r["val_auc"])
         assert (done["best_epoch"], done["val_auc"]) == (best["epoch"], best["val_auc"])
     report = read_json(finished.transfer_report("target"))
     assert len(report["copied"]) == 10 and report["source"].endswith("best.weights.h5")
@@ -225,7 +225,7 @@ def test_mixed_precision_keeps_the_head_in_float32(
     assert backbone.get_layer("conv1").compute_dtype == half
     assert backbone.get_layer("conv1").kernel.dtype == "float32"
     assert model.get_layer("head").compute_dtype == "float32"
-    rows = read_history(_run_dir(mixed).history("mid"))
+    rows = read_epochs(_run_dir(mixed).history("mid"))
     assert len(rows) == 2 and all(math.isfinite(row["loss"]) for row in rows)
 
 

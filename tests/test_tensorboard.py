@@ -18,7 +18,7 @@ from gastric_keras.config import (
     ExperimentConfig,
     RuntimeConfig,
 )
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.grid_config import Axis, GridConfig
 from gastric_keras.hparams import write_row
@@ -122,7 +122,7 @@ def test_a_browser_shows_curves_pictures_and_the_table(
             card.get_by_text(f"{NAMES[1]}/{stage}/validation").first.wait_for()
         text = card.inner_text()
         for stage, step in (("mid", 2), ("target", 3)):
-            value = read_history(watched.run_dir.history(stage))[-1]["val_auc"]
+            value = read_epochs(watched.run_dir.history(stage))[-1]["val_auc"]
             assert f"{NAMES[1]}/{stage}/validation" in text
             assert f"{value:.4g}" in text and str(step) in text
         pages.show_images(page, url)

@@ -19,7 +19,7 @@ from gastric_keras.config import (
     RuntimeConfig,
     TargetConfig,
 )
-from gastric_keras.epoch_log import read_history
+from gastric_keras.epoch_log import read_epochs
 from gastric_keras.fit_config import FitConfig
 from gastric_keras.run_dir import RunDir
 from tests.small_sets import write_small_set
@@ -65,7 +65,7 @@ def main(folder: Path, network: BackboneName) -> None:
         stages.run_mid(config, run_dir)
         losses[len(devices)] = [
             [row["loss"], row["val_loss"]]
-            for row in read_history(run_dir.history("mid"))
+            for row in read_epochs(run_dir.history("mid"))
         ]
     print("RESULT " + json.dumps(losses))
 

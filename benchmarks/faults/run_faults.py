@@ -218,6 +218,25 @@ def _history(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
     return "refused" if way == "report" else "right"
 
 
+def _beside(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
+    """The small files that the page shows, and a picture that is not the run's."""
+    from gastric_keras.run_dir import RunDir
+    from tests.fake_runs import add_pictures
+
+    run_dir = RunDir(run)
+    add_pictures(run_dir, kinds=("error",))
+    transfer = run_dir.transfer_report("target")
+    path = rng.choice((run_dir.provenance, run_dir.pictures, transfer))
+    if path == run_dir.pictures and rng.random() < 0.5:
+        pictures = json.loads(path.read_text())
+        odd = ("../../one/config.yaml", "/etc/hostname", "..", ".", "a\0b", "none", "")
+        pictures[0]["file"] = rng.choice(odd)
+        path.write_text(json.dumps(pictures))
+        return "refused" if way == "report" else "right"
+    _spoil_json(rng, path)
+    return "any" if way == "report" else "right"
+
+
 def _config(rng: random.Random, run: Path, way: str, is_old: bool) -> str:
     path = run / "config.yaml"
     if rng.random() < 0.5:
@@ -283,5 +302,6 @@ FAULTS: dict[str, Fault] = {
     "done.json of evaluate": _done,
     "done.json of a fit": _fit_done,
     "history.csv": _history,
+    "files beside the scores": _beside,
     "config.yaml": _config,
 }
