@@ -252,6 +252,10 @@ def test_a_new_export_is_a_higher_version_and_old_ones_stay(
     capsys.readouterr()
     export.run_export(config, run_dir)
     assert f"the model stands in {run_dir.export / '8'}" in capsys.readouterr().out
+    # A model that was deleted is not finished.
+    shutil.rmtree(run_dir.export / "8")
+    export.run_export(config, run_dir)
+    assert (run_dir.export / "8" / "saved_model.pb").is_file()
 
 
 def forget_checksums(run_dir: RunDir) -> None:
