@@ -240,7 +240,7 @@ def read_baselines(folder: Path) -> list[Baseline]:
         folder: of the run.
 
     Raises:
-        InputError: none is finished.
+        InputError: none is finished, or the scores of one are damaged.
     """
     run_dir = RunDir(Path(folder))
     places = {method: run_dir.baseline(method.name) for method in METHODS}

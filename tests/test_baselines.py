@@ -242,6 +242,17 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     assert f"{tmp_path}. Run --stage baselines first." in str(error.value)
 
 
+@pytest.mark.parametrize("content", ["[]", '{"positive": "malignant"}', '{"positi'])
+def test_damaged_scores_are_named(tmp_path: Path, content: str) -> None:
+    place = RunDir(tmp_path).baseline(METHODS[0].name)
+    place.root.mkdir(parents=True)
+    place.done.write_text("{}")
+    place.report_json.write_text(content)
+    with pytest.raises(InputError) as error:
+        read_baselines(tmp_path)
+    assert str(place.report_json) in str(error.value)
+
+
 def test_one_patch_a_class_is_too_few(texture_run: ExperimentConfig) -> None:
     target = dataclasses.replace(texture_run.target, subset=1)
     config = dataclasses.replace(texture_run, name="one", target=target)
