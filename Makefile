@@ -51,25 +51,25 @@ test: lint
 # PyTorch is there to be measured against, nothing else needs it.
 bench: setup demo/records/target/manifest.json
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	$(BIN)/python -m benchmarks.nuclei
-	$(BIN)/python -m benchmarks.pipeline demo/records/target
-	$(BIN)/python -m benchmarks.steps
-	$(BIN)/python -m benchmarks.frozen demo/records/target
-	$(BIN)/python -m benchmarks.verdict
+	$(BIN)/python -m benchmarks.speed.nuclei
+	$(BIN)/python -m benchmarks.speed.pipeline demo/records/target
+	$(BIN)/python -m benchmarks.speed.steps
+	$(BIN)/python -m benchmarks.speed.frozen demo/records/target
+	$(BIN)/python -m benchmarks.evidence.verdict
 
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
-# replayed: python -m benchmarks.faults --replay faults/CASE
+# replayed: python -m tests.faults --replay faults/CASE
 faults: setup tensorboard_logs/demo-two-stages/report/done.json
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[faults]' \
 		|| echo "atheris does not install here: the parsers are not fuzzed"
-	$(BIN)/python -m benchmarks.faults --cases 12000
-	$(BIN)/python -m benchmarks.faults.fuzzing --seconds 120
+	$(BIN)/python -m tests.faults --cases 12000
+	$(BIN)/python -m tests.faults.fuzzing --seconds 120
 	for set in tissue nuclei target; do \
-		$(BIN)/python -m benchmarks.kills $$set --kills 40 \
+		$(BIN)/python -m tests.kills.sets $$set --kills 40 \
 			--config configs/data_prep/demo_$$set.yaml || exit 1; done
-	$(BIN)/python -m benchmarks.command_kills --kills 16 \
+	$(BIN)/python -m tests.kills.commands --kills 16 \
 		tensorboard_logs/demo-two-stages tensorboard_logs/demo-one-stage
-	$(BIN)/python -m benchmarks.training_kills --config configs/demo.yaml --kills 40
+	$(BIN)/python -m tests.kills.training --config configs/demo.yaml --kills 40
 
 tensorboard_logs/demo-two-stages/report/done.json: | setup
 	$(MAKE) demo

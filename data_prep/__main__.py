@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
-from gastric_keras.errors import InputError, disk_error
+from gastric_keras.support.errors import InputError, disk_error
 
 # TensorFlow is used for its record format only; its start-up notes help nobody here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -132,10 +132,10 @@ def _add_build_arguments(
 
 
 def _build(parsed: argparse.Namespace) -> int:
-    from data_prep import sets
-    from data_prep.card import describe
-    from data_prep.config import SET_CONFIGS, load_config, with_source
+    from data_prep.config.sets import SET_CONFIGS, load_config, with_source
     from data_prep.engine import Engine
+    from data_prep.sets import build as sets
+    from data_prep.sets.card import describe
 
     config = with_source(
         load_config(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
@@ -158,8 +158,8 @@ def _build(parsed: argparse.Namespace) -> int:
 
 
 def _phantom(parsed: argparse.Namespace) -> int:
-    from data_prep.config import PhantomConfig, load_config
-    from data_prep.phantom import write_phantom
+    from data_prep.config.sets import PhantomConfig, load_config
+    from data_prep.phantom.write import write_phantom
 
     config = load_config(PhantomConfig, parsed.config, parsed.overrides)
     write_phantom(parsed.out, config)
@@ -168,14 +168,14 @@ def _phantom(parsed: argparse.Namespace) -> int:
 
 
 def _inspect(parsed: argparse.Namespace) -> int:
-    from data_prep.card import card_of
+    from data_prep.sets.card import card_of
 
     print(card_of(parsed.folder))
     return 0
 
 
 def _quality(parsed: argparse.Namespace) -> int:
-    from data_prep.quality_page import PAGE_NAME, write_quality
+    from data_prep.quality.page import PAGE_NAME, write_quality
 
     for warning in write_quality(parsed.folder):
         print(f"Warning: {warning}", file=sys.stderr)
@@ -184,9 +184,9 @@ def _quality(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from data_prep.card import describe_contents, describe_leaks
-    from data_prep.duplicates import find_leaks, read_contents
-    from data_prep.leak_page import check_page, write_page
+    from data_prep.leaks.find import find_leaks, read_contents
+    from data_prep.leaks.page import check_page, write_page
+    from data_prep.leaks.text import describe_contents, describe_leaks
 
     if parsed.page is not None:
         check_page(parsed.page)

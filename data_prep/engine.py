@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gastric_keras.errors import InputError
-from gastric_keras.files import write_atomic
-from gastric_keras.progress import with_progress
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import write_atomic
+from gastric_keras.support.progress import with_progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from gastric_keras.provenance import PACKAGES, read_commit, read_versions
+from gastric_keras.runs.provenance import PACKAGES, read_commit, read_versions
 
 TESTED_TENSORFLOW = "2.17.1"
 
@@ -67,7 +67,7 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    from gastric_keras.weights import IMAGENET
+    from gastric_keras.models.weights import IMAGENET
 
     for name, source in IMAGENET.items():
         if source.path.is_file():

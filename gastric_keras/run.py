@@ -8,27 +8,30 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gastric_keras import config_io
-from gastric_keras.cluster import is_chief
-from gastric_keras.config import ExperimentConfig
-from gastric_keras.errors import InputError, disk_error, require
-from gastric_keras.grid_config import GridConfig
-from gastric_keras.heatmap_config import HeatmapConfig
-from gastric_keras.provenance import open_run
-from gastric_keras.run_dir import RunDir
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.grid import GridConfig
+from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.runs.provenance import open_run
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError, disk_error, require
+from gastric_keras.support.workers import is_chief
 
 #: stage -> the function that does it, imported when it is called for: TensorFlow
 #: takes seconds to import, and --help should not.
 STAGES = {
-    "mid": "stages:run_mid",
-    "target": "stages:run_target",
-    "evaluate": "evaluate:run_evaluate",
-    "visualize": "visualize:run_visualize",
-    "export": "export:run_export",
-    "report": "report:run_report",
+    "mid": "training.ladder:run_mid",
+    "target": "training.ladder:run_target",
+    "evaluate": "evaluation.evaluate:run_evaluate",
+    "visualize": "visualization.visualize:run_visualize",
+    "export": "serving.export:run_export",
+    "report": "report.page:run_report",
 }
 #: Of a run too, but not part of ``--stage all``.
-ASIDE = {"probe": "layer_probe:run_probe", "baselines": "baselines:run_baselines"}
+ASIDE = {
+    "probe": "evaluation.layer_probe:run_probe",
+    "baselines": "evaluation.baselines.stage:run_baselines",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,10 +55,12 @@ def _dispatch(options: argparse.Namespace) -> None:
         _call("doctor:run_doctor")
     elif options.stage == "compare":
         out = options.out or Path("tensorboard_logs/compare")
-        _call("compare:run_compare", [Path(run) for run in options.runs], out)
+        _call(
+            "comparison.compare:run_compare", [Path(run) for run in options.runs], out
+        )
     elif options.stage == "grid":
         grid = config_io.load(GridConfig, _config_path(options), options.set)
-        _call("grid:run_grid", grid)
+        _call("grid.stage:run_grid", grid)
     elif options.stage == "heatmap":
         _heatmap(options)
     else:
@@ -72,7 +77,7 @@ def _heatmap(options: argparse.Namespace) -> None:
         )
     config = config_io.load(HeatmapConfig, options.config, options.set)
     _call(
-        "heatmap:run_heatmap",
+        "heatmap.stage:run_heatmap",
         config,
         slide=options.slide,
         model=options.model,

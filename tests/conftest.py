@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from tests.helpers.paths import SHARED
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def shared_weights() -> Path:
 def classifiers() -> dict[str, Any]:
     """See ``small_models.build_pair``: slow to build, so that tests share them. Their
     weights are random; a test may change them, but not to what is no network's."""
-    from tests.small_models import build_pair
+    from tests.helpers.small_models import build_pair
 
     return build_pair()
 

@@ -1,0 +1,1 @@
+"""How fast; each is one command with one printed table."""

@@ -1,0 +1,145 @@
+"""Records a second through the input pipeline: each step alone, all together, and what
+it costs a training.
+
+    python -m benchmarks.speed.pipeline records/target \\
+        [--network alexnet --image-size 112]
+
+*Alone* is the step's own time: that of the pipeline with it less that without it. The
+last lines train with the pipeline and say for how much of a step the device
+stood idle for want of a batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf  # noqa: E402
+
+from gastric_keras.config.fit import AugmentConfig, FitConfig  # noqa: E402
+from gastric_keras.data.pipeline import decode, train_dataset  # noqa: E402
+from gastric_keras.models.classifier import build_classifier  # noqa: E402
+from gastric_keras.records.schema import parse, read_manifest, shard_paths  # noqa: E402
+from gastric_keras.training.fit import compile_for  # noqa: E402
+
+FULL = AugmentConfig(zoom=0.25, color=0.1, stain=0.2)
+BATCH = 32
+
+
+def main() -> None:
+    """Print the table."""
+    options = _parse()
+    cores = len(os.sched_getaffinity(0))
+    names = list(_pipelines(options.records, options.image_size))
+    print(
+        f"{options.records}, {options.image_size} px, batches of {BATCH}, {cores} cores"
+    )
+    print(f"{'up to and with':22}{'records/s':>11}{'alone, records/s':>18}")
+    rates: dict[str, list[float]] = {name: [] for name, _, _ in names}
+    for _ in range(options.turns):
+        for name, dataset, unit in names:
+            rates[name].append(_rate(dataset(), unit, options.seconds))
+    before = 0.0
+    for name, _, _ in names:
+        rate = sorted(rates[name])[options.turns // 2]
+        own = 1 / rate - before
+        print(f"{name:22}{rate:11,.0f}{1 / own if own > 0 else 0:18,.0f}")
+        before = 1 / rate
+    print(
+        f"a core: {1 / before / cores:,.0f} records/s with all of it; 16 cores at that"
+    )
+    print(f"rate: {16 / before / cores:,.0f} records/s")
+    _train(options)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this process: {memory:,.0f} MB")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("records")
+    parser.add_argument("--image-size", type=int, default=112)
+    parser.add_argument("--network", default="alexnet")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--turns", type=int, default=3)
+    return parser.parse_args()
+
+
+def _pipelines(
+    folder: str, size: int
+) -> Iterator[tuple[str, Callable[[], tf.data.Dataset], int]]:
+    paths = shard_paths(folder, read_manifest(folder), "train")
+
+    def read() -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(paths).repeat()
+
+    def decoded(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = parse(raw, ("image", "label"))
+        return decode(values["image"], size), values["label"]
+
+    def mapped() -> tf.data.Dataset:
+        return read().map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def trained(config: AugmentConfig | None) -> Callable[[], tf.data.Dataset]:
+        return lambda: train_dataset(
+            folder,
+            image_size=size,
+            batch_size=BATCH,
+            epochs=10**6,
+            augment_config=config,
+        )
+
+    yield "read", lambda: read().batch(BATCH), BATCH
+    yield "parse and decode", lambda: mapped().prefetch(8), 1
+    yield "batch", lambda: mapped().batch(BATCH).prefetch(8), BATCH
+    yield "shuffle", trained(None), BATCH
+    yield "flip, turn", trained(AugmentConfig(stain=0.0)), BATCH
+    yield "stain (the default)", trained(AugmentConfig()), BATCH
+    yield "zoom, color", trained(FULL), BATCH
+
+
+def _rate(dataset: tf.data.Dataset, unit: int, seconds: float) -> float:
+    batches = iter(dataset)
+    for _ in range(max(2, 64 // unit)):
+        next(batches)
+    started, n = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        next(batches)
+        n += unit
+    return n / (time.perf_counter() - started)
+
+
+def _train(options: argparse.Namespace) -> None:
+    model = build_classifier(
+        options.network, 2, image_size=options.image_size, weights="none"
+    )
+    compile_for(model, FitConfig(), steps_per_epoch=100)
+    pipeline = train_dataset(
+        options.records,
+        image_size=options.image_size,
+        batch_size=BATCH,
+        epochs=10**6,
+        augment_config=FULL,
+    ).map(lambda x, y: (x, y % 2))
+    batches = iter(pipeline)
+    waited, seconds = [], []
+    for _ in range(24 * options.turns):
+        started = time.perf_counter()
+        fresh = next(batches)
+        got = time.perf_counter()
+        model.train_on_batch(*fresh)
+        waited.append(got - started)
+        seconds.append(time.perf_counter() - started)
+    del waited[:4], seconds[:4]  # the first ones trace and fill
+    print(
+        f"{options.network} waits for records {sum(waited) / sum(seconds):.2%} of a "
+        f"step ({BATCH * len(seconds) / sum(seconds):,.0f} images/s)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a set can be told, and the public layouts that it knows."""

@@ -1,0 +1,201 @@
+"""How patches are judged and measured, and how much phantom is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from gastric_keras.support.errors import InputError, require
+
+#: How `normalization` can bring a stain to the reference.
+STAIN_METHODS = ("reinhard", "macenko")
+
+
+@dataclass(frozen=True)
+class NucleiConfig:
+    """How nuclei are found; lengths in µm, so that one setting fits every scan.
+
+    The paper gives the stain matrix and the constants of the threshold only. All of
+    these are ours, chosen on 18 images of 7 organs (docs/NUCLEI.md).
+
+    Attributes:
+        mpp: µm per px of the image; null where it is not known, and then the image
+            counts as a ×40 scan of 0.25 µm/px and no area is given in µm².
+        stain_unit: amount of hematoxylin that leaves a tenth of the light, over the
+            mean of the image's darker class: pale and dark slides become alike.
+        min_stain_unit: least such amount, so that noise on bare glass stays noise.
+        smoothing_um: deviation of the Gaussian that evens out the chromatin.
+        radius_um: half-side of the window of the threshold.
+        max_hole_um2: holes up to this size are filled (pale, vesicular nuclei).
+        opening_um: radius of the disk that cuts bridges and removes specks.
+        seed_smoothing_um: deviation of the Gaussian that joins the seeds of one
+            uneven nucleus.
+        seed_distance_um: least distance between the centers of two nuclei, the larger
+            of the distances along x and y.
+        min_area_um2: anything smaller is no nucleus.
+        min_evidence_um2: least sum, over the area of a nucleus, of how far it is
+            darker than the threshold: small and faint things are no nuclei.
+    """
+
+    mpp: float | None = None
+    stain_unit: float = 2.3
+    min_stain_unit: float = 0.3
+    smoothing_um: float = 0.35
+    radius_um: float = 16.0
+    max_hole_um2: float = 15.0
+    opening_um: float = 1.2
+    seed_smoothing_um: float = 0.9
+    seed_distance_um: float = 2.0
+    min_area_um2: float = 5.0
+    min_evidence_um2: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.mpp is not None and not self.mpp > 0:
+            raise InputError(
+                f"A scale above 0 µm/px was expected. Received: mpp={self.mpp}. "
+                "Give null where it is not known."
+            )
+        above = ("stain_unit", "min_stain_unit", "radius_um", "seed_distance_um")
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.name in above and not value > 0:
+                raise InputError(
+                    "A number above 0 was expected. "
+                    f"Received: {entry.name}={value}. Mend the value."
+                )
+            if entry.name != "mpp" and not value >= 0:
+                raise InputError(
+                    "A size of at least 0 was expected. "
+                    f"Received: {entry.name}={value}. Give 0 to switch it off."
+                )
+
+
+@dataclass(frozen=True)
+class ArtifactConfig:
+    """Which patches show glass, ink or blur instead of tissue in focus.
+
+    The limits are ours, meant to miss rather than to waste: of 2,777 patches of EBHI,
+    GlaS, MoNuSeg and Kather 2016 with tissue one is left out, of strong red stroma.
+
+    Attributes:
+        min_tissue: least part of a patch that is no bare glass, in [0, 1]; 0 switches
+            the check off, as a set with a class of background needs.
+        max_pen: most of a patch that has a color of felt pens, in [0, 1]; 1 switches
+            the check off.
+        min_sharpness: least ratio of the finest detail to the next coarser octave;
+            Gaussian blur of 2 px or more falls below 0.2. 0 switches the check off.
+    """
+
+    min_tissue: float = 0.05
+    max_pen: float = 0.02
+    min_sharpness: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("min_tissue", "max_pen"):
+            require(
+                0 <= getattr(self, name) <= 1,
+                "A part between 0 and 1 was expected.",
+                "min_tissue 0 and max_pen 1 switch the check off.",
+                **{name: getattr(self, name)},
+            )
+        require(
+            0 <= self.min_sharpness < 1,
+            "A ratio from 0 to below 1 was expected.",
+            "0 switches the check off.",
+            min_sharpness=self.min_sharpness,
+        )
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """Which patches can be measured, and how the others are clustered.
+
+    Attributes:
+        min_nuclei: patches with fewer are left out.
+        min_tissue: least part of the patch that is no bare glass, in [0, 1].
+        min_contrast: least mean hematoxylin of the nuclei above that of the rest.
+        max_unevenness: most deviation of the hematoxylin between nuclei, over its
+            mean.
+        keep_share: part of the patches with tissue to keep, in (0, 1]: the three
+            limits above are then the loosest, and are tightened together until so
+            many stay. null keeps to the limits. The paper keeps 0.29 of all.
+        clusters: number of clusters; the paper's two.
+        restarts: of k-means, from other starting centers.
+        seed: of k-means.
+    """
+
+    min_nuclei: int = 5
+    min_tissue: float = 0.25
+    min_contrast: float = 0.08
+    max_unevenness: float = 0.5
+    keep_share: float | None = None
+    clusters: int = 2
+    restarts: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.clusters < 2:
+            raise InputError(
+                "At least 2 clusters were expected. "
+                f"Received: clusters={self.clusters}. The paper has 2."
+            )
+        if self.restarts < 1:
+            raise InputError(
+                "At least 1 start of k-means was expected. "
+                f"Received: restarts={self.restarts}. 10 is usual."
+            )
+        if not 0 <= self.min_tissue <= 1:
+            raise InputError(
+                "A part between 0 and 1 was expected. "
+                f"Received: min_tissue={self.min_tissue}. 0 keeps every patch."
+            )
+        require(
+            self.keep_share is None or 0 < self.keep_share <= 1,
+            "A part above 0, up to 1, was expected.",
+            "null keeps to the fixed limits.",
+            keep_share=self.keep_share,
+        )
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """How much synthetic H&E is drawn.
+
+    Attributes:
+        regions: number of region images.
+        region_cases: cases that these come from.
+        region_size: side of a region image in px.
+        target_images: number of target images, benign and malignant together.
+        target_cases: cases that these come from, each of one class.
+        target_size: side of a target image in px.
+        stain_variation: 0 gives every case the same stain; 1 what labs differ by.
+        seed: another seed, other pictures.
+    """
+
+    regions: int = 24
+    region_cases: int = 8
+    region_size: int = 384
+    target_images: int = 240
+    target_cases: int = 40
+    target_size: int = 112
+    stain_variation: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("regions", 1),
+            ("region_cases", 1),
+            ("region_size", 128),
+            ("target_images", 6),
+            ("target_cases", 6),
+            ("target_size", 64),
+        ):
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"At least {least} was expected. "
+                    f"Received: {name}={getattr(self, name)}. Give a larger number."
+                )
+        if not self.stain_variation >= 0:
+            raise InputError(
+                "A variation of at least 0 was expected. Received: "
+                f"stain_variation={self.stain_variation}. 0 is none, 1 is usual."
+            )

@@ -1,0 +1,283 @@
+"""What data_prep can be told: frozen dataclasses, their meaning checked at the door."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from data_prep.config.measures import (
+    STAIN_METHODS,
+    ArtifactConfig,
+    ClusterConfig,
+    NucleiConfig,
+    PhantomConfig,
+)
+from data_prep.config.sources import (
+    ColumnsConfig,
+    PatchRules,
+    SourceConfig,
+    SplitConfig,
+    WhiteConfig,
+)
+from gastric_keras.records.schema import SPLITS
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import require
+
+Schema = TypeVar("Schema")
+
+
+__all__ = [
+    "ArtifactConfig",
+    "ClusterConfig",
+    "ColumnsConfig",
+    "NucleiConfig",
+    "NucleiSetConfig",
+    "PatchRules",
+    "PhantomConfig",
+    "SetConfig",
+    "SourceConfig",
+    "SplitConfig",
+    "TargetSetConfig",
+    "TissueSetConfig",
+    "WhiteConfig",
+    "load_config",
+    "with_source",
+]
+
+
+@dataclass(frozen=True)
+class SetConfig:
+    """What the three kinds of set have in common.
+
+    Attributes:
+        sources: the collections; the command line may name the one instead.
+        classes: class names, in label order.
+        labels: class name in the data -> class of the set, ``ignore``, or, of outlines,
+            ``hole``.
+        patch_size: side of the patches in px; 0 takes whole images.
+        stride: px between patches; null sets them edge to edge.
+        mpp: µm per px; 0.0 is not known.
+        stored_size: side in px that every patch is resized to; null stores it as
+            it was cut.
+        patch_um: side of the patches in µm at full resolution, in place of
+            patch_size, where the scale of every picture is known; null takes px.
+        min_slide_tissue: least share of a patch of a whole slide that shows tissue,
+            by a small view of the slide; 0 takes all. Not asked of mapped tissue.
+        artifacts: which patches are spoilt by pen, blur or bare glass; null takes all.
+        normalization: of the stain, ``reinhard`` or ``macenko``, fitted to each
+            picture or slide; null stores the colors as they are.
+        splits: shares of the splits.
+        max_per_class: split -> most patches of a class; the first by nested rank.
+        even_sources: where max_per_class cuts a class, take as evenly from the sources,
+            and in each from its cases, as they allow: else the class may be the lab.
+        subsets: name -> patches per class out of train, each inside the next.
+        records_per_shard: about how many records a file holds.
+        max_pixels: pictures with more pixels are set aside.
+    """
+
+    sources: tuple[SourceConfig, ...] = ()
+    classes: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    patch_size: int = 256
+    stride: int | None = None
+    mpp: float = 0.0
+    stored_size: int | None = None
+    patch_um: float | None = None
+    min_slide_tissue: float = 0.25
+    artifacts: ArtifactConfig | None = field(default_factory=ArtifactConfig)
+    normalization: str | None = None
+    splits: SplitConfig = field(default_factory=SplitConfig)
+    max_per_class: dict[str, int] = field(default_factory=dict)
+    even_sources: bool = False
+    subsets: dict[str, int] = field(default_factory=dict)
+    records_per_shard: int = 1000
+    max_pixels: int = 200_000_000
+
+    def __post_init__(self) -> None:
+        """Check classes, sizes and limits."""
+        require(
+            len(set(self.classes)) == len(self.classes) >= 2,
+            "Two or more different classes were expected.",
+            "Mend the classes list.",
+            classes=self.classes,
+        )
+        self._check_sizes()
+        require(
+            self.normalization in (None, *STAIN_METHODS),
+            f"A normalization among null, {', '.join(STAIN_METHODS)} was expected.",
+            "null stores the colors as they are.",
+            normalization=self.normalization,
+        )
+        for split in self.max_per_class:
+            require(
+                split in SPLITS,
+                f"max_per_class by {', '.join(SPLITS)} was expected.",
+                "Example: max_per_class: {train: 15000}",
+                split=split,
+            )
+        limits = {**self.max_per_class, **self.subsets}
+        limits["records_per_shard"] = self.records_per_shard
+        for name, limit in limits.items():
+            require(
+                limit >= 1,
+                "A number of 1 or more was expected.",
+                "Mend it.",
+                **{name: limit},
+            )
+
+    def _check_sizes(self) -> None:
+        sizes = [("the set", self.patch_size, self.stride, self.mpp)]
+        for source in self.sources:
+            sizes.append(
+                (
+                    source.images,
+                    source.patch_size or 0,
+                    source.stride,
+                    source.mpp or 0.0,
+                )
+            )
+        for where, size, stride, mpp in sizes:
+            require(
+                size >= 0 and (stride is None or stride >= 1) and mpp >= 0,
+                "patch_size of 0 or more, a stride of 1 or more and mpp of 0 or more "
+                "were expected.",
+                "patch_size 0 takes whole images; mpp 0 is not known.",
+                where=where,
+                patch_size=size,
+                stride=stride,
+                mpp=mpp,
+            )
+        require(
+            self.patch_um is None or self.patch_um > 0,
+            "patch_um above 0 µm was expected.",
+            "null takes patch_size, in px.",
+            patch_um=self.patch_um,
+        )
+        require(
+            0 <= self.min_slide_tissue <= 1,
+            "min_slide_tissue in [0, 1] was expected.",
+            "0 takes every patch.",
+            min_slide_tissue=self.min_slide_tissue,
+        )
+        require(
+            self.stored_size is None or self.stored_size >= 1,
+            "stored_size of 1 px or more was expected.",
+            "null stores patches as they were cut.",
+            stored_size=self.stored_size,
+        )
+
+
+@dataclass(frozen=True)
+class TissueSetConfig(SetConfig):
+    """The mid-level tissue set: patches cut from region maps.
+
+    Attributes:
+        rules: which patches are clear enough.
+    """
+
+    classes: tuple[str, ...] = ("background", "epithelium", "stroma")
+    rules: PatchRules = field(default_factory=PatchRules)
+
+
+@dataclass(frozen=True)
+class TargetSetConfig(SetConfig):
+    """The target set: pictures that an expert labelled, whole or in a grid."""
+
+    classes: tuple[str, ...] = ("benign", "malignant")
+    # What an expert chose and labeled stays, unless it is asked for.
+    artifacts: ArtifactConfig | None = None
+    # The paper's 5,400 : 1,620 : 2,700 patches a class.
+    splits: SplitConfig = field(
+        default_factory=lambda: SplitConfig(train=0.55, validation=0.17, test=0.28)
+    )
+
+
+@dataclass(frozen=True)
+class NucleiSetConfig(SetConfig):
+    """The mid-level nuclei set: patches clustered with no label at all.
+
+    Attributes:
+        nuclei: how nuclei are found; its mpp follows the stored patch.
+        clusters: which patches can be measured, and how they are clustered.
+        level_sources: bring counts and areas of every source to the mean and
+            deviation of all; else the clusters of two labs are the labs.
+    """
+
+    classes: tuple[str, ...] = ("cluster_0", "cluster_1")
+    nuclei: NucleiConfig = field(default_factory=NucleiConfig)
+    clusters: ClusterConfig = field(default_factory=ClusterConfig)
+    level_sources: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that every cluster has its class."""
+        super().__post_init__()
+        require(
+            len(self.classes) == self.clusters.clusters,
+            "One class for each cluster was expected.",
+            "Mend classes or clusters.clusters.",
+            classes=self.classes,
+            clusters=self.clusters.clusters,
+        )
+
+
+#: The schema of each command that builds a set.
+SET_CONFIGS: dict[str, type[SetConfig]] = {
+    "tissue": TissueSetConfig,
+    "nuclei": NucleiSetConfig,
+    "target": TargetSetConfig,
+}
+
+
+def load_config(
+    schema: type[Schema], path: Path | str | None, overrides: Sequence[str] = ()
+) -> Schema:
+    """Read a config file, or the defaults where none is given.
+
+    Args:
+        schema: one of the dataclasses here.
+        path: YAML file; None starts from the defaults.
+        overrides: ``dotted.key=value``.
+    """
+    # The null device is an empty YAML file: overrides work the same without a file.
+    return config_io.load(schema, os.devnull if path is None else path, overrides)
+
+
+def with_source(
+    config: SetConfig,
+    *,
+    images: str | None = None,
+    annotations: str | None = None,
+    index: str | None = None,
+) -> SetConfig:
+    """Put the folders of the command line into the config's one source.
+
+    Args:
+        config: with one source or none; several only when nothing is given.
+        images: folder of the pictures.
+        annotations: folder of the region maps.
+        index: CSV.
+
+    Raises:
+        InputError: several sources, so that it is not clear which is meant.
+    """
+    if images is annotations is index is None:
+        return config
+    require(
+        len(config.sources) <= 1,
+        "A config with at most one source was expected beside --images, "
+        "--annotations and --cases.",
+        "Name the folders in the config's sources, and leave these flags out.",
+        sources=len(config.sources),
+    )
+    source = config.sources[0] if config.sources else SourceConfig()
+    source = dataclasses.replace(
+        source,
+        images=source.images if images is None else images,
+        annotations=source.annotations if annotations is None else annotations,
+        index=source.index if index is None else index,
+    )
+    return dataclasses.replace(config, sources=(source,))

@@ -1,0 +1,1 @@
+"""What two sets share and must not."""

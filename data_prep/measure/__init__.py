@@ -1,0 +1,1 @@
+"""Stain, nuclei, clusters, artifacts: pixels to numbers; never TensorFlow."""

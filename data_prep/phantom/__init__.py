@@ -1,0 +1,1 @@
+"""Synthetic H&E with known truth."""

@@ -1,0 +1,1 @@
+"""How far a finished mid-level set can be trusted."""

@@ -1,0 +1,1 @@
+"""Which pictures there are, whose they are, and their region maps."""

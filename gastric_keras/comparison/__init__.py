@@ -1,0 +1,1 @@
+"""Stage compare: finished runs to tables and the verdict."""

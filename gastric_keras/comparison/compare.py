@@ -1,0 +1,226 @@
+"""Finished runs to tables 2 and 3 of the paper, and the verdict on the second stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gastric_keras.comparison import labels_plot as efficiency_plot
+from gastric_keras.comparison.contrasts import (
+    CONFIDENCE,
+    DrawnRuns,
+    control_pairs,
+    draw_runs,
+    efficiency_curves,
+    pool,
+    setting_differences,
+)
+from gastric_keras.comparison.feature_gain import read_quality
+from gastric_keras.comparison.finished_runs import (
+    FinishedRun,
+    Pair,
+    find_pairs,
+    other_changes,
+    read_runs,
+)
+from gastric_keras.comparison.text import spell_tables
+from gastric_keras.comparison.verdict import (
+    PUBLISHED_GAIN,
+    TABLE_SCORES,
+    Cell,
+    Comparison,
+    Verdict,
+    spell_verdict,
+)
+from gastric_keras.figures import plots as figures
+from gastric_keras.runs.rows import NETWORKS
+from gastric_keras.statistics.paired import PooledDifference, holm
+from gastric_keras.statistics.scores import check_draws
+from gastric_keras.support.files import write_atomic, write_json
+
+WHOLE = "All networks"
+
+
+def run_compare(runs: Sequence[Path], out: Path) -> None:
+    """Stage compare: write tables, pictures and verdict, and print the text.
+
+    Args:
+        runs: folders of finished runs.
+        out: folder to write to.
+    """
+    print(spell_tables(compare(runs, out)))
+    print(f"compare: tables.md, comparison.json and pictures in {out}")
+
+
+def compare(
+    run_folders: Sequence[Path], out: Path, *, bootstrap: int = 1000, seed: int = 0
+) -> Comparison:
+    """Compare finished runs of one stage and of two on the same test split.
+
+    Writes ``tables.md``, ``comparison.json``, ``roc.png``, if there are pairs
+    ``differences.png``, and if there are several numbers of labels ``labels.png``.
+
+    Args:
+        run_folders: folders of finished runs, of any networks, subsets and seeds.
+        out: folder to write to.
+        bootstrap: number of paired draws of cases, 100 or more.
+        seed: of the draws.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        InputError: as :func:`gastric_keras.finished_runs.read_runs`.
+    """
+    check_draws(bootstrap, CONFIDENCE)
+    runs = read_runs([Path(folder) for folder in run_folders])
+    pairs = find_pairs(runs)
+    found = draw_runs(runs, draws=bootstrap, seed=seed)
+    comparison = Comparison(
+        patches=len(runs[0].rows),
+        cases=found.cases,
+        bootstrap=bootstrap,
+        seed=seed,
+        cells=_cells(runs),
+        differences=setting_differences(found, pairs),
+        controls=setting_differences(found, control_pairs(runs)),
+        efficiency=efficiency_curves(found),
+        quality=read_quality(runs, pairs, found.auc),
+        verdicts=_verdicts(_pooled(found, pairs), found.cases),
+        notes=_notes(runs, pairs),
+    )
+    write_atomic(out / "tables.md", spell_tables(comparison))
+    write_json(out / "comparison.json", asdict(comparison))
+    _draw(runs, comparison, out)
+    return comparison
+
+
+def _pooled(found: DrawnRuns, pairs: Sequence[Pair]) -> dict[str, PooledDifference]:
+    """By network, then over all; empty without pairs."""
+    if not pairs:
+        return {}
+    networks = dict.fromkeys(pair.setting[0] for pair in pairs)
+    by_network = {
+        NETWORKS[name]: pool(found, [p for p in pairs if p.setting[0] == name])
+        for name in networks
+    }
+    return {**by_network, WHOLE: pool(found, pairs)}
+
+
+def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict, ...]:
+    networks = {name: found for name, found in pooled.items() if name != WHOLE}
+    adjusted = holm([found.p_value for found in networks.values()])
+    verdicts = [
+        Verdict(name, found, p, spell_verdict(name, found, p, cases))
+        for (name, found), p in zip(networks.items(), adjusted, strict=True)
+    ]
+    if len(networks) > 1:
+        whole = pooled[WHOLE]
+        sentence = spell_verdict(WHOLE, whole, whole.p_value, cases)
+        verdicts.append(Verdict(WHOLE, whole, whole.p_value, sentence))
+    return tuple(verdicts)
+
+
+def _cells(runs: Sequence[FinishedRun]) -> tuple[Cell, ...]:
+    groups: dict[tuple[str, str, str], list[FinishedRun]] = {}
+    for run in runs:
+        groups.setdefault((*run.cell, run.path), []).append(run)
+    return tuple(
+        Cell(
+            backbone,
+            subset,
+            path,
+            group[0].labels,
+            runs=tuple(str(run.folder) for run in group),
+            scores={
+                name: tuple(_read_score(run.scores, *at) for run in group)
+                for name, at in TABLE_SCORES.items()
+            },
+        )
+        for (backbone, subset, path), group in groups.items()
+    )
+
+
+def _read_score(report: dict[str, Any], part: str, key: str) -> float | None:
+    unit = report["test"]["patch"]
+    scores = unit[part] if part == "scores" else unit[part]["scores"]
+    return scores[key]["value"]
+
+
+def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    notes = []
+    counts = {p.setting: sum(q.setting == p.setting for q in pairs) for p in pairs}
+    if counts and min(counts.values()) < 3:
+        notes.append(
+            f"The smallest setting has {_count_seeds(min(counts.values()))}: how much "
+            "the difference varies from one training to the next is not known well. "
+            "Three seeds or more, better five, would show it."
+        )
+    for pair in pairs:
+        one, two = runs[pair.one], runs[pair.two]
+        changed = other_changes(one.config, two.config)
+        if changed:
+            notes.append(
+                f"{one.folder.name} and {two.folder.name} differ in more than the "
+                f"second stage: {', '.join(changed)}. Their difference cannot "
+                "be put down to the second stage alone."
+            )
+    paired = {i for pair in pairs for i in (pair.one, pair.two)}
+    alone = [
+        run.folder.name
+        for i, run in enumerate(runs)
+        if i not in paired and not run.is_control
+    ]
+    if alone:
+        notes.append(f"In the table only, without a partner: {', '.join(alone)}.")
+    return tuple(notes)
+
+
+def _count_seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> None:
+    panels: dict[str, list[figures.Curve]] = {}
+    for run in runs:
+        area = run.scores["test"]["patch"]["scores"]["auc"]
+        if area["value"] is not None and not run.is_control:
+            title = f"{NETWORKS[run.cell[0]]}, {run.cell[1]}"
+            curve = figures.Curve(
+                run.path,
+                run.label,
+                run.score,
+                (area["value"], area["low"], area["high"]),
+            )
+            panels.setdefault(title, []).append(curve)
+    if panels:
+        figures.plot_roc_panels(out / "roc.png", panels=panels)
+    rows = [
+        figures.Difference(
+            f"{NETWORKS[d.backbone]}, {d.subset}, {d.path}",
+            d.clustered.difference,
+            d.clustered.low,
+            d.clustered.high,
+        )
+        for d in comparison.differences
+    ]
+    rows += [
+        figures.Difference(
+            f"{v.about}, pooled",
+            v.clustered.difference,
+            v.clustered.low,
+            v.clustered.high,
+        )
+        for v in comparison.verdicts
+        if v.clustered.settings > 1
+    ]
+    if rows:
+        figures.plot_differences(
+            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
+        )
+    if comparison.efficiency:
+        efficiency_plot.plot_efficiency(
+            out / "labels.png", curves=comparison.efficiency
+        )

@@ -1,0 +1,244 @@
+"""A comparison in words and tables: Markdown that also reads as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
+from gastric_keras.comparison.verdict import (
+    PUBLISHED_GAIN,
+    TABLE_SCORES,
+    Cell,
+    Comparison,
+    Efficiency,
+    SettingDifference,
+)
+from gastric_keras.runs.rows import NETWORKS, spell_p, text_table
+from gastric_keras.statistics.label_efficiency import spell_saving
+from gastric_keras.support.text import markdown_name
+
+PUBLISHED = f"+{PUBLISHED_GAIN[0]} to +{PUBLISHED_GAIN[1]}"
+
+
+def spell_tables(comparison: Comparison) -> str:
+    """Tables, differences, controls, label efficiency, verdict and notes.
+
+    Args:
+        comparison: of finished runs.
+    """
+    parts = [
+        "# Two stages against one",
+        f"Test split: {comparison.patches} patches of {comparison.cases} cases, the "
+        "same for every run.",
+        *_scores(comparison.cells),
+        *_differences(comparison),
+        *_controls(comparison.controls),
+        *_efficiency(comparison.efficiency),
+        *_quality(comparison.quality),
+        "## Verdict",
+    ]
+    parts += [f"- {verdict.sentence}" for verdict in comparison.verdicts] or [
+        "- No run of two stages stands beside a run of one stage with the same "
+        "network, subset and seed: there is nothing to compare."
+    ]
+    if comparison.notes:
+        parts += ["## Notes", *(f"- {markdown_name(n)}" for n in comparison.notes)]
+    return _join(parts)
+
+
+def _join(parts: Sequence[str]) -> str:
+    text = ""
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        is_list = part.startswith("- ") and following.startswith("- ")
+        text += part + ("\n" if is_list or not following else "\n\n")
+    return text
+
+
+def _scores(cells: Sequence[Cell]) -> list[str]:
+    parts = [
+        "## Scores per patch",
+        "Mean ± standard deviation over seeds, where there are several. AUC needs no "
+        "threshold; the others are at each run's own validation threshold. Precision "
+        "and recall are of the positive class unless they say otherwise.",
+    ]
+    for subset in dict.fromkeys(cell.subset for cell in cells):
+        mine = [cell for cell in cells if cell.subset == subset]
+        rows = [
+            [
+                NETWORKS[cell.backbone],
+                markdown_name(cell.path),
+                str(len(cell.runs)),
+                *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
+            ]
+            for cell in mine
+        ]
+        parts += [
+            f"*{markdown_name(subset)}*: {mine[0].labels:g} labels a class",
+            text_table(["network", "path", "seeds", *TABLE_SCORES], rows),
+        ]
+    return parts
+
+
+def _differences(comparison: Comparison) -> list[str]:
+    if not comparison.differences:
+        return []
+    return [
+        "## Differences in AUC, two stages − one stage",
+        f"By case: {comparison.bootstrap} paired bootstrap draws of cases, and of "
+        "seeds where there are several; p (Holm) is its p value, adjusted over the "
+        "settings. DeLong takes patches for independent and seeds for fixed: too "
+        "bold where a case has many patches. Published: the range over the 12 "
+        "settings of Qu et al. 2018 on their data, for orientation only.",
+        text_table(
+            ["network", "subset", "mid-level set", *_COLUMNS, "published"],
+            [
+                [*_names(d.backbone, d.subset, d.path), *_cells_of(d), PUBLISHED]
+                for d in comparison.differences
+            ],
+        ),
+        *_calls(comparison.differences),
+    ]
+
+
+def _calls(differences: Sequence[SettingDifference]) -> list[str]:
+    rows = [
+        [
+            *_names(d.backbone, d.subset, d.path),
+            f"{mean(test.difference for test in d.calls.values()):+.3f}",
+            ", ".join(_p(test.p_clustered) or "not defined" for test in tests),
+            ", ".join(_p(test.p_value) for test in tests),
+        ]
+        for d in differences
+        for tests in [list(d.calls.values())]
+    ]
+    header = ["network", "subset", "mid-level set", "difference"]
+    header += ["p by case, each seed", "p on patches, each seed"]
+    return [
+        "## Differences in accuracy at each run's threshold",
+        "McNemar's test of the calls, seed by seed and not adjusted: by case after "
+        "Obuchowski 1998, the one to believe; and the exact test on patches, which "
+        "takes them for independent.",
+        text_table(header, rows),
+    ]
+
+
+def _controls(controls: Sequence[SettingDifference]) -> list[str]:
+    if not controls:
+        return []
+    return [
+        "## Controls: where does a difference come from?",
+        "Labels by lot: t=1 on the same patches with their labels dealt out at random. "
+        "Updates: one stage given those of t=1 too. Both at once: one backbone, two "
+        "heads, a batch of each set in every update, as many updates as both stages. "
+        "Linear probe: logistic regression on the backbone as it came. Intervals and p "
+        "values as above; p is adjusted over this table.",
+        text_table(
+            ["network", "subset", "path", "less", *_COLUMNS],
+            [
+                [*_names(d.backbone, d.subset, d.path, d.base), *_cells_of(d)]
+                for d in controls
+            ],
+        ),
+    ]
+
+
+def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
+    if not curves:
+        return []
+    rows = [
+        [
+            *_names(curve.backbone, curve.path),
+            f"{point.labels:g}",
+            str(point.seeds),
+            f"{point.auc:.3f}",
+            "" if point.low is None else f"{point.low:.3f}–{point.high:.3f}",
+        ]
+        for curve in curves
+        for point in curve.points
+    ]
+    sentences = [
+        "- " + spell_saving(", ".join(_names(curve.backbone, curve.path)), saving)
+        for curve in curves
+        for saving in curve.savings
+    ]
+    header = ["network", "path", "labels a class", "seeds", "AUC", "95 % interval"]
+    return [
+        "## Labels",
+        "Intervals over cases and seeds. One stage's curve is made monotone and read "
+        "backwards, straight between two numbers of labels on a log scale.",
+        text_table(header, rows),
+        *sentences,
+    ]
+
+
+def _quality(quality: Sequence[MidQuality]) -> list[str]:
+    if not quality:
+        return []
+    groups: dict[tuple[str, str, str], list[MidQuality]] = {}
+    for each in quality:
+        groups.setdefault((each.backbone, each.subset, each.mid), []).append(each)
+    rows = []
+    for (backbone, subset, mid), found in groups.items():
+        gain = f"{mean(each.gain for each in found):+.3f}"
+        for i, layer in enumerate(found[0].layers):
+            before = mean(each.before[i] for each in found)
+            after = mean(each.after[i] for each in found)
+            scores = [f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", gain]
+            rows.append([*_names(backbone, subset, mid, layer), *scores])
+    header = ["network", "subset", "mid-level set", "layer", "t=0", "t=1", "change"]
+    parts = [
+        "## What t=1 does to the features",
+        "Linear probe of each layer on the target's training patches, AUC on its "
+        "validation patches, mean over seeds; beside it the gain of two stages in test "
+        "AUC.",
+        text_table([*header, "gain at t=2"], rows),
+    ]
+    found_rank = rank_correlation(quality)
+    if found_rank is not None:
+        rho, p_value = found_rank
+        parts.append(
+            f"Over the {len(quality)} probed runs, the change at the last layer and "
+            f"the gain go together with Spearman's rho {rho:+.2f} (p = {p_value:.3g} "
+            "if the runs were independent, which those of one t=1 are not)."
+        )
+    return parts
+
+
+_COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
+
+
+def _names(backbone: str, *names: str) -> list[str]:
+    """A network as the paper spells it, and names out of configs and sets."""
+    return [NETWORKS[backbone], *map(markdown_name, names)]
+
+
+def _cells_of(found: SettingDifference) -> list[str]:
+    return [
+        str(len(found.seeds)),
+        f"{found.clustered.difference:+.3f}",
+        _interval(found.clustered),
+        _p(found.p_holm),
+        _interval(found.delong),
+        _p(found.delong.p_value),
+    ]
+
+
+def _mean_sd(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return "not defined"
+    if len(known) == 1:
+        return f"{known[0]:.3f}"
+    return f"{mean(known):.3f} ± {stdev(known):.3f}"
+
+
+def _interval(found: Any) -> str:
+    if found.low is None:
+        return "not defined"
+    return f"{found.low:+.3f} to {found.high:+.3f}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else spell_p(value).removeprefix("= ")

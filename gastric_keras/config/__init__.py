@@ -1,0 +1,1 @@
+"""What a run, a grid and a heatmap can be told."""

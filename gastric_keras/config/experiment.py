@@ -1,0 +1,271 @@
+"""What an experiment is: frozen dataclasses whose meaning is checked when made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.support.errors import InputError, require
+
+BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
+#: Stage that a model stands for -> how a reader knows it.
+LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
+MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
+
+
+#: Side in px below which a network's pooling leaves nothing of a patch.
+SMALLEST_SIZES: dict[str, int] = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """The pre-trained network, t=0.
+
+    Attributes:
+        name: vgg16, alexnet or inception_v3.
+        weights: ``imagenet`` (the official file), ``none`` (random), or the path of
+            a weights file of that network.
+        image_size: side in px that every patch is resized to.
+        dropout: rate before the head, in [0, 1).
+        batch_norm: ``frozen`` keeps the statistics of ImageNet, ``train`` adapts them
+            (Inception V3 only; the other two have none).
+    """
+
+    name: BackboneName
+    weights: str = "imagenet"
+    image_size: int = 224
+    dropout: float = 0.5
+    batch_norm: Literal["frozen", "train"] = "frozen"
+
+    def __post_init__(self) -> None:
+        smallest = SMALLEST_SIZES[self.name]
+        require(
+            self.image_size >= smallest,
+            f"image_size of at least {smallest} px was expected for {self.name}.",
+            "Its pooling leaves nothing of a smaller patch.",
+            image_size=self.image_size,
+        )
+        require(
+            0 <= self.dropout < 1,
+            "dropout in [0, 1) was expected.",
+            "0 switches it off.",
+            dropout=self.dropout,
+        )
+
+
+def _check_classes(classes: tuple[str, ...]) -> None:
+    require(
+        len(classes) >= 2 and len(set(classes)) == len(classes),
+        "Two or more classes with different names were expected.",
+        "Name them in the order of the manifest.",
+        classes=classes,
+    )
+
+
+@dataclass(frozen=True)
+class MidConfig:
+    """The mid-level stage, t=1.
+
+    Attributes:
+        records: folder of the mid-level set.
+        classes: its classes, in the manifest's order.
+        variant: ``stepwise``: the method, t=1 before t=2. The rest are controls for it:
+            ``shuffled_labels``: the same, but which patch has which label is drawn by
+            lot; ``more_updates``: no t=1, its updates are given to t=2; ``joint``: no
+            t=1, but a second head that learns the mid-level set during t=2, in as many
+            updates.
+        init: weights of a finished t=1 of the same backbone and classes, from this or
+            another lab, to take instead of training it; null: train it.
+        blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
+            that of ImageNet. Averaging the two keeps what t=1 would make the network
+            forget (Wortsman et al., CVPR 2022, doi 10.1109/CVPR52688.2022.00780).
+        fit: how it is fitted.
+        augment: what its training patches go through.
+    """
+
+    records: str
+    classes: tuple[str, ...]
+    variant: MidVariant = "stepwise"
+    init: str | None = None
+    blend: float = 1.0
+    fit: FitConfig = field(default_factory=FitConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes)
+        require(
+            0 < self.blend <= 1,
+            "A blend in (0, 1] was expected.",
+            "1 starts t=2 from t=1 alone; mid: null leaves t=1 out.",
+            blend=self.blend,
+        )
+        require(
+            self.has_stage or (self.init is None and self.blend == 1),
+            f"Neither init nor blend was expected under the variant {self.variant}.",
+            "It has no t=1 that they could be of.",
+            init=self.init,
+            blend=self.blend,
+        )
+
+    @property
+    def has_stage(self) -> bool:
+        """Whether there is a t=1 that t=2 starts from."""
+        return self.variant in ("stepwise", "shuffled_labels")
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """The target stage, t=2.
+
+    Attributes:
+        records: folder of the target set.
+        classes: its two classes, in the manifest's order.
+        positive: the class whose probability is scored.
+        subset: train on this nested subset only: a name in the manifest's subsets,
+            or a number of patches per class; null: on all.
+        subset_seed: another seed, another nested draw.
+        fit: how it is fitted.
+        augment: what its training patches go through.
+    """
+
+    records: str
+    classes: tuple[str, ...] = ("benign", "malignant")
+    positive: str = "malignant"
+    subset: str | int | None = None
+    subset_seed: int = 0
+    fit: FitConfig = field(default_factory=FitConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes)
+        require(
+            len(self.classes) == 2,
+            "Exactly two target classes were expected.",
+            "The scores (AUC, sensitivity) are those of a two-class question.",
+            classes=self.classes,
+        )
+        require(
+            self.positive in self.classes,
+            f"positive must be one of the classes {self.classes}.",
+            "Name the class whose probability is scored.",
+            positive=self.positive,
+        )
+        require(
+            not isinstance(self.subset, int) or self.subset >= 1,
+            "A subset of 1 or more patches per class was expected.",
+            "null trains on all.",
+            subset=self.subset,
+        )
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """How scores are made.
+
+    Attributes:
+        bootstrap: number of case-clustered bootstrap draws for the intervals.
+        confidence: of the intervals, in (0, 1).
+        subgroups: name -> regular expression that is sought in the image ids: these
+            patches are scored by themselves too, such as the hard ones.
+    """
+
+    bootstrap: int = 1000
+    confidence: float = 0.95
+    subgroups: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(
+            self.bootstrap >= 100,
+            "100 or more bootstrap draws were expected.",
+            "1000 is usual.",
+            bootstrap=self.bootstrap,
+        )
+        require(
+            0 < self.confidence < 1,
+            "A confidence in (0, 1) was expected.",
+            "0.95 is usual.",
+            confidence=self.confidence,
+        )
+        for name, pattern in self.subgroups.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InputError(
+                    f"subgroups.{name}: a regular expression was expected. Received: "
+                    f"{pattern!r} ({error}). Mend it."
+                ) from error
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What is written beside the SavedModel.
+
+    Attributes:
+        onnx: ``model.onnx`` too; needs ``.[onnx]`` and precision float32.
+    """
+
+    onnx: bool = False
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Where and how a run is carried out.
+
+    Attributes:
+        output: folder of all runs; a run's files go to ``output/name``.
+        devices: TensorFlow device names to train on, such as [GPU:0, GPU:1]; null:
+            every GPU, else the CPU.
+        precision: Keras dtype policy; the head stays in float32.
+        deterministic: same bits for the same seed, at some cost in speed.
+    """
+
+    output: str = "tensorboard_logs"
+    devices: tuple[str, ...] | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """One run of the ladder t=0 → t=1 → t=2.
+
+    Attributes:
+        name: of the run, and of its folder.
+        backbone: t=0.
+        mid: t=1; null: one stage, straight from t=0 to t=2.
+        target: t=2.
+        evaluate: scores.
+        export: the served model.
+        runtime: where and how.
+        seed: of initial weights, order and augmentation.
+    """
+
+    name: str
+    backbone: BackboneConfig
+    target: TargetConfig
+    mid: MidConfig | None = None
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            re.fullmatch(r"[\w][\w.-]*", self.name) is not None,
+            "A name of letters, digits, '.', '_' and '-' was expected.",
+            "It becomes the name of a folder.",
+            name=self.name,
+        )
+
+    @property
+    def has_mid_stage(self) -> bool:
+        """Whether there is a t=1 that t=2 starts from."""
+        return self.mid is not None and self.mid.has_stage
+
+    @property
+    def ladder(self) -> dict[str, str]:
+        """The part of LADDER that this run has a model of."""
+        has = {"mid": self.has_mid_stage}
+        return {stage: t for stage, t in LADDER.items() if has.get(stage, True)}

@@ -1,0 +1,37 @@
+"""Labels drawn by lot: a set that is the same in all but what its labels say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from gastric_keras.records.schema import SPLITS
+from gastric_keras.records.subsets import key_of, read_labels
+
+#: Serialized record, () string -> its label, () int64.
+Labeler = Callable[[tf.Tensor], tf.Tensor]
+
+
+def shuffle_labels(folder: Path | str, split: str, *, seed: int) -> Labeler:
+    """Deal the labels of a split out again among its patches.
+
+    Each class keeps its number of patches, so that only the bond between picture and
+    label is cut. Keys and labels stay in memory, some hundred bytes a patch.
+
+    Args:
+        folder: of a set.
+        split: of that set.
+        seed: of the lot; the same one deals the same labels.
+
+    Returns:
+        What gives the dealt label of a serialized record of that split.
+    """
+    labels = read_labels(folder, split)
+    rng = np.random.default_rng([seed, SPLITS.index(split)])
+    dealt = rng.permutation(np.array(list(labels.values()), np.int64))
+    pairs = tf.lookup.KeyValueTensorInitializer(tf.constant(list(labels)), dealt)
+    table = tf.lookup.StaticHashTable(pairs, default_value=-1)
+    return lambda raw: table.lookup(key_of(raw))

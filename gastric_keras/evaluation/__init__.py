@@ -1,0 +1,1 @@
+"""Stages evaluate and probe, and the classical baselines beside them."""

@@ -1,0 +1,1 @@
+"""Stage baselines: classical texture and color methods."""

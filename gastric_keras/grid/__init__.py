@@ -1,0 +1,1 @@
+"""Stage grid: many runs of one config."""

@@ -1,0 +1,220 @@
+"""--stage grid: every cell of a grid, each t=1 once, and a table of what came out.
+
+Cells are independent runs that lock their folders: the same command on another machine
+that shares the folder takes the cells that nobody works on.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from typing import Any
+
+import keras
+
+from gastric_keras.config.grid import Cell, GridConfig, load_cells
+from gastric_keras.evaluation import evaluate
+from gastric_keras.grid import hparams
+from gastric_keras.runs.fit_records import read_done
+from gastric_keras.runs.provenance import open_run
+from gastric_keras.runs.rows import text_table
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import read_scores
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import FolderInUse, write_atomic, write_csv
+from gastric_keras.training import ladder as stages
+
+#: Seconds between two looks at cells that another process works on.
+WAIT = 20.0
+
+
+def run_grid(grid: GridConfig) -> None:
+    """Run what is not finished of a grid, then write its table.
+
+    Args:
+        grid: which cells; finished ones are skipped, half-finished ones resume.
+
+    Raises:
+        InputError: one cell or more could not be run; all others are finished.
+    """
+    cells = load_cells(grid)
+    config_io.save(grid, grid.folder / "grid.yaml")
+    left, failed = list(cells), {}
+    started, done_here = time.monotonic(), 0
+    while left:
+        busy = []
+        for cell in left:
+            try:
+                done_here += _run_cell(grid, cell)
+            except FolderInUse:
+                busy.append(cell)
+                continue
+            except InputError as error:
+                failed[cell.config.name] = str(error)
+                print(f"grid: {cell.config.name} failed: {error}", flush=True)
+            _say_progress(grid, cells, len(failed), started, done_here)
+        if busy:
+            time.sleep(WAIT)
+        left = busy
+    _write_table(grid, [cell for cell in cells if cell.config.name not in failed])
+    if failed:
+        first, reason = next(iter(failed.items()))
+        raise InputError(
+            f"Cells that can be run were expected. Received: {len(failed)} that "
+            f"failed, first {first}: {reason} Mend it and run the same command again; "
+            "finished cells stay."
+        )
+
+
+def is_done(grid: GridConfig, cell: Cell) -> bool:
+    """Whether every stage that the grid asks for is finished in a cell."""
+    run_dir = RunDir(grid.folder / cell.config.name)
+    return run_dir.done("evaluate" if grid.evaluate else "target").is_file()
+
+
+def _run_cell(grid: GridConfig, cell: Cell) -> int:
+    """1 when something was computed, 0 when all of it was finished."""
+    if is_done(grid, cell):
+        return 0
+    if cell.mid is not None:
+        run_dir = RunDir(grid.folder / cell.mid.name)
+        # Not even locked when finished: other cells may start from it meanwhile.
+        if not run_dir.done("mid").is_file():
+            with run_dir.locked():
+                open_run(cell.mid, run_dir)
+                stages.run_mid(cell.mid, run_dir)
+    run_dir = RunDir(grid.folder / cell.config.name)
+    with run_dir.locked():
+        print(f"grid: {cell.config.name}", flush=True)
+        open_run(cell.config, run_dir)
+        stages.run_target(cell.config, run_dir)
+        if grid.evaluate:
+            evaluate.run_evaluate(cell.config, run_dir)
+        hparams.write_row(grid, cell.config.name, read_rows(grid, [cell])[0])
+    # Or the graphs of all cells would stay in memory.
+    keras.backend.clear_session()
+    return 1
+
+
+def _say_progress(
+    grid: GridConfig, cells: list[Cell], failed: int, started: float, done_here: int
+) -> None:
+    done = sum(is_done(grid, cell) for cell in cells)
+    left = len(cells) - done - failed
+    seconds = time.monotonic() - started
+    guess = f", about {left * seconds / done_here / 60:.0f} min" if done_here else ""
+    print(f"grid: {done} of {len(cells)} done, {left} left{guess}", flush=True)
+
+
+def read_rows(grid: GridConfig, cells: list[Cell]) -> list[dict[str, Any]]:
+    """One row a cell: axes, seed, validation AUC, and the test scores if there are any.
+
+    Args:
+        grid: that the cells are of.
+        cells: finished ones.
+    """
+    rows = []
+    for cell in cells:
+        run_dir = RunDir(grid.folder / cell.config.name)
+        done = read_done(run_dir.done("target"))
+        row = cell.values | {"seed": cell.seed, "val_auc": done["val_auc"]}
+        row |= {"best_epoch": done["best_epoch"] + 1, "seconds": done["seconds"]}
+        if grid.evaluate:
+            report = read_scores(run_dir)
+            row["test_auc"] = report["test"]["patch"]["scores"]["auc"]["value"]
+            for name, group in report.get("subgroups", {}).items():
+                row[f"test_auc_{name}"] = group["test"]["patch"]["scores"]["auc"][
+                    "value"
+                ]
+        rows.append(row)
+    return rows
+
+
+def summarize(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
+    """A Markdown table: mean ± standard deviation over the seeds of each combination.
+
+    Args:
+        grid: that the rows are of.
+        rows: of :func:`read_rows`.
+    """
+    axes = [axis.name for axis in grid.axes]
+    scores = [key for key in rows[0] if key.startswith(("val_", "test_"))]
+    groups: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[axis] for axis in axes)].append(row)
+    body = [
+        [*names, str(len(group)), *(_spread([r[s] for r in group]) for s in scores)]
+        for names, group in groups.items()
+    ]
+    return text_table([*axes, "seeds", *scores], body)
+
+
+def summarize_differences(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
+    """A Markdown table: the last axis' other values less its first one, seed by seed.
+
+    Args:
+        grid: that the rows are of.
+        rows: of :func:`read_rows`; a pair needs both its cells.
+
+    Returns:
+        Mean ± standard deviation over the seeds, and in how many the value is ahead.
+    """
+    axes = [axis.name for axis in grid.axes]
+    *rest, last = axes
+    first = next(iter(grid.axes[-1].values))
+    scores = [key for key in rows[0] if key.startswith(("val_", "test_"))]
+    base = {
+        (*(row[axis] for axis in rest), row["seed"]): row
+        for row in rows
+        if row[last] == first
+    }
+    groups: dict[tuple, list[list[float | None]]] = defaultdict(list)
+    for row in rows:
+        other = base.get((*(row[axis] for axis in rest), row["seed"]))
+        if row[last] != first and other is not None:
+            groups[tuple(row[axis] for axis in axes)].append(
+                [_difference(row[score], other[score]) for score in scores]
+            )
+    body = []
+    for names, group in groups.items():
+        columns = list(zip(*group, strict=True))
+        ahead = (sum((v or 0) > 0 for v in column) for column in columns)
+        cells = [
+            f"{_spread(list(column), sign='+')} ({n} of {len(column)})"
+            for column, n in zip(columns, ahead, strict=True)
+        ]
+        body.append([*names, *cells])
+    return text_table([*rest, f"{last}, less {first}", *scores], body)
+
+
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b
+
+
+def _spread(scores: list[float | None], sign: str = "") -> str:
+    values = [score for score in scores if score is not None]
+    if len(values) < len(scores):
+        # A group of patches may hold one class only.
+        return "not defined"
+    mean = f"{statistics.fmean(values):{sign}.4f}"
+    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
+
+
+def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
+    if not cells:
+        return
+    rows = read_rows(grid, cells)
+    for cell, row in zip(cells, rows, strict=True):
+        # Of a cell that was killed at its very end.
+        if not hparams.has_row(grid, cell.config.name):
+            hparams.write_row(grid, cell.config.name, row)
+    columns = list(rows[0])
+    values = ([row[column] for column in columns] for row in rows)
+    write_csv(grid.folder / "grid.csv", columns, values)
+    table = summarize(grid, rows)
+    if len(grid.axes[-1].values) > 1:
+        table += "\n\n" + summarize_differences(grid, rows)
+    write_atomic(grid.folder / "grid.md", table + "\n")
+    print(table)

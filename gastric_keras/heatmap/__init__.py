@@ -1,0 +1,1 @@
+"""Stage heatmap: a slide read whole by an exported model."""

@@ -1,0 +1,219 @@
+"""The map of probabilities over the slide, as one picture to look at."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.path import Path as Outline
+
+from gastric_keras.figures.style import STYLE, VERMILION
+from gastric_keras.heatmap.probability_map import ProbabilityMap, Region
+
+#: From blue to yellow, evenly in lightness: it prints gray, color-blind readers can
+#: tell its ends apart, and no H&E looks like it.
+_COLORS = colormaps["viridis"]
+#: Inches: longer side of the slide; room above, below, and for the bar; least width.
+_LONG, _TOP, _BOTTOM, _BAR, _LEAST = 9.0, 0.75, 0.75, 1.75, 6.0
+#: Share of the slide's width that a scale bar may take.
+_SCALE_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is written around the picture.
+
+    Attributes:
+        title: one line.
+        subtitle: smaller, one line.
+        positive: name of the class whose probability is shown.
+        threshold: of the model.
+        level: from which regions are outlined.
+        mpp: µm/px of the slide at full resolution; 0: not known, no scale bar.
+    """
+
+    title: str
+    subtitle: str
+    positive: str
+    threshold: float
+    level: float
+    mpp: float
+
+
+def draw_overlay(
+    view: npt.NDArray[np.uint8],
+    probability: ProbabilityMap,
+    regions: Sequence[Region],
+    *,
+    caption: Caption,
+    opacity: float,
+) -> bytes:
+    """Draw the map over the slide, with its legend.
+
+    Args:
+        view: (h, w, 3) uint8 RGB, the whole slide, shrunk.
+        probability: the map; where it is NaN the slide shows as it is.
+        regions: outlined.
+        caption: what is written.
+        opacity: of the map, in [0, 1].
+
+    Returns:
+        PNG, whose picture of the slide is about as large as the view.
+    """
+    height, width = view.shape[:2]
+    scale = _LONG / max(height, width)
+    inner = (width * scale, height * scale)
+    size = (max(inner[0] + _BAR, _LEAST), inner[1] + _TOP + _BOTTOM)
+    with rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes(
+            (0.1 / size[0], _BOTTOM / size[1], inner[0] / size[0], inner[1] / size[1])
+        )
+        _draw_slide(axes, view, probability, regions, opacity)
+        if caption.mpp:
+            _draw_scale(axes, probability.shape, caption.mpp)
+        bar = figure.add_axes(
+            (
+                (inner[0] + 0.3) / size[0],
+                (_BOTTOM + 0.1 * inner[1]) / size[1],
+                0.18 / size[0],
+                0.8 * inner[1] / size[1],
+            )
+        )
+        _draw_bar(bar, caption)
+        _write(figure, caption, has_regions=bool(regions))
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=max(height, width) / _LONG)
+    return stream.getvalue()
+
+
+def scale_length(width_um: float) -> int:
+    """µm of a scale bar: 1, 2 or 5 times a power of ten, a quarter of the width or
+    less.
+
+    Args:
+        width_um: of the slide, µm.
+    """
+    most = max(width_um * _SCALE_SHARE, 1)
+    power = 10 ** math.floor(math.log10(most))
+    return int(next(k * power for k in (5, 2, 1) if k * power <= most))
+
+
+def _draw_slide(
+    axes: Axes,
+    view: npt.NDArray[np.uint8],
+    probability: ProbabilityMap,
+    regions: Sequence[Region],
+    opacity: float,
+) -> None:
+    height, width = probability.shape
+    axes.imshow(view, extent=(0, width, height, 0))
+    rows, columns = probability.values.shape
+    cell = probability.cell
+    axes.imshow(
+        np.ma.masked_invalid(probability.values),
+        cmap=_COLORS,
+        vmin=0,
+        vmax=1,
+        alpha=opacity,
+        interpolation="nearest",
+        extent=(0, columns * cell, rows * cell, 0),
+    )
+    for region in regions:
+        for color, line in (("white", 3.0), (VERMILION, 1.6)):
+            axes.add_patch(
+                PathPatch(_outline(region), fill=False, ec=color, lw=line, zorder=3)
+            )
+    # The cells that the edge cuts reach beyond it.
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color="#bbbbbb")
+
+
+def _outline(region: Region) -> Outline:
+    rings = [region.polygon.exterior, *region.polygon.interiors]
+    return Outline.make_compound_path(
+        *(Outline(np.asarray(ring.coords), closed=True) for ring in rings)
+    )
+
+
+def _draw_scale(axes: Axes, shape: tuple[int, int], mpp: float) -> None:
+    height, width = shape
+    length = scale_length(width * mpp)
+    px = length / mpp
+    left, unit = 0.03 * width, max(height, width) / 100
+    bottom = height - 2 * unit
+    box = (left - unit, bottom - 4.2 * unit)
+    axes.add_patch(
+        Rectangle(box, px + 2 * unit, 5.2 * unit, fc="white", ec="none", zorder=4)
+    )
+    bar = (left, bottom - 0.8 * unit)
+    axes.add_patch(Rectangle(bar, px, 0.8 * unit, fc="black", ec="none", zorder=5))
+    label = f"{length // 1000} mm" if length >= 1000 else f"{length} µm"
+    axes.text(
+        left + px / 2,
+        bottom - 1.3 * unit,
+        label,
+        ha="center",
+        va="bottom",
+        size=9,
+        zorder=5,
+    )
+
+
+def _draw_bar(axes: Axes, caption: Caption) -> None:
+    mappable = ScalarMappable(Normalize(0, 1), _COLORS)
+    axes.figure.colorbar(mappable, cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1])
+    axes.set_title(f"{caption.positive}\nprobability", size=9, pad=10, loc="left")
+    axes.axhline(caption.threshold, color="black", lw=2, xmin=-0.2, xmax=1.2)
+    axes.annotate(
+        f"◂ threshold\n    {caption.threshold:.2f}",
+        (1, caption.threshold),
+        xytext=(36, 0),
+        textcoords="offset points",
+        va="center",
+        size=8,
+    )
+
+
+def _write(figure: Figure, caption: Caption, *, has_regions: bool) -> None:
+    height = figure.get_figheight()
+    left = 0.1 / figure.get_figwidth()
+    figure.text(
+        left, 1 - 0.12 / height, caption.title, size=12, va="top", weight="bold"
+    )
+    figure.text(
+        left, 1 - 0.42 / height, caption.subtitle, size=9, va="top", color="#444444"
+    )
+    region: Line2D | Patch = Line2D([], [], color=VERMILION, lw=2)
+    names = [f"at or above {caption.level:.2f}"]
+    if not has_regions:
+        region, names = Patch(fc="none", ec="none"), [f"nowhere at {caption.level:.2f}"]
+    figure.legend(
+        [region, Patch(fc="white", ec="#bbbbbb")],
+        [*names, "no color: background, not read"],
+        loc="lower left",
+        bbox_to_anchor=(0, 0.28 / height),
+        ncols=2,
+        borderaxespad=0.2,
+    )
+    figure.text(
+        left,
+        0.1 / height,
+        "Research only: what a network answers, no diagnosis.",
+        size=8,
+        color="#444444",
+    )

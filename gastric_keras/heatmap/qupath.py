@@ -1,0 +1,103 @@
+"""GeoJSON that QuPath opens: regions as annotations, patches as tiles."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gastric_keras.heatmap.patches import PatchPlan
+from gastric_keras.heatmap.probability_map import Region
+from gastric_keras.serving.exported_model import Answer
+
+#: Of the class that is looked for, and of the other: vermilion and blue of Okabe & Ito.
+POSITIVE_COLOR, OTHER_COLOR = (213, 94, 0), (0, 114, 178)
+#: Ids come from the geometry, so that equal runs leave equal files.
+_NAMESPACE = uuid.UUID("5d3b5a9e-6c1b-4a53-9a0a-5f0c7c9b8a11")
+
+
+def region_features(regions: Iterable[Region], positive: str) -> list[dict[str, Any]]:
+    """Regions as annotations of the positive class.
+
+    Args:
+        regions: outlines in px of the slide at full resolution, QuPath's unit.
+        positive: name of the class.
+
+    Returns:
+        GeoJSON Features with the properties of QuPath 0.4 and later: objectType,
+        classification with name and color, name, measurements.
+    """
+    from shapely.geometry import mapping
+
+    return [
+        _feature(
+            "annotation",
+            mapping(region.polygon),
+            label=positive,
+            color=POSITIVE_COLOR,
+            measurements={
+                f"mean {positive} probability": region.mean,
+                f"highest {positive} probability": region.highest,
+            },
+            name=f"{positive} {number}",
+        )
+        for number, region in enumerate(regions, start=1)
+    ]
+
+
+def tile_features(
+    plan: PatchPlan, answer: Answer, positive: str
+) -> list[dict[str, Any]]:
+    """Patches as tiles, with their probability as a measurement.
+
+    Args:
+        plan: the patches.
+        answer: what the model said of each, in the same order.
+        positive: name of the positive class.
+    """
+    side = plan.side
+    features = []
+    for (x, y), probability, label in zip(
+        plan.origins.tolist(), answer.probability, answer.label, strict=True
+    ):
+        corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)]
+        features.append(
+            _feature(
+                "tile",
+                {"type": "Polygon", "coordinates": [corners]},
+                label=label,
+                color=POSITIVE_COLOR if label == positive else OTHER_COLOR,
+                measurements={f"{positive} probability": float(probability)},
+            )
+        )
+    return features
+
+
+def collection_of(features: Sequence[dict[str, Any]]) -> str:
+    """Features as the text of one FeatureCollection."""
+    collection = {"type": "FeatureCollection", "features": features}
+    return json.dumps(collection, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _feature(
+    kind: str,
+    geometry: dict[str, Any],
+    *,
+    label: str,
+    color: tuple[int, int, int],
+    measurements: dict[str, float],
+    **properties: str,
+) -> dict[str, Any]:
+    identity = uuid.uuid5(_NAMESPACE, json.dumps([kind, label, geometry]))
+    return {
+        "type": "Feature",
+        "id": str(identity),
+        "geometry": geometry,
+        "properties": {
+            "objectType": kind,
+            "classification": {"name": label, "color": list(color)},
+            **properties,
+            "measurements": measurements,
+        },
+    }

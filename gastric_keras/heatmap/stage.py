@@ -1,0 +1,261 @@
+"""Stage heatmap: a slide, read whole by an exported model."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.heatmap.inference import Speed, ask_model
+from gastric_keras.heatmap.overlay import Caption, draw_overlay
+from gastric_keras.heatmap.patches import PatchPlan, plan_patches
+from gastric_keras.heatmap.probability_map import (
+    ProbabilityMap,
+    Region,
+    draw_map,
+    find_regions,
+)
+from gastric_keras.heatmap.qupath import collection_of, region_features, tile_features
+from gastric_keras.imaging.slides import Picture, open_picture
+from gastric_keras.runs.provenance import read_commit, read_versions
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.serving.exported_model import Answer, ExportedModel, load_exported
+from gastric_keras.support import config_io, files
+from gastric_keras.support.errors import require
+
+#: Written last: a folder with this file is whole.
+_SUMMARY = "summary.json"
+
+
+def run_heatmap(
+    config: HeatmapConfig,
+    *,
+    slide: Path,
+    model: Path,
+    out: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Read a slide whole and write its map, overlay, outlines and table.
+
+    Args:
+        config: how.
+        slide: a whole slide, or any picture that data_prep reads.
+        model: the export folder of a run, or one version in it.
+        out: folder to write; None: ``heatmaps/<name of the slide>/`` of the run.
+        force: do it again, though it stands.
+
+    Raises:
+        InputError: slide or model cannot be used, a scale is missing, or nothing of
+            the slide is tissue.
+    """
+    loaded = load_exported(model)
+    folder = out or RunDir(loaded.folder.parent.parent).heatmap(slide.name)
+    with open_picture(slide) as picture:
+        made_of = _made_of(config, slide, loaded)
+        with files.locked(
+            folder / ".lock",
+            folder="heatmap folder",
+            way_out="Wait for the other process, or name another folder with --out.",
+        ):
+            summary = folder / _SUMMARY
+            if not force and _stands(summary, made_of):
+                print(f"heatmap: finished, it stands in {folder}")
+                return
+            # From here on the folder holds no whole heatmap, until the end.
+            summary.unlink(missing_ok=True)
+            reading = _read_slide(config, picture, loaded)
+            _write(
+                folder,
+                reading,
+                config=config,
+                picture=picture,
+                model=loaded,
+                name=slide.name,
+            )
+            files.write_json(
+                summary, _summarize(reading, made_of, picture, loaded.positive)
+            )
+            _tell(reading, loaded.positive, folder)
+
+
+def patch_side(
+    config: HeatmapConfig, model: ExportedModel, picture: Picture
+) -> tuple[int, float]:
+    """Side of a patch in px of the slide, and the slide's µm/px (0: not known).
+
+    Raises:
+        InputError: no side is given, and the scale of model or slide is not known.
+    """
+    slide_mpp = config.slide_mpp or picture.mpp
+    if config.side is not None:
+        return config.side, slide_mpp
+    model_mpp = config.model_mpp or model.mpp
+    require(
+        bool(model_mpp and slide_mpp),
+        "The scales of the model's patches and of the slide, µm/px, were expected.",
+        "Give what is 0 with --set model_mpp=0.5 --set slide_mpp=0.25, or the side of "
+        f"a patch on the slide in px, --set side={model.patch_size}.",
+        model_mpp=model_mpp,
+        slide_mpp=slide_mpp,
+    )
+    return max(1, round(model.patch_size * model_mpp / slide_mpp)), slide_mpp
+
+
+def _made_of(
+    config: HeatmapConfig, slide: Path, model: ExportedModel
+) -> dict[str, Any]:
+    """What decides the result, ready for JSON."""
+    stat = slide.stat()
+    return {
+        "slide": {"path": str(slide), "bytes": stat.st_size, "modified": stat.st_mtime},
+        "model": {
+            "path": str(model.folder),
+            "checksum": model.checksum,
+            "metadata": model.metadata,
+        },
+        "options": config_io.to_dict(config),
+    }
+
+
+def _stands(summary: Path, made_of: dict[str, Any]) -> bool:
+    if not summary.is_file():
+        return False
+    return bool(files.read_object(summary).get("made_of") == made_of)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """All that is known of a slide once it is read."""
+
+    plan: PatchPlan
+    answer: Answer
+    speed: Speed
+    mpp: float
+    probability: ProbabilityMap
+    level: float
+    regions: list[Region]
+    called: int
+
+
+def _read_slide(
+    config: HeatmapConfig, picture: Picture, model: ExportedModel
+) -> _Reading:
+    side, mpp = patch_side(config, model, picture)
+    plan = plan_patches(
+        picture, side, stride=config.stride, min_tissue=config.min_tissue
+    )
+    background = plan.in_grid - len(plan.origins)
+    print(
+        f"heatmap: {plan.in_grid} patches of {side} px; {background} are background, "
+        f"with less than {config.min_tissue:.0%} tissue, and are not read",
+        flush=True,
+    )
+    answer, speed = ask_model(
+        model,
+        picture,
+        plan,
+        batch_size=config.batch_size,
+        readers=config.readers or os.cpu_count() or 1,
+    )
+    level = answer.threshold if config.level is None else config.level
+    probability = draw_map(plan, answer.probability, picture.shape)
+    regions = find_regions(probability, level)
+    called = int((answer.label == model.positive).sum())
+    return _Reading(plan, answer, speed, mpp, probability, level, regions, called)
+
+
+def _write(
+    folder: Path,
+    reading: _Reading,
+    *,
+    config: HeatmapConfig,
+    picture: Picture,
+    model: ExportedModel,
+    name: str,
+) -> None:
+    plan, answer = reading.plan, reading.answer
+    files.write_csv(
+        folder / "patches.csv",
+        ["x", "y", "width", "tissue", f"{model.positive}_probability", "label"],
+        (
+            (x, y, plan.side, f"{tissue:.3f}", str(probability), label)
+            for (x, y), tissue, probability, label in zip(
+                plan.origins.tolist(), plan.tissue, answer.probability, answer.label
+            )
+        ),
+    )
+    stream = io.BytesIO()
+    np.save(stream, reading.probability.values)
+    files.write_atomic(folder / "probability.npy", stream.getvalue())
+    features = region_features(reading.regions, model.positive)
+    if config.tiles:
+        features += tile_features(plan, answer, model.positive)
+    files.write_atomic(folder / "heatmap.geojson", collection_of(features))
+    overlay = draw_overlay(
+        picture.overview(config.overlay_side),
+        reading.probability,
+        reading.regions,
+        caption=_caption(reading, model.positive, name),
+        opacity=config.opacity,
+    )
+    files.write_atomic(folder / "overlay.png", overlay)
+
+
+def _caption(reading: _Reading, positive: str, name: str) -> Caption:
+    side, mpp = reading.plan.side, reading.mpp
+    scale = f"= {side * mpp:.0f} µm" if mpp else "(scale not known)"
+    return Caption(
+        title=name,
+        subtitle=f"{reading.called} of {len(reading.plan.origins)} patches of "
+        f"{side} px {scale} called {positive}",
+        positive=positive,
+        threshold=reading.answer.threshold,
+        level=reading.level,
+        mpp=mpp,
+    )
+
+
+def _summarize(
+    reading: _Reading, made_of: dict[str, Any], picture: Picture, positive: str
+) -> dict[str, Any]:
+    plan, speed = reading.plan, reading.speed
+    return {
+        "made_of": made_of,
+        "size": list(picture.shape[::-1]),
+        "mpp": reading.mpp,
+        "side": plan.side,
+        "stride": plan.step,
+        "positive": positive,
+        "threshold": reading.answer.threshold,
+        "level": reading.level,
+        "patches": {
+            "in_grid": plan.in_grid,
+            "background": plan.in_grid - len(plan.origins),
+            "read": len(plan.origins),
+            "called_positive": reading.called,
+        },
+        "regions": len(reading.regions),
+        "speed": dataclasses.asdict(speed) | {"share_of_bare": speed.share_of_bare},
+        "commit": read_commit(),
+        "packages": read_versions(),
+    }
+
+
+def _tell(reading: _Reading, positive: str, folder: Path) -> None:
+    speed = reading.speed
+    print(
+        f"heatmap: {len(reading.plan.origins)} patches in {speed.seconds:.1f} s, "
+        f"{speed.patches_per_second:.0f} patches/s, {speed.share_of_bare:.2f} of the "
+        f"model's bare inference ({speed.bare_patches_per_second:.0f} patches/s)"
+    )
+    print(
+        f"heatmap: {reading.called} patches called {positive} at "
+        f"{reading.answer.threshold:.3f}, {len(reading.regions)} regions at "
+        f"{reading.level:.3f}; all in {folder}"
+    )

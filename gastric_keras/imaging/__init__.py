@@ -1,0 +1,1 @@
+"""Pictures, DICOM and whole slides as RGB, and where their tissue lies."""

@@ -1,0 +1,216 @@
+"""DICOM pictures of one frame, as RGB uint8."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gastric_keras.support.errors import InputError, require
+
+#: Transfer syntaxes that store the pixels as they are.
+_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the file says of its pixels; fields in the order of ``_TAGS``."""
+
+    syntax: str
+    photometric: str
+    samples: int
+    frames: int
+    rows: int
+    columns: int
+    bits_allocated: int
+    bits_stored: int
+    is_signed: int
+
+
+#: Tags of the header's fields, and what an absent one means.
+_TAGS = {
+    0x00020010: "",
+    0x00280004: "",
+    0x00280002: "1",
+    0x00280008: "1",
+    0x00280010: "0",
+    0x00280011: "0",
+    0x00280100: "0",
+    0x00280101: "0",
+    0x00280103: "0",
+}
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether bytes bear the mark of DICOM."""
+    return data[128:132] == b"DICM"
+
+
+def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Decode a DICOM picture of one frame.
+
+    tensorflow-io decodes it, whose DCMTK knows the lossless JPEG forms too; pydicom
+    where tensorflow-io does not load or fails. More than 8 bits are scaled down by
+    the stored depth; grey becomes three equal channels; windows are not applied.
+
+    Args:
+        data: bytes of the file.
+        name: stands in the errors.
+        max_pixels: most pixels that are decoded.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        InputError: no DICOM picture, cut short, several frames, signed values or
+            too many pixels.
+    """
+    require(
+        is_dicom(data),
+        "A DICOM file was expected, with DICM at its byte 128.",
+        "Save it again from its source.",
+        path=name,
+    )
+    try:
+        header = _read_header(data)
+    except Exception as error:
+        raise _unreadable(name, error) from error
+    _check(header, data, name, max_pixels)
+    # DCMTK turns MONOCHROME1 over itself, to a depth of one step less: told that it
+    # is MONOCHROME2, it leaves the values to us.
+    plain = data.replace(b"MONOCHROME1", b"MONOCHROME2")
+    try:
+        pixels = _decode_tensorflow(plain)
+    except Exception as first:
+        try:
+            pixels = _decode_pydicom(plain)
+        except ImportError:
+            raise _unreadable(name, first) from first
+        except Exception as error:
+            raise _unreadable(name, error) from error
+    return _to_rgb(pixels.reshape(header.rows, header.columns, -1), header)
+
+
+def _to_rgb(values: npt.NDArray[Any], header: _Header) -> npt.NDArray[np.uint8]:
+    top = 2**header.bits_stored - 1
+    values = np.minimum(values, top)
+    if header.photometric == "MONOCHROME1":
+        values = top - values
+    if top != 255:
+        values = np.rint(values * (255 / top))
+    rgb = np.broadcast_to(values, values.shape[:2] + (3,))
+    return np.array(rgb, np.uint8)
+
+
+def _read_header(data: bytes) -> _Header:
+    try:
+        fields = _fields_tensorflow(data)
+    except (ImportError, NotImplementedError, RuntimeError):
+        fields = _fields_pydicom(data)
+    texts = [text or absent for text, absent in zip(fields, _TAGS.values())]
+    syntax, photometric, *numbers = texts
+    return _Header(syntax, photometric, *map(int, numbers))
+
+
+def _fields_tensorflow(data: bytes) -> list[str]:
+    import tensorflow as tf
+    import tensorflow_io as tfio
+
+    tags = tf.constant(list(_TAGS), tf.uint32)
+    fields = tfio.image.decode_dicom_data(data, tags).numpy()
+    return [field.decode("ascii").strip("\0 ") for field in fields]
+
+
+def _fields_pydicom(data: bytes) -> list[str]:
+    import pydicom
+
+    dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+    elements = {**dataset.file_meta, **dataset}
+    return [str(elements[tag].value) if tag in elements else "" for tag in _TAGS]
+
+
+def _decode_tensorflow(data: bytes) -> npt.NDArray[Any]:
+    import tensorflow as tf
+    import tensorflow_io as tfio
+
+    # In uint16, since "strict" refuses a type that is smaller than the stored depth.
+    return tfio.image.decode_dicom_image(
+        data, color_dim=True, on_error="strict", scale="preserve", dtype=tf.uint16
+    ).numpy()
+
+
+def _decode_pydicom(data: bytes) -> npt.NDArray[Any]:
+    import pydicom
+
+    return pydicom.dcmread(io.BytesIO(data)).pixel_array
+
+
+def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
+    require(
+        header.frames == 1,
+        "A DICOM picture of one frame was expected.",
+        "Several frames are a slide where OpenSlide knows them: install the slides "
+        "extra, pip install -c constraints.txt -e '.[slides]', or save the frame you "
+        "want as a file of its own.",
+        path=name,
+        frames=header.frames,
+    )
+    require(
+        header.rows * header.columns > 0
+        and not header.is_signed
+        and 8 <= header.bits_stored <= 16
+        and header.photometric.startswith(("MONOCHROME", "RGB", "YBR")),
+        "A DICOM picture in color or grey, 8 to 16 bits, unsigned, was expected.",
+        "Convert it to RGB, or leave it out.",
+        path=name,
+        photometric=header.photometric,
+        size=f"{header.columns}×{header.rows}",
+        bits=header.bits_stored,
+        is_signed=bool(header.is_signed),
+    )
+    require(
+        header.rows * header.columns <= max_pixels,
+        f"A picture of at most {max_pixels} pixels was expected.",
+        "Cut it in parts, or raise max_pixels if the memory allows.",
+        path=name,
+        size=f"{header.columns}×{header.rows}",
+    )
+    require(
+        _is_whole(header, data),
+        "A whole DICOM file was expected.",
+        "It is cut short; copy it again from its source.",
+        path=name,
+        bytes=len(data),
+    )
+
+
+def _is_whole(header: _Header, data: bytes) -> bool:
+    # DCMTK fills what is missing with zeros, and says nothing.
+    tag = _PIXEL_DATA
+    if header.syntax.endswith("1.2.2"):
+        tag = b"\x7f\xe0\x00\x10"
+    start = data.find(tag, 132)
+    if start < 0:
+        # A deflated file hides it; cut short, it does not inflate.
+        return header.syntax.endswith(".1.99")
+    if header.syntax not in _NATIVE:
+        return data.find(_SEQUENCE_END, start) > 0
+    pixels = header.rows * header.columns * header.samples
+    if header.photometric == "YBR_FULL_422":
+        pixels = pixels * 2 // 3
+    return start + 8 + pixels * header.bits_allocated // 8 <= len(data)
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+    # TensorFlow puts the machine's name around its own words.
+    text = str(error).split("}} ")[-1].split(" [Op:")[0].splitlines() or [""]
+    return InputError(
+        "A DICOM picture that tensorflow-io or pydicom can decode was expected. "
+        f"Received: path={name} ({type(error).__name__}: {text[0]}). Save it again "
+        "from its source, as explicit little endian."
+    )

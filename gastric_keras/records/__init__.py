@@ -1,0 +1,1 @@
+"""A set of patches on disk: schema, manifest, integrity, nested subsets."""

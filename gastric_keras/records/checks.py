@@ -1,0 +1,67 @@
+"""What must be true of the sets of a run before anything is built."""
+
+from __future__ import annotations
+
+from gastric_keras.records.integrity import verify_set
+from gastric_keras.records.schema import Manifest, read_manifest
+from gastric_keras.support.errors import InputError
+
+
+def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
+    """Compare a set with what the config says of it, before anything is built.
+
+    Args:
+        folder: of the set.
+        classes: that the config expects, in order.
+        key: of the section in the config, for the message.
+
+    Raises:
+        InputError: not a set, other classes, no train or validation split, or bytes and
+            records that are not those that its manifest vouches for.
+    """
+    manifest = read_manifest(folder)
+    if manifest.classes != classes:
+        raise InputError(
+            f"{key}.classes: the classes of {folder} were expected, in its order: "
+            f"{list(manifest.classes)}. Received: {list(classes)}. Copy that list into "
+            "the config."
+        )
+    for split in ("train", "validation"):
+        empty = [
+            name for name in classes if not manifest.counts.get(split, {}).get(name)
+        ]
+        if empty:
+            raise InputError(
+                f"{key}.records: patches of every class in the split {split!r} were "
+                f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
+                "the set again with another split or with more cases."
+            )
+    verify_set(folder, manifest)
+    return manifest
+
+
+def check_cases(mid: Manifest, target: Manifest) -> None:
+    """Refuse a mid-level set that has seen the cases that the target is judged on.
+
+    Args:
+        mid: manifest of the mid-level set.
+        target: manifest of the target set.
+
+    Raises:
+        InputError: a case stands in the mid-level set and in validation or test of the
+            target set.
+    """
+    seen = {case for cases in mid.cases.values() for case in cases}
+    shared = sorted(
+        case
+        for split in ("validation", "test")
+        for case in target.cases.get(split, ())
+        if case in seen
+    )
+    if shared:
+        raise InputError(
+            "A mid-level set without the cases of the target's validation and test "
+            f"splits was expected. Received: {len(shared)} shared cases, first "
+            f"{shared[0]!r}. Make one of the sets from other cases; if they only share "
+            "a name, give each source its own name in the data_prep config."
+        )

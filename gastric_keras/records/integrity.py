@@ -1,0 +1,104 @@
+"""Whether bytes and records of a set are those that its manifest vouches for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from gastric_keras.records.schema import Manifest, Shard, parse
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import sha256_of
+
+#: Records that are parsed at a time.
+_BATCH = 256
+
+
+def verify_shards(folder: Path | str, manifest: Manifest) -> None:
+    """Compare each shard with its checksum.
+
+    Raises:
+        InputError: naming the shard whose bytes changed.
+    """
+    for shard in manifest.shards:
+        found = sha256_of(Path(folder) / shard.name)
+        if found != shard.sha256:
+            raise InputError(
+                f"Shard {shard.name} with sha256 {shard.sha256} was expected. "
+                f"Received: {folder} with {found}. Copy the set again, or make it "
+                "again."
+            )
+
+
+def verify_set(folder: Path | str, manifest: Manifest) -> None:
+    """Compare shards with their checksums, and records with schema, counts and cases.
+
+    Reads the whole set once; no picture is decoded.
+
+    Args:
+        folder: of the set.
+        manifest: of that set.
+
+    Raises:
+        InputError: naming the shard that changed or holds other records, or the figure
+            of the manifest that is not true.
+    """
+    verify_shards(folder, manifest)
+    counts: dict[str, Counter[str]] = {split: Counter() for split in manifest.counts}
+    cases: dict[str, set[str]] = {split: set() for split in manifest.cases}
+    for shard in manifest.shards:
+        labels, names = _read(Path(folder) / shard.name, shard, manifest)
+        counts[shard.split].update(manifest.classes[label] for label in labels)
+        cases.setdefault(shard.split, set()).update(names)
+    for split, wanted in manifest.counts.items():
+        found = {name: counts[split][name] for name in manifest.classes}
+        if found != wanted:
+            raise _untrue(folder, f"counts.{split}", wanted, found)
+        if cases.get(split, set()) != set(manifest.cases.get(split, ())):
+            differ = cases.get(split, set()) ^ set(manifest.cases.get(split, ()))
+            raise _untrue(
+                folder,
+                f"cases.{split}",
+                f"{len(manifest.cases.get(split, ()))} cases",
+                f"{len(differ)} others, such as {min(differ)!r}",
+            )
+
+
+def _read(path: Path, shard: Shard, manifest: Manifest) -> tuple[list[int], set[str]]:
+    """Labels of a shard's records, and the cases in it."""
+    import tensorflow as tf
+
+    labels: list[int] = []
+    cases: set[str] = set()
+    try:
+        for raw in tf.data.TFRecordDataset(str(path)).batch(_BATCH):
+            values = parse(raw)
+            labels += values["label"].numpy().tolist()
+            cases |= {name.decode() for name in values["case_id"].numpy()}
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise InputError(
+            "Whole records of the features that data_prep writes were expected. "
+            f"Received: {path} ({_first_line(error)}). Make the set again with "
+            "data_prep."
+        ) from error
+    odd = [label for label in labels if not 0 <= label < len(manifest.classes)]
+    if odd or len(labels) != shard.records:
+        raise InputError(
+            f"{shard.records} records with labels from 0 to "
+            f"{len(manifest.classes) - 1} were expected. Received: {path} with "
+            f"{len(labels)} records, {len(odd)} of other labels. Make the set again "
+            "with data_prep."
+        )
+    return labels, cases
+
+
+def _first_line(error: Exception) -> str:
+    message = getattr(error, "message", None) or str(error)
+    # TensorFlow puts the machine's name around its own words.
+    return message.split("}} ")[-1].split(" [Op:")[0].splitlines()[0][:200]
+
+
+def _untrue(folder: Path | str, what: str, wanted: object, found: object) -> InputError:
+    return InputError(
+        f"The records of {folder} were expected to bear out {what} of its manifest: "
+        f"{wanted}. Received: {found}. Copy the set again, or make it again."
+    )

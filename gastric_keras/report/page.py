@@ -1,0 +1,229 @@
+"""One self-contained HTML file about one run, from the files in its folder only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import gastric_keras
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.report.operating_points import operating_points
+from gastric_keras.report.pictures import (
+    area_pictures,
+    confusion_pictures,
+    learning_curves,
+    reliability_picture,
+    visualized_pictures,
+)
+from gastric_keras.runs.fit_records import read_done, read_history
+from gastric_keras.runs.predictions import Predictions
+from gastric_keras.runs.records import Provenance, read_provenance
+from gastric_keras.runs.rows import (
+    NETWORKS,
+    calibration_rows,
+    case_rows,
+    score_rows,
+    spell_score,
+    subgroup_rows,
+    warm_start_card,
+)
+from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.runs.scores import SPLITS, check_config, read_scores, read_split
+from gastric_keras.runs.sets import leak_rows, set_card
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.files import sha256_of, write_atomic, write_json
+from gastric_keras.support.text import visible
+
+STAGE_TITLES: dict[FitStage, str] = {
+    "mid": "t=1: mid-level set",
+    "target": "t=2: target set",
+}
+UNITS = ("patch", "case")
+
+
+def run_report(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+) -> None:
+    """Stage report: write the page; it takes seconds, so it is never skipped.
+
+    Args:
+        config: of the run.
+        run_dir: with a finished stage evaluate.
+        force: makes no difference here.
+    """
+    path = _write(config, run_dir)
+    write_json(run_dir.done("report"), {"report": path.name})
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB, one file)")
+
+
+def write_report(config: ExperimentConfig) -> Path:
+    """Write ``report.html`` of a run.
+
+    Args:
+        config: of the run; its folder is ``config.runtime.output/config.name``.
+
+    Returns:
+        The path of the page: HTML with pictures inside, no script and no network.
+
+    Raises:
+        InputError: stage evaluate is not finished, or a file of the run is broken.
+    """
+    return _write(config, RunDir(Path(config.runtime.output) / config.name))
+
+
+def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
+    splits = [run_dir.predictions(split) for split in SPLITS]
+    for path in (run_dir.report_json, *splits):
+        if not path.is_file():
+            raise InputError(
+                "A finished stage evaluate was expected. Received: "
+                f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
+                "evaluate first."
+            )
+    environment = Environment(
+        loader=PackageLoader("gastric_keras"),
+        autoescape=True,
+        finalize=_visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html").render(_content(config, run_dir))
+    write_atomic(run_dir.report_html, page)
+    return run_dir.report_html
+
+
+def _visible(value: Any) -> Any:
+    # Markup stays markup: what it holds was escaped as it came in.
+    return type(value)(visible(value)) if isinstance(value, str) else value
+
+
+def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
+    scores = read_scores(run_dir)
+    if scores.get("temperature") is None:
+        raise InputError(
+            "Scores with a temperature were expected. Received: "
+            f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
+            "--force."
+        )
+    check_config(config, scores)
+    predictions = {split: read_split(run_dir, split, scores) for split in SPLITS}
+    found = run_dir.provenance
+    provenance = read_provenance(found) if found.is_file() else None
+    return {
+        "name": config.name,
+        "network": NETWORKS[config.backbone.name],
+        "config": config,
+        "scores": scores,
+        "provenance": provenance,
+        "version": gastric_keras.__version__,
+        "visualized": visualized_pictures(run_dir),
+        **_results(scores, predictions),
+        "sets": _sets(config, provenance),
+        "leaks": leak_rows(
+            config.target.records,
+            None if config.mid is None else config.mid.records,
+            predictions,
+        ),
+        "stages": list(_stages(config, run_dir)),
+        "warm_starts": _warm_starts(run_dir),
+        "config_yaml": _config_text(run_dir),
+        "weights_sha256": _weights_sha256(run_dir),
+    }
+
+
+def _results(
+    scores: dict[str, Any], predictions: Mapping[str, Predictions]
+) -> dict[str, Any]:
+    """What the test split says."""
+    test, positive = predictions["test"], scores["positive"]
+    return {
+        "negative": next(name for name in scores["classes"] if name != positive),
+        "units": [_unit(scores, predictions, name) for name in UNITS],
+        "curves": area_pictures(scores, test) + confusion_pictures(scores),
+        "reliability": reliability_picture(scores, test),
+        "subgroups": subgroup_rows(scores),
+        "cases": case_rows(test, positive, scores["threshold"]),
+    }
+
+
+def _unit(
+    scores: dict[str, Any], predictions: Mapping[str, Predictions], name: str
+) -> dict[str, Any]:
+    split = scores["test"]
+    return {
+        "name": name,
+        "n": split[name]["n"],
+        "positives": split[name]["positives"],
+        "auc": spell_score(split[name]["scores"]["auc"]),
+        "rows": score_rows(split[name]),
+        "calibration": calibration_rows(split[name]),
+        "points": operating_points(
+            predictions["validation"],
+            predictions["test"],
+            scores["positive"],
+            unit=name,
+            draws=split["bootstrap"],
+            confidence=split["confidence"],
+            seed=split["seed"],
+        ),
+    }
+
+
+def _sets(
+    config: ExperimentConfig, provenance: Provenance | None
+) -> list[dict[str, Any]]:
+    made = provenance or Provenance()
+    wanted = [("Target set, t=2", config.target.records)]
+    if config.mid is not None:
+        wanted.insert(0, ("Mid-level set, t=1", config.mid.records))
+    return [
+        set_card(title, folder, made.manifest_sha256(folder))
+        for title, folder in wanted
+    ]
+
+
+def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[dict[str, Any]]:
+    for stage, title in STAGE_TITLES.items():
+        history_file, done = run_dir.history(stage), run_dir.done(stage)
+        if stage == "mid" and config.mid and config.mid.init:
+            # Beside weights that another run made lies what it wrote of them.
+            history_file = Path(config.mid.init).with_name(history_file.name)
+            done = history_file.with_name(done.name)
+        history = read_history(history_file) if history_file.is_file() else {}
+        if history:
+            figures = read_done(done) if done.is_file() else None
+            epochs = len(history["epoch"])
+            require(
+                # Of a linear probe, 0 epochs, the validation is a row.
+                figures is None or max(figures["epochs"], 1) == epochs,
+                "A history of as many epochs as the finished stage had was expected.",
+                "Run that stage again with --force.",
+                path=str(history_file),
+                epochs=epochs,
+            )
+            yield {
+                "title": title,
+                "done": figures,
+                "picture": learning_curves(history, title),
+            }
+
+
+def _warm_starts(run_dir: RunDir) -> list[dict[str, Any]]:
+    cards = {t: warm_start_card(run_dir, s) for s, t in STAGE_TITLES.items()}
+    return [{"title": title, **card} for title, card in cards.items() if card]
+
+
+def _config_text(run_dir: RunDir) -> str:
+    if not run_dir.config.is_file():
+        return ""
+    return config_io.dump(config_io.load(ExperimentConfig, run_dir.config))
+
+
+def _weights_sha256(run_dir: RunDir) -> str | None:
+    path = run_dir.weights("target")
+    return sha256_of(path) if path.is_file() else None

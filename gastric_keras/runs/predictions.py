@@ -1,0 +1,138 @@
+"""Probabilities of the patches of a split: written, read, and picked from."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import write_csv
+
+KEYS = ("case_id", "image_id", "x", "y", "label")
+COLUMNS = (*KEYS, "probability")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities of the patches of one split, ordered as the records.
+
+    Attributes:
+        classes: names, in label order.
+        case_id: (n,) str.
+        image_id: (n,) str.
+        x: (n,) int, px.
+        y: (n,) int, px.
+        label: (n,) int, index into classes.
+        probability: (n, len(classes)) float32, rows sum to 1.
+    """
+
+    classes: tuple[str, ...]
+    case_id: np.ndarray
+    image_id: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    label: np.ndarray
+    probability: np.ndarray
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write predictions as CSV: the keys, then one column ``p_<class>`` a class."""
+    columns = [getattr(predictions, key) for key in KEYS]
+    rows = (
+        # Nine digits bring a float32 back to the bit.
+        [*keys, *(f"{value:.9g}" for value in probability)]
+        for *keys, probability in zip(*columns, predictions.probability, strict=True)
+    )
+    write_csv(path, [*KEYS, *(f"p_{name}" for name in predictions.classes)], rows)
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what :func:`write_predictions` wrote.
+
+    Raises:
+        InputError: the file is missing, empty or damaged, or has other columns.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            header, *rows = list(csv.reader(stream, strict=True)) or [[]]
+    except OSError as error:
+        raise InputError(
+            f"A predictions file was expected. Received: path={path} "
+            f"({error.strerror}). Run --stage evaluate first."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _damaged(path, error) from error
+    classes = tuple(name.removeprefix("p_") for name in header[len(KEYS) :])
+    if tuple(header[: len(KEYS)]) != KEYS or not classes or not rows:
+        raise InputError(
+            f"A CSV with the columns {', '.join(KEYS)}, p_<class>… and a row or more "
+            f"was expected. Received: {path} with columns {header} and {len(rows)} "
+            "rows. Run --stage evaluate --force."
+        )
+    try:
+        columns = list(zip(*rows, strict=True))
+        if len(set(header)) < len(header):
+            raise ValueError("a column stands twice")
+        x, y, label = (np.array(column, np.int64) for column in columns[2:5])
+        probability = np.array(columns[5:], np.float32).T
+        if not (
+            0 <= label.min() and label.max() < probability.shape[1] == len(classes)
+        ):
+            raise ValueError(f"labels of {len(classes)} classes were expected")
+        _check_probabilities(probability)
+        patches = len(set(zip(*columns[:4])))
+        if patches < len(rows):
+            raise ValueError(f"{len(rows)} rows of {patches} patches")
+    except (ValueError, IndexError, OverflowError) as error:
+        raise _damaged(path, error) from error
+    return Predictions(
+        classes=classes,
+        case_id=np.array(columns[0]),
+        image_id=np.array(columns[1]),
+        x=x,
+        y=y,
+        label=label,
+        probability=probability,
+    )
+
+
+def _check_probabilities(probability: np.ndarray) -> None:
+    # A diverged network answers NaN for every class, and the scores say so.
+    bad = ~np.isfinite(probability)
+    if (bad.any(axis=1) != bad.all(axis=1)).any():
+        raise ValueError("a row that is a number in part")
+    sound = probability[~bad.any(axis=1)].astype(float)
+    # A softmax in float32 is off by a rounding error.
+    is_share = (sound > -1e-6).all() and (np.abs(sound.sum(axis=1) - 1) < 1e-4).all()
+    if not is_share:
+        raise ValueError("probabilities in [0, 1] that sum to 1 were expected")
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"A predictions file as --stage evaluate writes it was expected. Received: "
+        f"{path} ({error}). Copy it again from a sound copy, or run --stage evaluate "
+        "--force."
+    )
+
+
+def select(predictions: Predictions, pattern: str) -> Predictions:
+    """The patches whose image id holds a regular expression; "" selects all.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [re.search(pattern, name) is not None for name in predictions.image_id]
+    if not any(found):
+        raise InputError(
+            "A regular expression that is found in an image id was expected. Received: "
+            f"evaluate.subgroups with {pattern!r}; an image id is "
+            f"{predictions.image_id[0]!r}. Mend it."
+        )
+    rows = np.flatnonzero(found)
+    columns = {name: getattr(predictions, name)[rows] for name in COLUMNS}
+    return Predictions(classes=predictions.classes, **columns)

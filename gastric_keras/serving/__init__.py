@@ -1,0 +1,1 @@
+"""Stage export: the SavedModel, written and loaded again."""

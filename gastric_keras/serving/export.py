@@ -1,0 +1,178 @@
+"""The target model as a numbered folder that TF Serving can serve."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.records.schema import read_manifest
+from gastric_keras.runs.records import read_provenance
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import read_scores, require_target
+from gastric_keras.serving.graph import OperatingPoint, write_saved_model
+from gastric_keras.serving.model_card import write_model_card
+from gastric_keras.serving.onnx import check_onnx, write_onnx
+from gastric_keras.serving.warmup import write_warmup
+from gastric_keras.support.checksums import write_checksums
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import read_object, sha256_of, write_atomic, write_json
+from gastric_keras.training.start import load_stage
+
+
+def run_export(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+) -> None:
+    """Stage export: write the next version, ``export/<number>/``.
+
+    A version that stands is never written over: TF Serving may be serving it, takes a
+    higher number up by itself, and goes back when that folder is removed.
+
+    Args:
+        config: of the run.
+        run_dir: with finished stages target and evaluate.
+        force: write another version.
+
+    Raises:
+        InputError: an earlier stage is not finished or was done by an older
+            gastric_keras, the target set is gone, or ONNX cannot be written.
+    """
+    done, settings = run_dir.done("export"), asdict(config.export)
+    held = read_object(done) if done.is_file() else {}
+    folder = run_dir.export / str(held.get("version"))
+    is_same = {name: held.get(name) for name in settings} == settings
+    if is_same and not force and (folder / "saved_model.pb").is_file():
+        print(f"export: finished, the model stands in {folder}")
+        return
+    require_target(run_dir)
+    if config.export.onnx:
+        check_onnx(config)
+    scores = read_scores(run_dir)
+    point = operating_point(scores)
+    version = next_version(run_dir.export)
+    metadata = collect_metadata(config, run_dir, version=version, point=point)
+    run_dir.reopen("export")
+    # TF Serving watches the folder: it must never see half a version.
+    partial = run_dir.export / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    model = load_stage(config, run_dir, "target")
+    write_saved_model(model, partial, point=point)
+    if config.export.onnx:
+        write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
+    write_json(partial / "assets" / "metadata.json", metadata)
+    write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
+    write_atomic(partial / "model_card.md", write_model_card(metadata, scores))
+    write_warmup(partial, _warmup_requests(metadata))
+    # The card is for people, who may add to it.
+    write_checksums(partial, leave=("model_card.md",))
+    folder = run_dir.export / str(version)
+    os.replace(partial, folder)
+    write_json(done, {"version": version} | settings)
+    print(f"export: SavedModel for TF Serving in {folder}")
+
+
+def operating_point(scores: dict[str, Any]) -> OperatingPoint:
+    """Threshold and temperature of a run.
+
+    Args:
+        scores: the content of report.json.
+
+    Raises:
+        InputError: it is of a gastric_keras that did not calibrate.
+    """
+    if scores.get("temperature") is None:
+        raise InputError(
+            "A report.json with a temperature was expected, to calibrate by. Received: "
+            f"that of {scores['name']}, made before there was one. Run --stage "
+            "evaluate: the kept predictions are scored anew."
+        )
+    return OperatingPoint(
+        classes=tuple(scores["classes"]),
+        positive=scores["positive"],
+        raw_threshold=float(scores["threshold"]),
+        temperature=float(scores["temperature"]),
+    )
+
+
+def next_version(folder: Path) -> int:
+    """One more than the highest number among the versions in a folder, from 1."""
+    if not folder.is_dir():
+        return 1
+    numbers = (int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    return max(numbers, default=0) + 1
+
+
+def collect_metadata(
+    config: ExperimentConfig, run_dir: RunDir, *, version: int, point: OperatingPoint
+) -> dict[str, Any]:
+    """The content of ``assets/metadata.json``: what a client must know.
+
+    Args:
+        config: of the run.
+        run_dir: of the run.
+        version: of the export.
+        point: of the run.
+
+    Returns:
+        Ready for JSON. ``threshold`` is for calibrated probabilities,
+        ``raw_threshold`` for those of the network; ``mpp`` is 0.0 where it is not
+        known; ``patch_size`` is that of the records, ``image_size`` the network's.
+
+    Raises:
+        InputError: the target set or the provenance is gone.
+    """
+    manifest = read_manifest(config.target.records)
+    provenance = read_provenance(run_dir.provenance)
+    stages = {"target": config.target.records}
+    if config.mid is not None:
+        stages = {"mid": config.mid.records} | stages
+    return {
+        "name": config.name,
+        "version": version,
+        "classes": list(point.classes),
+        "positive": point.positive,
+        "threshold": point.threshold,
+        "raw_threshold": point.raw_threshold,
+        "temperature": point.temperature,
+        "mpp": manifest.mpp,
+        "patch_size": manifest.patch_size,
+        "image_size": config.backbone.image_size,
+        "backbone": config.backbone.name,
+        "weights": config.backbone.weights,
+        "precision": config.runtime.precision,
+        "seed": config.seed,
+        "commit": provenance.commit,
+        "weights_sha256": sha256_of(run_dir.weights("target")),
+        "records": {
+            stage: {
+                "folder": folder,
+                "manifest_sha256": provenance.manifest_sha256(folder),
+            }
+            for stage, folder in stages.items()
+        },
+    }
+
+
+def _warmup_requests(
+    metadata: dict[str, Any],
+) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Noise of the right size: a model that is passed on holds nobody's picture."""
+    rng = np.random.default_rng(0)
+
+    def noise(side: int) -> np.ndarray:
+        return rng.integers(0, 256, (side, side, 3)).astype(np.uint8)
+
+    picture = tf.io.encode_jpeg(noise(metadata["patch_size"])).numpy()
+    patch = noise(metadata["image_size"])[None]
+    return [
+        ("serving_default", {"image_bytes": np.array([picture])}),
+        ("serving_default", {"image_bytes": np.array([picture] * 8)}),
+        ("predict_array", {"patch": patch}),
+        ("features", {"image_bytes": np.array([picture])}),
+    ]

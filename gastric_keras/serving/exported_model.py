@@ -1,0 +1,233 @@
+"""A SavedModel of ``--stage export``, loaded to be asked for patches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from gastric_keras.support.checksums import check_checksums
+from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.files import read_json, sha256_of
+
+_SIGNATURE = "predict_array"
+_SUFFIX = "_probability"
+#: Of the patches that a model was trained on, µm/px and px: beyond, it is a mistake.
+_MOST_MPP, _MOST_SIDE = 100, 4096
+_EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
+
+
+class Answer(NamedTuple):
+    """What a model says of n patches.
+
+    Attributes:
+        probability: (n,) float32 of the positive class, in [0, 1].
+        label: (n,) object, names of classes at the threshold.
+        threshold: from validation.
+    """
+
+    probability: npt.NDArray[np.float32]
+    label: npt.NDArray[np.object_]
+    threshold: float
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A loaded model.
+
+    Attributes:
+        folder: the version's.
+        size: side of the patches that it takes, px.
+        positive: name of the positive class.
+        patch_size: side of the patches it was trained on before they were resized to
+            ``size``, px; equals ``size`` where the metadata do not say.
+        mpp: µm/px of those patches; 0: not known.
+        metadata: of the export; empty where there are none.
+        checksum: SHA-256 of graph and weights.
+    """
+
+    folder: Path
+    size: int
+    positive: str
+    patch_size: int
+    mpp: float
+    metadata: dict[str, Any]
+    checksum: str
+    _signature: Callable[..., dict[str, tf.Tensor]]
+
+    def predict(self, patches: tf.Tensor | npt.NDArray[np.uint8]) -> Answer:
+        """Ask for patches.
+
+        Args:
+            patches: (n, size, size, 3) uint8, RGB; n ≥ 1.
+
+        Raises:
+            InputError: the model fails, or its answer contradicts itself.
+        """
+        try:
+            found = self._signature(patch=tf.convert_to_tensor(patches))
+            label = [each.decode() for each in found["label"].numpy()]
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise InputError(
+                "A model that answers to patches was expected. Received: "
+                f"model={self.folder} ({words}). {_EXPORT}"
+            ) from error
+        probability = found[self.positive + _SUFFIX].numpy()
+        self._check(len(patches), probability, label, found["threshold"].numpy())
+        return Answer(
+            probability, np.array(label, object), float(found["threshold"][0])
+        )
+
+    def _check(
+        self,
+        n: int,
+        probability: npt.NDArray[np.float32],
+        label: list[str],
+        threshold: npt.NDArray[np.float32],
+    ) -> None:
+        shapes = [probability.shape, (len(label),), threshold.shape]
+        require(
+            shapes == [(n,)] * 3 and 0 <= threshold[0] <= 1,
+            f"A probability, a label and a threshold in [0, 1] for each of {n} patches "
+            "were expected of the model.",
+            _EXPORT,
+            shapes=shapes,
+            threshold=threshold.ravel()[:1].tolist(),
+        )
+        # NaN is counted by whoever asks for all patches.
+        outside = (probability < 0) | (probability > 1)
+        require(
+            not outside.any(),
+            "Probabilities in [0, 1] were expected of the model.",
+            _EXPORT,
+            probability=probability[outside][:1].tolist(),
+        )
+        called = np.array(label, object) == self.positive
+        # Models of elsewhere come without checksums, but what they say must agree with
+        # itself; closer to the threshold than this a rounding decides.
+        is_clear = np.abs(probability - threshold) > 1e-4
+        wrong = is_clear & (called != (probability >= threshold))
+        require(
+            not wrong.any(),
+            f"The label {self.positive} where the probability is at or above the "
+            "threshold, and nowhere else, was expected of the model.",
+            _EXPORT,
+            probability=probability[wrong][:1].tolist(),
+            threshold=threshold[:1].tolist(),
+            label=[label[i] for i in np.flatnonzero(wrong)[:1]],
+        )
+
+
+def version_folder(folder: Path) -> Path:
+    """The folder of one version: the folder itself, or the highest number in it.
+
+    Raises:
+        InputError: no SavedModel in either.
+    """
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    numbered = [path for path in folder.glob("[0-9]*") if path.name.isdecimal()]
+    versions = [path for path in numbered if (path / "saved_model.pb").is_file()]
+    if not versions:
+        raise InputError(
+            "The folder of a SavedModel, or one of numbered SavedModels, was expected. "
+            f"Received: model={folder}. {_EXPORT}"
+        )
+    return max(versions, key=lambda path: int(path.name))
+
+
+def load_exported(folder: Path) -> ExportedModel:
+    """Load the model of an export folder.
+
+    Args:
+        folder: ``export/1``, or ``export``, of which the highest version is taken.
+
+    Raises:
+        InputError: no model, a damaged one, one that differs from its ``SHA256SUMS``,
+            or one without the signature ``predict_array`` and its outputs.
+    """
+    version = version_folder(folder)
+    check_checksums(
+        version, way_out="Copy the model again, or export it again with --force."
+    )
+    try:
+        signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
+        takes = signature.structured_input_signature[1]["patch"]
+        gives = signature.structured_outputs
+    except KeyError as error:
+        raise InputError(
+            f"A SavedModel with the signature {_SIGNATURE} of `patch` was expected. "
+            f"Received: model={version}, which lacks {error}. {_EXPORT}"
+        ) from error
+    except Exception as error:
+        # Of damaged files TensorFlow fails in a dozen ways.
+        raise InputError(
+            "A SavedModel that TensorFlow can load was expected. Received: "
+            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
+        ) from error
+    shape = takes.shape.as_list()
+    require(
+        takes.dtype == tf.uint8
+        and len(shape) == 4
+        and shape[1] == shape[2]
+        and shape[1] is not None
+        and shape[3] == 3,
+        "A model of square uint8 patches, RGB, was expected.",
+        _EXPORT,
+        patch=f"{takes.dtype.name} {shape}",
+    )
+    positive = [name.removesuffix(_SUFFIX) for name in gives if name.endswith(_SUFFIX)]
+    kinds = {"label": tf.string, "threshold": tf.float32}
+    kinds |= {f"{name}{_SUFFIX}": tf.float32 for name in positive}
+    require(
+        len(positive) == 1
+        and all(key in gives and gives[key].dtype == kinds[key] for key in kinds),
+        f"The outputs label, threshold and one <class>{_SUFFIX} were expected.",
+        _EXPORT,
+        outputs={key: value.dtype.name for key, value in sorted(gives.items())},
+    )
+    metadata = _read_metadata(version)
+    return ExportedModel(
+        folder=version,
+        size=shape[1],
+        positive=positive[0],
+        patch_size=metadata.get("patch_size") or shape[1],
+        mpp=float(metadata.get("mpp") or 0),
+        metadata=metadata,
+        checksum=_checksum(version),
+        _signature=signature,
+    )
+
+
+def _read_metadata(version: Path) -> dict[str, Any]:
+    path = version / "assets" / "metadata.json"
+    if not path.is_file():
+        return {}
+    metadata = read_json(path)
+    is_read = isinstance(metadata, dict) and all(
+        type(metadata.get(key)) in kinds and 0 <= (metadata.get(key) or 0) <= most
+        for key, kinds, most in (
+            ("mpp", (int, float, type(None)), _MOST_MPP),
+            ("patch_size", (int, type(None)), _MOST_SIDE),
+        )
+    )
+    require(
+        is_read,
+        f"Metadata whose mpp and patch_size are numbers up to {_MOST_MPP} and "
+        f"{_MOST_SIDE}, 0 or null where they are not known, were expected.",
+        "Export the model again with --force.",
+        path=str(path),
+    )
+    return dict(metadata)
+
+
+def _checksum(version: Path) -> str:
+    files = [version / "saved_model.pb", *sorted((version / "variables").glob("*"))]
+    return hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()

@@ -1,0 +1,276 @@
+"""The scores of a two-class classifier, with intervals; never TensorFlow.
+
+``report`` makes the whole table; the parts can be used alone: ``auc_interval`` and
+``paired_auc_test`` (DeLong), ``cluster_bootstrap`` and ``paired_cluster_bootstrap``
+(cases drawn whole), ``best_threshold`` (on the validation split).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gastric_keras.statistics.bootstrap import cluster_bootstrap
+from gastric_keras.statistics.delong import PairedTest, auc_interval, paired_auc_test
+from gastric_keras.statistics.paired import PairedBootstrap, paired_cluster_bootstrap
+from gastric_keras.statistics.scores import (
+    Score,
+    check_cases,
+    check_draws,
+    check_pairs,
+    confusion_matrix,
+    not_numbers,
+    threshold_scores,
+)
+from gastric_keras.statistics.thresholds import best_threshold
+from gastric_keras.support.errors import InputError
+
+__all__ = [
+    "OperatingPoint",
+    "PairedBootstrap",
+    "PairedTest",
+    "Report",
+    "Score",
+    "UnitReport",
+    "auc_interval",
+    "best_threshold",
+    "case_means",
+    "cluster_bootstrap",
+    "paired_auc_test",
+    "paired_cluster_bootstrap",
+    "report",
+]
+
+Confusion = tuple[tuple[int, int], tuple[int, int]]
+
+NO_CALLS: Confusion = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The calls at one threshold and how good they are.
+
+    Attributes:
+        threshold: a row is called positive where its score is at or above it.
+        confusion: ``((tn, fp), (fn, tp))``; all 0 where scores are not numbers.
+        scores: accuracy, sensitivity (recall of the positive class), specificity,
+            precision (of the positive class), f1, and precision_class_average and
+            recall_class_average: the plain mean over the two classes.
+    """
+
+    threshold: float
+    confusion: Confusion
+    scores: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """Scores where the unit is the patch, or the case.
+
+    Attributes:
+        n: number of units.
+        positives: how many of them are positive.
+        scores: auc, auc_delong (same value, DeLong's interval), pr_auc (average
+            precision), brier, ece (ten bins); these need no threshold. Where the
+            probabilities were also scaled by a temperature, brier_calibrated and
+            ece_calibrated; the others are of the raw ones.
+        at_half: calls at 0.5.
+        at_threshold: calls at the validation threshold.
+    """
+
+    n: int
+    positives: int
+    scores: dict[str, Score]
+    at_half: OperatingPoint
+    at_threshold: OperatingPoint
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every score of one split, per patch and per case; JSON through ``asdict``.
+
+    Attributes:
+        n: number of patches.
+        cases: number of cases.
+        positives: number of positive patches.
+        mixed_cases: cases that hold both classes; they count as positive.
+        threshold: from the validation split, chosen on patches.
+        confidence: of the intervals.
+        bootstrap: number of draws.
+        seed: of the draws.
+        patch: the unit is the patch, the cases are drawn.
+        case: the unit is the case: score = mean over its patches, label = positive
+            if any of its patches is.
+    """
+
+    n: int
+    cases: int
+    positives: int
+    mixed_cases: int
+    threshold: float
+    confidence: float
+    bootstrap: int
+    seed: int
+    patch: UnitReport
+    case: UnitReport
+
+
+def report(
+    label: Any,
+    score: Any,
+    case_id: Any,
+    *,
+    threshold: float,
+    calibrated: Any = None,
+    bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Report:
+    """All scores of one split with case-clustered intervals.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) float in [0, 1], probability of the positive class; where one is
+            NaN or infinite no score of the split is defined.
+        case_id: (n,) str.
+        threshold: in [0, 1], from :func:`best_threshold` on the validation split.
+        calibrated: (n,) float in [0, 1], the score after temperature scaling (see
+            ``calibration``), for brier_calibrated and ece_calibrated; None: neither.
+        bootstrap: number of draws, 100 or more.
+        confidence: of the intervals, in (0, 1).
+        seed: of the draws.
+
+    Returns:
+        The report. A score that is not defined (one class only, nothing called
+        positive, a probability that is no number) has value None, an interval that
+        is not (one case only) has ends None, each with a reason in words.
+
+    Raises:
+        InputError: bad shape or range.
+    """
+    check_draws(bootstrap, confidence)
+    settings: dict[str, Any]
+    if reason := not_numbers(score):
+        settings = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
+        zeros = np.zeros(np.shape(score))
+        scaled = None if calibrated is None else zeros
+        whole = report(
+            label, zeros, case_id, threshold=threshold, calibrated=scaled, **settings
+        )
+        return replace(
+            whole, patch=_blank(whole.patch, reason), case=_blank(whole.case, reason)
+        )
+    label, score = check_pairs(label, score)
+    names, case = check_cases(case_id, label.size)
+    if not 0 <= threshold <= 1:
+        raise InputError(
+            f"A threshold in [0, 1] was expected. Received: threshold={threshold}. "
+            "Take it from best_threshold on the validation split."
+        )
+    settings = {
+        "draws": bootstrap,
+        "confidence": confidence,
+        "seed": seed,
+    }
+    case_names, case_label, case_score = case_means(label, score, names[case])
+    by_case = dict(settings)
+    if calibrated is not None:
+        settings["calibrated"] = calibrated
+        by_case["calibrated"] = case_means(label, calibrated, names[case])[2]
+    negative_too = np.bincount(case, weights=1 - label) > 0
+    return Report(
+        n=label.size,
+        cases=len(names),
+        positives=int(label.sum()),
+        mixed_cases=int((negative_too & (case_label == 1)).sum()),
+        threshold=float(threshold),
+        confidence=float(confidence),
+        bootstrap=int(bootstrap),
+        seed=int(seed),
+        patch=_unit_report(label, score, names[case], threshold, settings),
+        case=_unit_report(case_label, case_score, case_names, threshold, by_case),
+    )
+
+
+def case_means(
+    label: Any, score: Any, case_id: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patches to cases.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) float in [0, 1].
+        case_id: (n,) str.
+
+    Returns:
+        case_id (cases,) sorted, label (cases,) int64 (1 if any patch is 1), score
+        (cases,) float64, the mean over the case's patches.
+
+    Raises:
+        InputError: bad shape, range or NaN.
+    """
+    label, score = check_pairs(label, score)
+    names, case = check_cases(case_id, label.size)
+    positives = np.bincount(case, weights=label)
+    mean = np.bincount(case, weights=score) / np.bincount(case)
+    return names, (positives > 0).astype(np.int64), mean.clip(0, 1)
+
+
+def _unit_report(
+    label: np.ndarray,
+    score: np.ndarray,
+    case_id: np.ndarray,
+    threshold: float,
+    settings: dict[str, Any],
+) -> UnitReport:
+    points = {
+        at: cluster_bootstrap(label, score, case_id, threshold=at, **settings)
+        for at in {0.5, threshold}
+    }
+    called = threshold_scores(label, score, 0.5, np.ones((1, label.size)))
+    free = {key: v for key, v in points[0.5].items() if key not in called}
+    free = {
+        "auc": free.pop("auc"),
+        "auc_delong": _delong_score(label, score, settings),
+    } | free
+
+    def point(at: float) -> OperatingPoint:
+        return OperatingPoint(
+            threshold=float(at),
+            confusion=confusion_matrix(label, score, at),
+            scores={key: points[at][key] for key in called},
+        )
+
+    return UnitReport(
+        n=label.size,
+        positives=int(label.sum()),
+        scores=free,
+        at_half=point(0.5),
+        at_threshold=point(threshold),
+    )
+
+
+def _blank(unit: UnitReport, reason: str) -> UnitReport:
+    """The same unit with every score not defined, for one reason."""
+
+    def point(at: OperatingPoint) -> OperatingPoint:
+        scores = {name: Score(None, reason=reason) for name in at.scores}
+        return OperatingPoint(at.threshold, NO_CALLS, scores)
+
+    return replace(
+        unit,
+        scores={name: Score(None, reason=reason) for name in unit.scores},
+        at_half=point(unit.at_half),
+        at_threshold=point(unit.at_threshold),
+    )
+
+
+def _delong_score(
+    label: np.ndarray, score: np.ndarray, settings: dict[str, Any]
+) -> Score:
+    if min(label.sum(), (1 - label).sum()) < 2:
+        return Score(None, reason="needs two or more of each class")
+    value, low, high = auc_interval(label, score, confidence=settings["confidence"])
+    return Score(value, low, high, method="delong")

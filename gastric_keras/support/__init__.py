@@ -1,0 +1,1 @@
+"""Errors, whole files, strict YAML, progress: knows neither pathology nor networks."""

@@ -1,0 +1,149 @@
+"""Files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gastric_keras.support.errors import InputError
+
+
+class FolderInUse(InputError):
+    """Another process works in a folder."""
+
+
+def write_atomic(path: Path | str, content: bytes | str) -> None:
+    """Write a file so that no reader ever sees half of it.
+
+    Args:
+        path: where the file goes; missing parent folders are made.
+        content: bytes, or text that is written as UTF-8.
+
+    Raises:
+        InputError: a folder stands there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(
+            f"Room for a file was expected. Received: path={path}, a folder. Move it "
+            "away."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            # Rename alone orders nothing after a power cut: the data go down first.
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a value as indented JSON, atomically, keys in the order given."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(
+    path: Path | str, header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Write a table as CSV, atomically: a header, then a line a row."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_atomic(path, text.getvalue())
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is missing or is not JSON.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        tree = json.loads(text)
+        if r"\ud" in text.lower():
+            # Half of a character is text to Python, but no file or page can hold it.
+            json.dumps(tree, ensure_ascii=False).encode()
+        return tree
+    except OSError as error:
+        raise InputError(
+            f"A JSON file was expected. Received: path={path} "
+            f"({error.strerror}). Check the path."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"A JSON file was expected. Received: path={path}, which is not valid "
+            f"JSON ({error}). Delete it and make it again."
+        ) from error
+
+
+def read_object(path: Path | str) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or holds something else.
+    """
+    tree = read_json(path)
+    if not isinstance(tree, dict):
+        raise InputError(
+            f"A JSON object was expected. Received: path={path}, which holds "
+            f"{type(tree).__name__}. Delete it and make it again."
+        )
+    return tree
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits, read in 1 MiB blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
+    """Hold a lock file for this process; a second process is refused.
+
+    Args:
+        path: the lock file; missing parent folders are made.
+        folder: what kind of folder the lock is for, as the error names it.
+        way_out: what to do when it is taken, a sentence.
+
+    Raises:
+        FolderInUse: another process holds it.
+        InputError: it cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "w")
+    except OSError as error:
+        raise InputError(
+            f"A {folder} that can be written was expected. Received: {path.parent} "
+            f"({error.strerror}). Name another."
+        ) from error
+    with stream:
+        try:
+            # The kernel drops the lock with the process, however that ends.
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUse(
+                f"A {folder} that no other process works in was expected. Received: "
+                f"{path.parent}. {way_out}"
+            ) from error
+        yield

@@ -1,0 +1,231 @@
+"""What is known of a fit epoch by epoch: scores, history.csv, best weights, a line."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import log_loss, roc_auc_score
+
+from gastric_keras.config.fit import FitConfig
+from gastric_keras.models.classifier import build_forward, predict
+from gastric_keras.runs import fit_records as fit_files
+from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import write_csv
+from gastric_keras.training.optimizers import plateau_rate
+
+
+def validation_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Loss, accuracy and AUC of a validation split, exact, in NumPy.
+
+    Keras' own AUC is binned and its loss is diluted by padding.
+
+    Args:
+        label: (n,) int.
+        probability: (n, classes) float, rows sum to 1.
+
+    Returns:
+        ``val_loss`` (mean cross-entropy), ``val_accuracy``, ``val_auc`` (of class 1
+        for two classes, else the mean over the classes, each against the rest).
+    """
+    classes = probability.shape[1]
+    probability = np.asarray(probability, np.float64)
+    probability /= probability.sum(axis=1, keepdims=True)
+    score = probability[:, 1] if classes == 2 else probability
+    return {
+        "val_loss": float(log_loss(label, probability, labels=range(classes))),
+        "val_accuracy": float((probability.argmax(1) == label).mean()),
+        "val_auc": float(roc_auc_score(label, score, multi_class="ovr")),
+    }
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Validates each epoch, keeps its row in history.csv and the best weights.
+
+    Its state is history.csv alone, so that an interrupted fit goes on with the best
+    epoch and the patience that it had; Keras' own ModelCheckpoint and EarlyStopping
+    keep theirs in memory.
+
+    Attributes:
+        rows: of history.csv, one an epoch.
+        validated: columns of the last validation, see ``models.predict``.
+    """
+
+    COLUMNS = (
+        "epoch",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "val_auc",
+        "learning_rate",
+        "images_per_second",
+        "seconds",
+    )
+
+    def __init__(
+        self,
+        validation: tf.data.Dataset,
+        *,
+        scored: keras.Model,
+        run_dir: RunDir,
+        stage: FitStage,
+        config: FitConfig,
+        images_per_epoch: int,
+        initial_epoch: int = 0,
+        is_chief: bool = True,
+        name_batch: Callable[[int], list[str]] | None = None,
+    ) -> None:
+        """See ``train.fit``, which makes the one that there is."""
+        super().__init__()
+        self.validation, self.config, self.scored = validation, config, scored
+        self.run_dir = run_dir
+        self.path, self.best_path = run_dir.history(stage), run_dir.weights(stage)
+        self.stage, self.images_per_epoch = stage, images_per_epoch
+        self.is_chief, self.name_batch = is_chief, name_batch
+        # Rows past the snapshot belong to an epoch that is about to be run again.
+        self.rows = read_epochs(self.path)[:initial_epoch]
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Row of the first epoch with the highest validation AUC."""
+        return max(self.rows, key=lambda row: row["val_auc"])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch was run, the patience has ended, or enough is learned."""
+        if len(self.rows) >= self.config.epochs:
+            return True
+        if not self.rows:
+            return False
+        stop_at, patience = self.config.stop_at, self.config.patience
+        if stop_at is not None and self.best["val_auc"] >= stop_at:
+            return True
+        waited = self.rows[-1]["epoch"] - self.best["epoch"]
+        return patience is not None and waited >= patience
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Trace the model once for all epochs; a bare one to save, as a compiled model
+        would take its optimizer into the file."""
+        self._forward = build_forward(self.scored)
+        self._bare = keras.Model(self.scored.inputs, self.scored.outputs)
+
+    def keep_start(self) -> None:
+        """Score and keep the model as it starts: all that there is without epochs."""
+        self.on_train_begin()
+        started = time.perf_counter()
+        row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
+        row |= self._validate()
+        self.rows = [row | {"seconds": time.perf_counter() - started}]
+        if self.is_chief:
+            self._save_best()
+            self._write()
+        print(f"{self.stage}: no epochs, val_auc {row['val_auc']:.4f}", flush=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set the rate, start the clock."""
+        if self.config.schedule == "plateau":
+            self.model.optimizer.learning_rate = plateau_rate(
+                self.config, [row["val_auc"] for row in self.rows]
+            )
+        self._epoch, self._started = epoch, time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Stop at the first loss that is not finite, naming its patches."""
+        loss = (logs or {}).get("loss", 0.0)
+        if math.isfinite(loss):
+            return
+        steps = self.images_per_epoch // self.config.batch_size
+        patches = (
+            self.name_batch(self._epoch * steps + batch) if self.name_batch else []
+        )
+        kept = (
+            f"the best weights so far stay in {self.best_path}"
+            if self.rows
+            else "there is no finished epoch yet"
+        )
+        raise InputError(
+            f"A finite loss was expected in stage {self.stage}. Received: loss={loss} "
+            f"in epoch {self._epoch + 1}, batch {batch + 1} of {steps}"
+            + (f" ({', '.join(patches)})" if patches else "")
+            + f". Lower {self.stage}.fit.learning_rate (it is "
+            f"{self.config.learning_rate}) or look at these patches; {kept}."
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Score, log, keep the best weights, print one line."""
+        logs = {} if logs is None else logs
+        trained = time.perf_counter() - self._started
+        with self._averaged():
+            logs |= self._validate()
+            # Under a strategy it is a variable on each device.
+            rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(rate)
+            logs["images_per_second"] = self.images_per_epoch / trained
+            seconds = time.perf_counter() - self._started
+            self.rows.append({"epoch": epoch, **logs, "seconds": seconds})
+            if self.is_chief and self.best["epoch"] == epoch:
+                self._save_best()
+        if self.is_chief:
+            self._write()
+            self._print(seconds)
+        self.model.stop_training = self.is_finished
+
+    def _validate(self) -> dict[str, float]:
+        self.validated = predict(self._forward, self.validation)
+        return validation_scores(self.validated["label"], self.validated["probability"])
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """With ``ema``, the average of the weights in their place."""
+        if not self.config.ema:
+            yield
+            return
+        variables = self.model.trainable_variables
+        values = [variable.numpy() for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def _save_best(self) -> None:
+        partial = self.best_path.with_name("partial.weights.h5")
+        self._bare.save_weights(partial, overwrite=True)
+        os.replace(partial, self.best_path)
+
+    def _write(self) -> None:
+        rows = ([row[key] for key in self.COLUMNS] for row in self.rows)
+        write_csv(self.path, self.COLUMNS, rows)
+
+    def _print(self, seconds: float) -> None:
+        row, total = self.rows[-1], self.config.epochs
+        left = (total - len(self.rows)) * seconds
+        print(
+            f"{self.stage} {len(self.rows)}/{total}: loss {row['loss']:.4f}, "
+            f"val_loss {row['val_loss']:.4f}, val_auc {row['val_auc']:.4f}, "
+            f"{row['images_per_second']:.0f} images/s, {left:.0f} s left",
+            flush=True,
+        )
+
+
+def read_epochs(path: Path) -> list[dict[str, float]]:
+    """Rows of a history.csv; none when there is no such file.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    if not path.is_file():
+        return []
+    columns = fit_files.read_history(path)
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

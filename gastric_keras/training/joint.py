@@ -1,0 +1,168 @@
+"""Both sets at once: one backbone, two heads, a batch of each in every update.
+
+Multi-task training, which Qu et al. name as open work; here it is what stepwise
+fine-tuning is held against.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import keras
+import tensorflow as tf
+
+from gastric_keras.config.experiment import MidConfig
+from gastric_keras.data.stage_data import (
+    Section,
+    TrainingData,
+    class_weight,
+    count_steps,
+    training_data,
+    validation_data,
+)
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.training.event_log import Caption
+from gastric_keras.training.fit import FitResult, fit
+from gastric_keras.training.head_probe import probe_head
+
+MID_HEAD = "mid_head"
+
+
+def fit_joint(
+    model: keras.Model,
+    target: Section,
+    mid: MidConfig,
+    *,
+    seed: int,
+    image_size: int,
+    run_dir: RunDir,
+    strategy: tf.distribute.Strategy,
+    caption: Caption,
+) -> FitResult:
+    """Fit a classifier on the target set while a second head learns the mid-level set.
+
+    Args:
+        model: the target classifier, built under ``strategy.scope()``; it alone is
+            validated and kept.
+        target: section of the config, with the epochs to run.
+        mid: section of the config.
+        seed: of order and augmentation.
+        image_size: side in px.
+        run_dir: of the run.
+        strategy: that the model was built under.
+        caption: of what TensorBoard shows.
+
+    Raises:
+        InputError: see :func:`gastric_keras.train.fit`.
+    """
+    data = training_data(target, seed=seed, image_size=image_size)
+    updates = target.fit.epochs * data.steps_per_epoch
+    epochs = math.ceil(updates / count_steps(mid))
+    mid = replace(mid, fit=replace(mid.fit, epochs=epochs))
+    other = training_data(mid, seed=seed, image_size=image_size)
+    weights = class_weight(mid)
+    with strategy.scope():
+        both = build_joint(model, len(mid.classes))
+        if mid.fit.head == "probe":
+            probe_head(
+                both,
+                other.plain(),
+                strength=mid.fit.probe_strength,
+                balance=weights is not None,
+                head=MID_HEAD,
+            )
+    classes = len(target.classes)
+    return fit(
+        both,
+        join_data(data, other, target_classes=classes),
+        validation_data(target, seed=seed, image_size=image_size),
+        config=target.fit,
+        run_dir=run_dir,
+        stage="target",
+        class_weight=_join_weights(
+            class_weight(target), weights, classes, len(mid.classes)
+        ),
+        strategy=strategy,
+        scored=model,
+        build_accuracy=lambda: JointAccuracy(classes),
+        caption=caption,
+    )
+
+
+def _join_weights(
+    target: dict[int, float] | None,
+    mid: dict[int, float] | None,
+    target_classes: int,
+    mid_classes: int,
+) -> dict[int, float]:
+    target = target or dict.fromkeys(range(target_classes), 1.0)
+    mid = mid or dict.fromkeys(range(mid_classes), 1.0)
+    return target | {target_classes + label: w for label, w in mid.items()}
+
+
+def build_joint(model: keras.Model, mid_classes: int) -> keras.Model:
+    """A second head beside a classifier's own.
+
+    Args:
+        model: the target classifier; it shares every layer with what is returned.
+        mid_classes: of the mid-level set.
+
+    Returns:
+        uint8 (N, h, w, 3) -> float32 (N, target classes + mid-level classes): the two
+        softmaxes side by side. Keras' cross-entropy divides by their sum, which is 2
+        for every patch: a constant in the loss, nothing in its gradient.
+    """
+    head = keras.layers.Dense(mid_classes, "softmax", dtype="float32", name=MID_HEAD)
+    both = [model.output, head(model.get_layer("dropout").output)]
+    joined = keras.layers.Concatenate(dtype="float32", name="heads")(both)
+    return keras.Model(model.input, joined, name=f"joint_{model.name}")
+
+
+def join_data(
+    target: TrainingData, mid: TrainingData, *, target_classes: int
+) -> TrainingData:
+    """A batch of the target set and one of the mid-level set in every update.
+
+    Args:
+        target: whose epochs count.
+        mid: gone through as often as it takes; its labels come after the target's.
+        target_classes: number of the target's labels.
+
+    Returns:
+        Batches of both, one behind the other.
+    """
+
+    def batches(start: int) -> tf.data.Dataset:
+        step = start * target.steps_per_epoch
+        passed, rest = divmod(step, mid.steps_per_epoch)
+        pairs = tf.data.Dataset.zip(
+            (target.batches(start), mid.batches(passed).skip(rest))
+        )
+        return pairs.map(
+            lambda a, b: (
+                tf.concat([a[0], b[0]], axis=0),
+                tf.concat([a[1], b[1] + target_classes], axis=0),
+            )
+        )
+
+    def keys(number: int) -> list[str]:
+        return target.keys(number) + mid.keys(number)
+
+    return TrainingData(batches, target.plain, keys, target.steps_per_epoch)
+
+
+class JointAccuracy(keras.metrics.MeanMetricWrapper):
+    """Share of patches whose own head, of the two, calls them right."""
+
+    def __init__(self, target_classes: int, name: str = "accuracy") -> None:
+        """Of a model whose first ``target_classes`` outputs are the target's head."""
+
+        def is_right(label: tf.Tensor, probability: tf.Tensor) -> tf.Tensor:
+            label = tf.reshape(tf.cast(label, tf.int64), (-1,))
+            first = tf.argmax(probability[:, :target_classes], axis=1)
+            second = target_classes + tf.argmax(probability[:, target_classes:], axis=1)
+            called = tf.where(label < target_classes, first, second)
+            return tf.cast(called == label, tf.float32)
+
+        super().__init__(is_right, name=name)

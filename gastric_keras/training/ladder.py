@@ -1,0 +1,211 @@
+"""The ladder t=0 → t=1 → t=2: skips what is finished, resumes what is half done."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
+from gastric_keras.data.stage_data import (
+    class_weight,
+    training_data,
+    validation_data,
+    with_updates_of_mid,
+)
+from gastric_keras.records.checks import check_cases, check_set
+from gastric_keras.records.schema import MANIFEST_NAME, read_manifest
+from gastric_keras.runs.fit_records import read_done
+from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import sha256_of, write_json
+from gastric_keras.support.workers import is_chief
+from gastric_keras.training.epoch_log import read_epochs
+from gastric_keras.training.event_log import Caption
+from gastric_keras.training.fit import FitResult, fit
+from gastric_keras.training.joint import fit_joint
+from gastric_keras.training.runtime import agree, build_strategy, set_up
+from gastric_keras.training.start import build_start, stage_weights
+
+
+def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
+    """Stage t=1: fine-tune the ImageNet network on the mid-level set.
+
+    Args:
+        config: of the run; nothing happens when ``config.mid`` is null or names
+            finished weights in ``init``.
+        run_dir: of the run.
+        force: do a finished stage again.
+
+    Raises:
+        InputError: the set and the config differ in classes, or weights do not fit.
+    """
+    if config.mid is None:
+        print("mid: null in the config, so one stage only: nothing to do")
+        return
+    if not config.mid.has_stage:
+        print(f"mid: no t=1 in the variant {config.mid.variant}: nothing to do")
+        return
+    if config.mid.init:
+        print(f"mid: taken from {config.mid.init}, nothing to do")
+        return
+    _run_fit(config, run_dir, "mid", force=force)
+
+
+def run_target(
+    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+) -> None:
+    """Stage t=2: fine-tune on the target set, from t=1 or straight from ImageNet.
+
+    Args:
+        config: of the run.
+        run_dir: of the run.
+        force: do a finished stage again.
+
+    Raises:
+        InputError: stage mid is not finished, the set and the config differ in classes,
+            or weights do not fit.
+    """
+    needs_mid = config.has_mid_stage and not (config.mid and config.mid.init)
+    if needs_mid and not run_dir.done("mid").is_file():
+        raise InputError(
+            "A finished stage mid was expected before stage target. Received: "
+            f"{run_dir.root} without {run_dir.done('mid').name} in it. Run --stage mid "
+            "or --stage all first."
+        )
+    _run_fit(config, run_dir, "target", force=force)
+
+
+def _run_fit(
+    config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
+) -> None:
+    if run_dir.done(stage).is_file() and not force:
+        done = read_done(run_dir.done(stage))
+        print(
+            f"{stage}: finished, best validation AUC {done['val_auc']:.4f} in epoch "
+            f"{done['best_epoch'] + 1} stands in {run_dir.stage(stage)}; "
+            "--force does it again"
+        )
+        return
+    # First of all: several workers must find each other before TensorFlow computes, and
+    # it does when it reads a set.
+    strategy = build_strategy(config.runtime.devices)
+    section = _check_sets(config, stage)
+    _check_batch(section.fit.batch_size, strategy, stage)
+    if is_chief():
+        _open_stage(run_dir, stage, force=force)
+    agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
+    set_up(config.runtime, config.seed)
+    with strategy.scope():
+        model, report = build_start(config, run_dir, stage)
+    if is_chief():
+        write_json(run_dir.transfer_report(stage), asdict(report))
+    print(
+        f"{stage}: {config.backbone.name} from {report.source}: {len(report.copied)} "
+        f"weights copied, {len(report.initialised)} initialised, "
+        f"{len(report.unused)} left"
+    )
+    started = time.time()
+    result = _fit(config, section, model, strategy, run_dir, stage)
+    if is_chief():
+        checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
+        write_json(
+            run_dir.done(stage), asdict(result) | {"started": started} | checksum
+        )
+        shutil.rmtree(run_dir.snapshots(stage), ignore_errors=True)
+    # The next stage reads what the chief has just written.
+    agree(strategy, result.epochs, "epochs", path=run_dir.root)
+
+
+def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | TargetConfig:
+    """The section of a stage, once its sets are what the config says."""
+    target, mid = config.target, config.mid
+    # Not only at t=2: hours of t=1 would be lost by then.
+    if mid is not None and (Path(target.records) / MANIFEST_NAME).exists():
+        check_cases(read_manifest(mid.records), read_manifest(target.records))
+    if stage == "mid":
+        assert mid is not None, "run_mid has seen to that"
+        check_set(mid.records, mid.classes, key="mid")
+        return mid
+    check_set(target.records, target.classes, key="target")
+    if mid is None or mid.has_stage:
+        return target
+    check_set(mid.records, mid.classes, key="mid")
+    return with_updates_of_mid(config)
+
+
+def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
+    run_dir.reopen(stage)
+    if force:
+        shutil.rmtree(run_dir.stage(stage), ignore_errors=True)
+    run_dir.stage(stage).mkdir(parents=True, exist_ok=True)
+
+
+def _check_batch(
+    batch_size: int, strategy: tf.distribute.Strategy, stage: FitStage
+) -> None:
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise InputError(
+            f"{stage}.fit.batch_size: a multiple of the {replicas} devices was "
+            f"expected. Received: batch_size={batch_size}. Take "
+            f"{batch_size // replicas * replicas or replicas}."
+        )
+
+
+def _fit(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    run_dir: RunDir,
+    stage: FitStage,
+) -> FitResult:
+    mid, size = config.mid, config.backbone.image_size
+    if stage == "target" and mid is not None and mid.variant == "joint":
+        return fit_joint(
+            model,
+            section,
+            mid,
+            seed=config.seed,
+            image_size=size,
+            run_dir=run_dir,
+            strategy=strategy,
+            caption=_caption(config, section, run_dir, stage),
+        )
+    return fit(
+        model,
+        training_data(section, seed=config.seed, image_size=size),
+        validation_data(section, seed=config.seed, image_size=size),
+        config=section.fit,
+        run_dir=run_dir,
+        stage=stage,
+        class_weight=class_weight(section),
+        strategy=strategy,
+        caption=_caption(config, section, run_dir, stage),
+    )
+
+
+def _caption(
+    config: ExperimentConfig,
+    section: MidConfig | TargetConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+) -> Caption:
+    before = 0
+    if stage == "target" and config.has_mid_stage:
+        # Beside the weights, wherever t=1 was trained; another lab may have sent the
+        # weights alone.
+        mid = stage_weights(config, run_dir, "mid")
+        before = len(read_epochs(mid.with_name(run_dir.history("mid").name)))
+    return Caption(
+        classes=section.classes,
+        positive=section.positive if isinstance(section, TargetConfig) else None,
+        epochs_before=before,
+        config=config_io.dump(config),
+    )

@@ -1,0 +1,152 @@
+"""Where a run is computed: seeds, determinism, devices, precision."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import keras
+import tensorflow as tf
+from keras.src.backend.tensorflow import trainer as keras_trainer
+
+from gastric_keras.config.experiment import RuntimeConfig
+from gastric_keras.support import workers as cluster
+from gastric_keras.support.errors import InputError, require
+
+
+def set_up(config: RuntimeConfig, seed: int) -> None:
+    """Set the process-wide state that a stage starts from.
+
+    Args:
+        config: precision and determinism.
+        seed: of Python, NumPy and TensorFlow.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        _grow_memory(gpu)
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(config.precision)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+@cache
+def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Strategy:
+    """The strategy to train under; the same one each time that a process asks.
+
+    Args:
+        devices: TensorFlow device names; None: every GPU that is there.
+
+    Returns:
+        A MultiWorkerMirroredStrategy where TF_CONFIG names several workers; otherwise a
+        MirroredStrategy over the devices, whether one or many; TensorFlow's default
+        strategy where there is no GPU and no device is named.
+
+    Raises:
+        InputError: a named device is not there, or TF_CONFIG cannot be read.
+    """
+    if cluster.read_workers()[0] > 1:
+        require(
+            devices is None,
+            "devices: null was expected where TF_CONFIG names several workers.",
+            "Each worker uses all its GPUs; CUDA_VISIBLE_DEVICES narrows them.",
+            devices=devices,
+        )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    found = [
+        f"{device.device_type}:{device.name.rsplit(':', 1)[1]}"
+        for device in tf.config.list_logical_devices()
+    ]
+    if devices is None:
+        devices = tuple(name for name in found if name.startswith("GPU"))
+    missing = [name for name in devices if name not in found]
+    if missing:
+        raise InputError(
+            f"Devices out of {', '.join(found)} were expected. "
+            f"Received: runtime.devices={list(devices)}. Name those, or null for all "
+            "GPUs; --stage doctor lists them."
+        )
+    if not devices:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, model: keras.Model, dataset: tf.data.Dataset
+) -> tf.data.Dataset:
+    """Make a dataset of global batches fit for ``model.fit`` under a strategy.
+
+    Args:
+        strategy: that the model was built under.
+        model: compiled; under several workers its state is built here.
+        dataset: of (images, labels), the same on each worker.
+
+    Returns:
+        The dataset; each worker will take its part of every batch.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return dataset
+    # Two faults of Keras 3.15 (keras-team reports them as tensorflow issue 72388). It
+    # would build metrics and loss on the mean of the replicas' first batches, which
+    # several workers cannot take outside of a graph: built on one batch here, there is
+    # nothing left for it to build. And it would average each metric over axis 0, which
+    # a scalar has not; under this strategy a metric's state is that of all workers
+    # already, so that there is nothing to average.
+    keras_trainer._collective_all_reduce_multi_worker = lambda strategy: False
+    images, labels = dataset.element_spec[:2]
+    with strategy.scope():
+        model._symbolic_build(
+            data_batch=(
+                tf.zeros(images.shape, images.dtype),
+                tf.zeros(labels.shape, labels.dtype),
+            )
+        )
+    model._maybe_symbolic_build = lambda **_: None
+    options = tf.data.Options()
+    # By batch and not by file: all workers then see the batches of one process.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return dataset.with_options(options)
+
+
+def agree(
+    strategy: tf.distribute.Strategy, number: int, what: str, *, path: object
+) -> None:
+    """Wait for all workers, and see that they stand at the same number.
+
+    Args:
+        strategy: under anything but several workers nothing happens.
+        number: that all must have.
+        what: it is, for the message.
+        path: of the run folder, which all must see.
+
+    Raises:
+        InputError: another worker has another number.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+
+    @tf.function
+    def highest_and_lowest() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        values = tf.constant([[number, -number]])
+        return tf.reduce_max(context.all_gather(values, axis=0), axis=0)
+
+    result = strategy.run(highest_and_lowest)
+    high, low = strategy.experimental_local_results(result)[0].numpy() * (1, -1)
+    require(
+        high == low,
+        f"The same number of {what} on every worker was expected.",
+        "All workers must see one run folder: put runtime.output on a shared disk.",
+        here=number,
+        highest=int(high),
+        lowest=int(low),
+        path=str(path),
+    )
+
+
+def _grow_memory(gpu: tf.config.PhysicalDevice) -> None:
+    try:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        # The GPU was opened by an earlier stage of this process, already growing.
+        pass

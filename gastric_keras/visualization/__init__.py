@@ -1,0 +1,1 @@
+"""Stage visualize: filters, responses, Grad-CAM, projector."""

@@ -1,0 +1,201 @@
+"""Stage visualize: filters, their responses and Grad-CAM, as PNG and in TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.figures import plots as figures
+from gastric_keras.figures.responses import most_changed
+from gastric_keras.models.classifier import BACKBONES
+from gastric_keras.runs.predictions import Predictions
+from gastric_keras.runs.records import Picture, read_pictures
+from gastric_keras.runs.rows import NETWORKS, positives_of
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import read_scores, read_split, require_target
+from gastric_keras.support.files import write_json
+from gastric_keras.training.start import load_stage
+from gastric_keras.visualization.gradcam import decision_maps
+from gastric_keras.visualization.projector import write_projector
+from gastric_keras.visualization.responses import filter_responses, first_kernels
+from gastric_keras.visualization.views import View, read_own_views, read_test_views
+
+
+def run_visualize(
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    force: bool = False,
+    images: Sequence[str] = (),
+) -> None:
+    """Stage visualize: filters and responses of every stage, Grad-CAM, and the ROC.
+
+    Args:
+        config: of the run.
+        run_dir: with finished stages target and evaluate.
+        force: do it again.
+        images: pictures of one's own; otherwise the first test patch of each class and
+            the hardest errors of the test split.
+
+    Raises:
+        InputError: an earlier stage is not finished, or a picture cannot be read.
+    """
+    if run_dir.done("visualize").is_file() and not force and not images:
+        print(f"visualize: finished, the pictures stand in {run_dir.figures}")
+        return
+    require_target(run_dir)
+    scores = read_scores(run_dir)
+    test = read_split(run_dir, "test", scores)
+    if images:
+        views = read_own_views(config, images)
+    else:
+        run_dir.reopen("visualize")
+        views = read_test_views(config, test, threshold=scores["threshold"])
+    run_dir.figures.mkdir(parents=True, exist_ok=True)
+    by_stage = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
+    models = {config.ladder[stage]: model for stage, model in by_stage.items()}
+    pictures = [_plot_filters(config, run_dir, models)]
+    pictures += _plot_responses(config, run_dir, models, views)
+    pictures += _plot_decisions(config, run_dir, models["t=2"], views, scores)
+    _keep_list(run_dir, pictures, is_added=bool(images))
+    written = [run_dir.figures / picture.file for picture in pictures]
+    written.append(_plot_roc(run_dir, config, test, scores))
+    _write_events(run_dir.stage("visualize"), written)
+    if not images:
+        write_projector(config, run_dir, by_stage)
+        write_json(run_dir.done("visualize"), {"figures": [p.name for p in written]})
+    print(f"visualize: {len(written)} pictures in {run_dir.figures}")
+
+
+def _plot_filters(
+    config: ExperimentConfig, run_dir: RunDir, models: Mapping[str, keras.Model]
+) -> Picture:
+    name = config.backbone.name
+    kernels = {t: first_kernels(model, backbone=name) for t, model in models.items()}
+    title = f"{NETWORKS[name]}: kernels of the first convolution"
+    figures.plot_filters(run_dir.figures / "filters.png", kernels=kernels, title=title)
+    text = (
+        f"The {kernels['t=2'].shape[-1]} kernels of the first convolution of "
+        f"{NETWORKS[name]} as color pictures at {_spell(list(models))}, those that "
+        f"changed most first. {_spell_change(list(kernels.values()), 'weight')}"
+    )
+    return Picture("filters.png", "filters", text)
+
+
+def _plot_responses(
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    models: Mapping[str, keras.Model],
+    views: Sequence[View],
+) -> Iterator[Picture]:
+    name = config.backbone.name
+    shown = [view for view in views if not view.is_error]
+    patches = np.stack([view.pixels for view in shown])
+    found = {t: filter_responses(m, patches, backbone=name) for t, m in models.items()}
+    for index, view in enumerate(shown):
+        for block in BACKBONES[name].first_convolutions:
+            stages = {title: blocks[block][index] for title, blocks in found.items()}
+            file = f"responses_{view.name}_{block}.png"
+            figures.plot_responses(
+                run_dir.figures / file,
+                patch=view.pixels,
+                responses=stages,
+                title=f"{view.title}: {NETWORKS[name]} {block}, first convolution",
+            )
+            channels = most_changed(list(stages.values()), 8)
+            yield Picture(
+                file,
+                "responses",
+                f"Responses of the first convolution of {block} to {view.text} at "
+                f"{_spell(list(models))}: channels {_spell(channels)}, which changed "
+                f"most. {_spell_change(list(stages.values()), 'response')}",
+            )
+
+
+def _plot_decisions(
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    model: keras.Model,
+    views: Sequence[View],
+    scores: dict[str, Any],
+) -> Iterator[Picture]:
+    patches = np.stack([view.pixels for view in views])
+    positive = config.target.classes.index(config.target.positive)
+    score = np.asarray(model(patches, training=False))[:, positive]
+    called = np.where(score >= scores["threshold"], positive, 1 - positive)
+    maps = decision_maps(model, patches, called, backbone=config.backbone.name)
+    for view, p, index, evidence in zip(views, score, called, maps, strict=True):
+        call = config.target.classes[index]
+        kind: Literal["error", "decision"] = "error" if view.is_error else "decision"
+        file = f"gradcam_{view.name}.png"
+        figures.plot_overlay(
+            run_dir.figures / file,
+            patch=view.pixels,
+            evidence=evidence,
+            title=f"{view.title}, called {call}",
+        )
+        yield Picture(
+            file,
+            kind,
+            f"{view.text[0].upper()}{view.text[1:]}{view.place}, called {call} with "
+            f"p({config.target.positive}) = {p:.3f}. {_spell_place(evidence, call)}",
+        )
+
+
+def _spell(values: Sequence[Any] | np.ndarray) -> str:
+    return ", ".join(map(str, values))
+
+
+def _spell_change(stages: Sequence[np.ndarray], what: str) -> str:
+    before, after = stages[0].astype(np.float64), stages[-1]
+    change = np.abs(after - before).mean() / (np.abs(before).mean() or 1)
+    return f"From t=0 to t=2 a {what} changed on average by {change:.1%} of the mean."
+
+
+def _spell_place(evidence: np.ndarray, call: str) -> str:
+    if not evidence.max() > 0:
+        return f"No place in it speaks for {call}."
+    place = np.unravel_index(evidence.argmax(), evidence.shape)
+    row, column = (
+        int(3 * (i + 0.5) / n) for i, n in zip(place, evidence.shape, strict=True)
+    )
+    words = f"{('upper', 'middle', 'lower')[row]} {('left', 'center', 'right')[column]}"
+    return f"Grad-CAM: most evidence for {call} in the {words}."
+
+
+def _plot_roc(
+    run_dir: RunDir, config: ExperimentConfig, test: Predictions, scores: dict
+) -> Path:
+    label, score = positives_of(test, config.target.positive)
+    auc = scores["test"]["patch"]["scores"]["auc"]
+    path = run_dir.figures / "roc.png"
+    area = (auc["value"], auc["low"], auc["high"])
+    curve = figures.Curve(config.name, label, score, area, scores["threshold"])
+    figures.plot_roc(path, curves=[curve], title="Test split, patches")
+    return path
+
+
+def _keep_list(run_dir: RunDir, pictures: Sequence[Picture], *, is_added: bool) -> None:
+    """pictures.json; pictures of one's own are added to those that stand there."""
+    kept = {}
+    if is_added and run_dir.pictures.is_file():
+        kept = {each.file: each for each in read_pictures(run_dir.pictures)}
+    kept |= {picture.file: picture for picture in pictures}
+    write_json(run_dir.pictures, [asdict(each) for each in kept.values()])
+
+
+def _write_events(folder: Path, pictures: Sequence[Path]) -> None:
+    """The same pictures in TensorBoard."""
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=0):
+        for path in pictures:
+            image = tf.io.decode_png(path.read_bytes(), channels=3)
+            tf.summary.image(path.stem, image[None])
+    writer.close()

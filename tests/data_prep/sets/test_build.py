@@ -1,0 +1,322 @@
+"""The three builds, on pictures whose truth is plain, and on the real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.config.sets import (
+    ColumnsConfig,
+    NucleiSetConfig,
+    PatchRules,
+    SourceConfig,
+    SplitConfig,
+    TargetSetConfig,
+    TissueSetConfig,
+)
+from data_prep.engine import Engine
+from data_prep.measure.nuclei import NucleiMeasurement
+from data_prep.sets import look as labeling
+from data_prep.sets.build import (
+    OVER_CAP,
+    BuildOptions,
+    build_nuclei_set,
+    build_target_set,
+    build_tissue_set,
+)
+from gastric_keras.imaging.images import decode_image
+from gastric_keras.records.schema import read_manifest, read_records
+from gastric_keras.support.errors import InputError
+from tests.helpers.small_pictures import (
+    noise,
+    write_picture,
+    write_target_folder,
+    write_tissue_folder,
+)
+
+HERE = BuildOptions(Engine(workers=1))
+HALVES = SplitConfig(train=0.5, validation=0.5, test=0.0)
+
+
+def _tissue(folder: Path, **options: object) -> TissueSetConfig:
+    source = SourceConfig(
+        images=str(folder),
+        index=str(folder / "index.csv"),
+        columns=ColumnsConfig(annotation="geojson"),
+    )
+    defaults: dict = {"sources": (source,), "patch_size": 8, "splits": HALVES}
+    # Pictures of noise are no tissue, and say so.
+    defaults["artifacts"] = None
+    return TissueSetConfig(**{**defaults, **options})
+
+
+def _target(folder: Path, **options: object) -> TargetSetConfig:
+    source = SourceConfig(images=str(folder), index=str(folder / "index.csv"))
+    defaults: dict = {"sources": (source,), "patch_size": 16, "splits": HALVES}
+    return TargetSetConfig(**{**defaults, **options})
+
+
+def test_tissue_patches_have_the_class_of_their_region(tmp_path: Path) -> None:
+    folder = write_tissue_folder(tmp_path / "in")
+    config = _tissue(folder, stride=4)
+    manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
+    # Three columns of each picture are pure, two lie across a border; three rows.
+    by_class = {"background": 9, "epithelium": 9, "stroma": 9}
+    assert manifest.counts == {"train": by_class, "validation": by_class}
+    assert manifest.dropped == {"classes mixed": 6 * 6}
+    assert (manifest.dataset, manifest.patch_size) == ("tissue", 8)
+    assert not set(manifest.cases["train"]) & set(manifest.cases["validation"])
+    for record in read_records(tmp_path / "set", "train"):
+        assert record.x == 8 * record.label
+        pixels = noise(int(record.image_id[1]), 16, 24)
+        wanted = pixels[record.y : record.y + 8, record.x : record.x + 8]
+        np.testing.assert_array_equal(decode_image(record.image, name=""), wanted)
+    assert manifest.config["stride"] == 4
+    assert read_manifest(tmp_path / "set") == manifest
+
+
+def test_sources_of_two_scales_are_stored_at_one(tmp_path: Path) -> None:
+    fine = write_tissue_folder(tmp_path / "fine")
+    coarse = write_tissue_folder(tmp_path / "coarse")
+    first = dataclasses.replace(_tissue(fine).sources[0], name="fine", mpp=0.5)
+    second = dataclasses.replace(
+        _tissue(coarse).sources[0], name="coarse", mpp=1.0, patch_size=4
+    )
+    config = _tissue(fine, sources=(first, second), stored_size=8)
+    manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert (manifest.patch_size, manifest.mpp) == (8, 0.5)
+    assert sum(map(manifest.count, manifest.counts)) == 6 * 6 + 6 * 24
+
+
+def test_mixed_scales_without_a_stored_size_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    sources = tuple(
+        dataclasses.replace(
+            _tissue(write_tissue_folder(tmp_path / name)).sources[0], name=name, mpp=mpp
+        )
+        for name, mpp in (("a", 0.5), ("b", 1.0))
+    )
+    config = _tissue(tmp_path, sources=sources)
+    manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert manifest.mpp == 0.0
+    assert "Warning: the sources differ in mpp" in capsys.readouterr().err
+
+
+def test_target_patches_carry_the_label_of_their_picture(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    config = _target(folder, subsets={"small": 3})
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    by_class = {"benign": 16, "malignant": 16}
+    assert manifest.counts == {"train": by_class, "validation": by_class}
+    assert manifest.subsets == {"small": 3} and manifest.is_grouped
+    for record in read_records(tmp_path / "set", "train"):
+        assert record.label == int(record.case_id[4:]) % 2
+    with pytest.raises(InputError, match="subset small.*benign=16"):
+        config = _target(folder, subsets={"small": 17})
+        build_target_set(config, tmp_path / "none", options=HERE)
+
+
+def test_caps_keep_the_first_by_rank(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    everything = build_target_set(_target(folder), tmp_path / "all", options=HERE)
+    config = _target(folder, max_per_class={"train": 5})
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    assert manifest.counts["train"] == {"benign": 5, "malignant": 5}
+    assert manifest.counts["validation"] == everything.counts["validation"]
+    assert manifest.dropped == {OVER_CAP: 22}
+    full = list(read_records(tmp_path / "all", "train"))
+    kept = list(read_records(tmp_path / "set", "train"))
+    for label in (0, 1):
+        assert [r for r in kept if r.label == label] == [
+            r for r in full if r.label == label
+        ][:5]
+
+
+def test_unreadable_pictures_are_set_aside_or_stop_a_strict_run(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    (folder / "c0_0.png").write_bytes(b"torn")
+    manifest = build_target_set(_target(folder), tmp_path / "set", options=HERE)
+    assert list(manifest.set_aside) == ["c0_0.png"]
+    assert "whole PNG, JPEG, BMP, TIFF or DICOM" in manifest.set_aside["c0_0.png"]
+    assert sum(map(manifest.count, manifest.counts)) == 60
+    strict = BuildOptions(Engine(workers=1), strict=True)
+    with pytest.raises(InputError, match="c0_0.png"):
+        build_target_set(_target(folder), tmp_path / "none", options=strict)
+    assert not (tmp_path / "none").exists()
+
+
+def test_nothing_kept_lists_the_reasons(tmp_path: Path) -> None:
+    folder = write_tissue_folder(tmp_path / "in")
+    config = _tissue(folder, patch_size=16, rules=PatchRules(0.9, 0.9))
+    with pytest.raises(InputError) as error:
+        build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert "none kept (classes mixed: 6)" in str(error.value)
+    (folder / "r0.png").write_bytes(b"torn")
+    with pytest.raises(InputError, match="images set aside: 1, first r0.png"):
+        build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert not (tmp_path / "set").exists()
+
+
+def test_whole_pictures(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    config = _target(folder, patch_size=0)
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    assert (manifest.patch_size, manifest.count("train")) == (32, 8)
+    for record in read_records(tmp_path / "set", "train"):
+        assert record.image == (folder / record.image_id).read_bytes()
+    oblong = write_tissue_folder(tmp_path / "oblong")
+    with pytest.raises(InputError, match="patch_size=0. Give px"):
+        config = _tissue(oblong, patch_size=0)
+        build_tissue_set(config, tmp_path / "none", options=HERE)
+
+
+def test_oblong_pictures_are_not_squeezed(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    write_picture(folder / "c0_0.png", noise(0, 16, 24))
+    config = _target(folder, patch_size=0, stored_size=8)
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    assert "size=24×16. Set stored_size: null" in manifest.set_aside["c0_0.png"]
+
+
+def test_classes_are_checked_before_a_picture_is_opened(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    config = _target(folder, classes=("benign", "cancer"))
+    with pytest.raises(InputError, match="c1_0.png: .*class='malignant'. Map it"):
+        build_target_set(config, tmp_path / "set", options=HERE)
+    config = _target(folder, labels={"malignant": "benign"})
+    with pytest.raises(InputError, match="Received: none of malignant"):
+        build_target_set(config, tmp_path / "set", options=HERE)
+    config = _target(folder, classes=("benign", "malignant", "normal"))
+    with pytest.raises(InputError, match="none of normal"):
+        build_target_set(config, tmp_path / "set", options=HERE)
+
+
+def test_ignored_classes_are_counted(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    index = folder / "index.csv"
+    index.write_text(index.read_text().replace("c0_0.png,benign", "c0_0.png,unsure"))
+    config = _target(folder, labels={"unsure": "ignore"})
+    manifest = build_target_set(config, tmp_path / "set", options=HERE)
+    assert manifest.dropped == {"class ignored": 1}
+
+
+def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in", cases=2)
+    with pytest.raises(InputError, match="every class in the split validation"):
+        build_target_set(_target(folder), tmp_path / "set", options=HERE)
+    assert not (tmp_path / "set").exists()
+
+
+def test_ungrouped_pictures_are_marked(tmp_path: Path) -> None:
+    folder = write_target_folder(tmp_path / "in")
+    for name in ("benign", "malignant"):
+        (folder / name).mkdir()
+    for path in folder.glob("*.png"):
+        label = "malignant" if int(path.name[1]) % 2 else "benign"
+        path.rename(folder / label / path.name)
+    config = _target(folder, sources=(SourceConfig(images=str(folder)),))
+    with pytest.raises(InputError, match="type --allow-ungrouped"):
+        build_target_set(config, tmp_path / "set", options=HERE)
+    options = BuildOptions(Engine(workers=1), allow_ungrouped=True)
+    manifest = build_target_set(config, tmp_path / "set", options=options)
+    assert not manifest.is_grouped
+    assert "benign/c0_0.png" in sum(manifest.cases.values(), ())
+
+
+def _measure_by_brightness(image: np.ndarray, config: object) -> NucleiMeasurement:
+    """Stands for the segmentation: dark patches have few, large nuclei."""
+    value = int(image[0, 0, 0])
+    return NucleiMeasurement(
+        count=5 + value // 10,
+        total_area=1000.0 - value,
+        total_area_um2=None,
+        labels=np.zeros(image.shape[:2], np.int32),
+        tissue_fraction=0.0 if value > 240 else 1.0,
+        nuclear_hematoxylin=1.0,
+        contrast=1.0,
+        unevenness=0.0,
+    )
+
+
+def _write_shades(folder: Path, shades: dict[str, int]) -> SourceConfig:
+    from tests.helpers.small_pictures import write_index, write_picture
+
+    rows = []
+    for name, shade in shades.items():
+        pixels = np.full((8, 8, 3), shade, np.uint8)
+        write_picture(folder / f"{name}.png", pixels)
+        rows.append({"path": f"{name}.png", "case_id": name})
+    index = write_index(folder / "index.csv", rows)
+    return SourceConfig(images=str(folder), index=str(index), patch_size=8)
+
+
+def test_nuclei_patches_are_clustered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labeling, "measure_nuclei", _measure_by_brightness)
+    shades = {f"few{i}": 10 + i for i in range(6)} | {"blank": 255}
+    shades |= {f"many{i}": 200 + i for i in range(6)}
+    config = NucleiSetConfig(
+        sources=(_write_shades(tmp_path / "in", shades),),
+        splits=HALVES,
+        artifacts=None,
+    )
+    manifest = build_nuclei_set(config, tmp_path / "set", options=HERE)
+    assert manifest.dropped == {"too little tissue": 1}
+    labels = Counter()
+    for split in manifest.counts:
+        for record in read_records(tmp_path / "set", split):
+            labels[record.image_id[:3], record.label] += 1
+    assert labels == {("man", 0): 6, ("few", 1): 6}
+    clustering = manifest.config["clustering"]
+    assert clustering["quality"]["sizes"] == [6, 6]
+    assert clustering["centers"][1] == [pytest.approx(6.0), pytest.approx(987.5)]
+
+
+def test_two_labs_do_not_become_the_two_clusters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labeling, "measure_nuclei", _measure_by_brightness)
+    dark = {f"d{i}": shade for i, shade in enumerate((10, 12, 30, 32))}
+    pale = {f"p{i}": shade for i, shade in enumerate((200, 202, 220, 222))}
+    sources = tuple(
+        dataclasses.replace(_write_shades(tmp_path / name, shades), name=name)
+        for name, shades in (("dark", dark), ("pale", pale))
+    )
+    found = {}
+    for level in (True, False):
+        config = NucleiSetConfig(
+            sources=sources, splits=HALVES, level_sources=level, artifacts=None
+        )
+        out = tmp_path / str(level)
+        manifest = build_nuclei_set(config, out, options=HERE)
+        found[level] = {
+            (record.image_id[0], record.label)
+            for split in manifest.counts
+            for record in read_records(out, split)
+        }
+    assert found[False] == {("d", 1), ("p", 0)}
+    assert found[True] == {("d", 0), ("d", 1), ("p", 0), ("p", 1)}
+
+
+@pytest.mark.shared
+def test_real_pictures_make_the_benchmark_target_set(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    source = SourceConfig(
+        images=str(shared_data / "ebhi"),
+        index=str(shared_data / "ebhi" / "index.csv"),
+        name="ebhi",
+        columns=ColumnsConfig(split="fold"),
+        where={"fold": ("val",)},
+        splits={"val": "validation"},
+    )
+    config = TargetSetConfig(sources=(source,), patch_size=112)
+    manifest = build_target_set(config, tmp_path / "set")
+    assert manifest.counts == {"validation": {"benign": 420, "malignant": 428}}
+    assert len(manifest.cases["validation"]) == 27

@@ -1,0 +1,189 @@
+"""The order, the size and the exactness of what training and evaluation read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gastric_keras.config.fit import AugmentConfig
+from gastric_keras.data.pipeline import (
+    batch_keys,
+    decode,
+    eval_dataset,
+    steps_per_epoch,
+    train_dataset,
+)
+from gastric_keras.records.schema import PatchRecord, record_key
+from gastric_keras.records.subsets import subset_keys
+from gastric_keras.support.errors import InputError
+from tests.helpers.small_sets import write_small_set
+
+CLASSES = ("benign", "malignant")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
+    folder = tmp_path_factory.mktemp("sets") / "target"
+    records = write_small_set(
+        folder,
+        "target",
+        CLASSES,
+        per_class={"train": 10, "validation": 3, "test": 3},
+        subsets={"small": 4},
+    )
+    return folder, records
+
+
+def _images(dataset: tf.data.Dataset) -> list[bytes]:
+    return [image.tobytes() for x, _ in dataset.as_numpy_iterator() for image in x]
+
+
+def test_eval_dataset_is_every_record_in_order(target: tuple[Path, list]) -> None:
+    folder, records = target
+    batches = eval_dataset(folder, "test", image_size=64, batch_size=4)
+    found = [
+        (image_id.decode(), int(x), int(label))
+        for b in batches.as_numpy_iterator()
+        for image_id, x, label in zip(b["image_id"], b["x"], b["label"], strict=True)
+    ]
+    wanted = [
+        (r.image_id, r.x, r.label) for r in records if r.case_id.startswith("test")
+    ]
+    assert found == wanted
+
+
+def test_train_dataset_is_every_record_once_an_epoch(target: tuple[Path, list]) -> None:
+    folder, records = target
+    dataset = train_dataset(folder, image_size=64, batch_size=5, epochs=2)
+    images = _images(dataset)
+    wanted = Counter(_decoded(r) for r in records if r.case_id.startswith("train"))
+    assert Counter(images[:20]) == wanted
+    assert Counter(images[20:]) == wanted
+    assert images[:20] != images[20:]
+
+
+def test_resumed_epochs_equal_unbroken_ones(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    settings = dict(
+        image_size=64, batch_size=5, epochs=3, seed=7, augment_config=AugmentConfig()
+    )
+    unbroken = _images(train_dataset(folder, **settings))
+    resumed = _images(train_dataset(folder, initial_epoch=2, **settings))
+    assert unbroken[40:] == resumed
+    assert unbroken == _images(train_dataset(folder, **settings))
+    assert unbroken != _images(train_dataset(folder, **settings | {"seed": 8}))
+
+
+def test_a_small_set_is_gone_through_several_times_an_epoch(
+    target: tuple[Path, list],
+) -> None:
+    folder, _ = target
+    # 20 patches are 4 batches of 5; 9 steps take three passes.
+    settings = dict(image_size=64, batch_size=5, min_steps=9, seed=3)
+    assert steps_per_epoch(folder, "train", 5, min_steps=9) == 12
+    assert steps_per_epoch(folder, "train", 5, min_steps=4) == 4
+    images = _images(train_dataset(folder, epochs=2, **settings))
+    assert len(images) == 2 * 12 * 5
+    passes = [images[i : i + 20] for i in range(0, 120, 20)]
+    assert len({tuple(each) for each in passes}) == 6
+    assert all(sorted(each) == sorted(passes[0]) for each in passes)
+    later = train_dataset(folder, epochs=2, initial_epoch=1, **settings)
+    assert _images(later) == images[60:]
+
+
+@pytest.mark.parametrize("subset", [None, "small"])
+def test_a_batch_can_be_named(target: tuple[Path, list], subset: str | None) -> None:
+    folder, records = target
+    order = dict(batch_size=4, seed=5, subset=subset)
+    key_of = {_decoded(r): record_key(r.image_id, r.x, r.y) for r in records}
+    batches = list(
+        train_dataset(
+            folder, image_size=64, epochs=2, min_steps=7, **order
+        ).as_numpy_iterator()
+    )
+    for number in (0, 1, 6, len(batches) - 1):
+        wanted = [key_of[image.tobytes()] for image in batches[number][0]]
+        assert batch_keys(folder, number=number, **order) == wanted
+
+
+def test_a_subset_can_be_read_plain(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    dataset = eval_dataset(
+        folder, "train", image_size=64, batch_size=3, subset=4, subset_seed=1
+    )
+    found = [
+        record_key(name.decode(), int(x), int(y))
+        for b in dataset.as_numpy_iterator()
+        for name, x, y in zip(b["image_id"], b["x"], b["y"], strict=True)
+    ]
+    assert sorted(found) == subset_keys(folder, "train", 4, seed=1)
+
+
+def _decoded(record: PatchRecord) -> bytes:
+    pixels = cv2.imdecode(np.frombuffer(record.image, np.uint8), 1)
+    return pixels[..., ::-1].tobytes()
+
+
+def test_incomplete_batches_are_dropped(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    dataset = train_dataset(folder, image_size=64, batch_size=8, epochs=1)
+    assert [x.shape for x, _ in dataset.as_numpy_iterator()] == [(8, 64, 64, 3)] * 2
+    assert steps_per_epoch(folder, "train", 8) == 2
+
+
+def test_subsets_are_nested_and_balanced(target: tuple[Path, list]) -> None:
+    folder, records = target
+    label = {record_key(r.image_id, r.x, r.y): r.label for r in records}
+    small, larger = (set(subset_keys(folder, "train", n)) for n in (4, 7))
+    assert small < larger
+    assert Counter(label[key] for key in small) == {0: 4, 1: 4}
+    assert small == set(subset_keys(folder, "train", "small"))
+    assert small != set(subset_keys(folder, "train", 4, seed=1))
+
+
+def test_train_dataset_reads_the_subset_only(target: tuple[Path, list]) -> None:
+    folder, records = target
+    keys = set(subset_keys(folder, "train", "small"))
+    wanted = Counter(
+        _decoded(r) for r in records if record_key(r.image_id, r.x, r.y) in keys
+    )
+    dataset = train_dataset(
+        folder, image_size=64, batch_size=4, epochs=1, subset="small"
+    )
+    assert Counter(_images(dataset)) == wanted
+    assert steps_per_epoch(folder, "train", 4, subset="small") == 2
+
+
+def test_unknown_or_too_large_subset_is_refused(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    with pytest.raises(InputError, match=r"small \(4\), or of 1 to 10 patches"):
+        subset_keys(folder, "train", "tiny")
+    with pytest.raises(InputError, match="target.subset=11"):
+        subset_keys(folder, "train", 11)
+
+
+def test_batch_larger_than_the_set_is_refused(target: tuple[Path, list]) -> None:
+    folder, _ = target
+    with pytest.raises(InputError, match="Set batch_size to 20 or less"):
+        steps_per_epoch(folder, "train", 21)
+
+
+def test_decode_keeps_a_patch_of_the_right_size_to_the_bit() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    assert np.array_equal(decode(tf.constant(png), 32).numpy(), image)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_decode_resizes_without_aliasing(suffix: str) -> None:
+    # A checkerboard of single pixels must come out gray, not black or white.
+    board = np.indices((64, 64)).sum(0) % 2 * 255
+    encoded = cv2.imencode(suffix, np.stack([board] * 3, -1).astype(np.uint8))[1]
+    small = decode(tf.constant(encoded.tobytes()), 16).numpy()
+    assert small.shape == (16, 16, 3) and small.dtype == np.uint8
+    assert np.abs(small[2:-2, 2:-2].astype(int) - 127).max() < 12

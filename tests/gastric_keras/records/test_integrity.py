@@ -1,0 +1,170 @@
+"""A set is believed only where its bytes and its records bear out its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from data_prep.__main__ import main
+from gastric_keras.records import schema as records
+from gastric_keras.records.checks import check_set
+from gastric_keras.records.integrity import verify_set, verify_shards
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import sha256_of
+from tests.helpers.small_sets import write_small_set
+
+CLASSES = ("benign", "malignant")
+
+
+@pytest.fixture()
+def folder(tmp_path: Path) -> Path:
+    """A set of 4 + 4 training and 2 + 2 validation patches in two shards each."""
+    per_class = {"train": 4, "validation": 2}
+    write_small_set(tmp_path / "set", "target", CLASSES, per_class=per_class, size=16)
+    return tmp_path / "set"
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / records.MANIFEST_NAME
+    tree = json.loads(path.read_text())
+    change(tree)
+    path.write_text(json.dumps(tree))
+
+
+def fail(folder: Path) -> str:
+    with pytest.raises(InputError) as error:
+        check_set(str(folder), CLASSES, key="target")
+    return str(error.value)
+
+
+def flip_a_bit(folder: Path) -> records.Shard:
+    shard = records.read_manifest(folder).shards[-1]
+    data = bytearray((folder / shard.name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / shard.name).write_bytes(data)
+    return shard
+
+
+def test_one_flipped_bit_is_found_and_its_shard_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify_set(folder, records.read_manifest(folder))
+    shard = flip_a_bit(folder)
+    # The size is right, so that only the checksum can tell.
+    manifest = records.read_manifest(folder)
+    with pytest.raises(InputError) as error:
+        verify_shards(folder, manifest)
+    message = str(error.value)
+    assert f"Shard {shard.name} with sha256 {shard.sha256} was expected." in message
+    found = hashlib.sha256((folder / shard.name).read_bytes()).hexdigest()
+    assert f"Received: {folder} with {found}." in message
+    # Before training and evaluation, in inspect and in check alike.
+    assert f"Shard {shard.name}" in fail(folder)
+    for command in ("inspect", "check"):
+        assert main([command, str(folder)]) == 2
+        assert f"error: Shard {shard.name}" in capsys.readouterr().err
+
+
+def test_reading_a_damaged_shard_names_it(folder: Path) -> None:
+    shard = flip_a_bit(folder)
+    with pytest.raises(InputError, match="Whole records with the features") as error:
+        list(records.read_records(folder, "validation"))
+    assert f"Received: {folder / shard.name} (DataLossError)." in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (
+            lambda tree: tree["shards"][0].update(name="../train.tfrecord"),
+            "A manifest with shards that lie in its folder was expected.",
+        ),
+        (
+            lambda tree: tree["shards"].append(tree["shards"][0]),
+            "A manifest with each shard once was expected.",
+        ),
+        (
+            lambda tree: tree["shards"][0].update(split="training"),
+            "A manifest with splits among train, validation, test was expected.",
+        ),
+        (
+            lambda tree: tree["counts"]["train"].update(benign=-4),
+            "A manifest with counts of each of its classes, 0 or more was expected.",
+        ),
+        (
+            lambda tree: tree["counts"]["train"].pop("benign"),
+            "A manifest with counts of each of its classes, 0 or more was expected.",
+        ),
+        (
+            lambda tree: tree["counts"]["train"].update(benign=40),
+            "A manifest with as many records in the shards as in its counts was",
+        ),
+        (
+            lambda tree: tree["shards"][0].update(split="validation"),
+            "A manifest with as many records in the shards as in its counts was",
+        ),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(
+    folder: Path, change: Callable[[dict[str, Any]], object], wanted: str
+) -> None:
+    edit(folder, change)
+    message = fail(folder)
+    assert wanted in message
+    assert f"Received: {folder / records.MANIFEST_NAME}" in message
+
+
+def test_counts_and_cases_are_those_of_the_records(folder: Path) -> None:
+    edit(folder, lambda tree: tree["counts"]["train"].update(benign=5, malignant=3))
+    assert (
+        f"The records of {folder} were expected to bear out counts.train of its "
+        "manifest: {'benign': 5, 'malignant': 3}. Received: {'benign': 4, "
+        "'malignant': 4}." in fail(folder)
+    )
+    edit(folder, lambda tree: tree["counts"]["train"].update(benign=4, malignant=4))
+    edit(folder, lambda tree: tree["cases"]["train"].append("one that is not there"))
+    message = fail(folder)
+    assert "bear out cases.train of its manifest" in message
+    assert "1 others, such as 'one that is not there'" in message
+
+
+def _foreign(folder: Path, raw: bytes, *, records_in_it: int = 4) -> None:
+    """Put other records into a shard, and have the manifest vouch for them."""
+    path = folder / "train-00000-of-00002.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(records_in_it):
+            writer.write(raw)
+    known = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+    edit(folder, lambda tree: tree["shards"][0].update(known))
+
+
+def test_records_of_another_schema_are_refused_before_training(folder: Path) -> None:
+    _foreign(folder, b"no Example")
+    message = fail(folder)
+    assert (
+        "Whole records of the features that data_prep writes were expected" in message
+    )
+    assert "train-00000-of-00002.tfrecord" in message
+    foreign = tf.train.Example()
+    foreign.features.feature["image/encoded"].bytes_list.value.append(b"x")
+    _foreign(folder, foreign.SerializeToString())
+    assert "Make the set again with data_prep" in fail(folder)
+    with pytest.raises(InputError, match="train-00000-of-00002.tfrecord"):
+        list(records.read_records(folder, "train"))
+
+
+def test_labels_that_no_class_has_are_refused(folder: Path) -> None:
+    record = next(records.read_records(folder, "train"))
+    odd = records.PatchRecord(**(vars(record) | {"label": 2}))
+    _foreign(folder, records.serialize(odd))
+    message = fail(folder)
+    assert "4 records with labels from 0 to 1 were expected." in message
+    assert "with 4 records, 4 of other labels" in message
+    _foreign(folder, records.serialize(record), records_in_it=3)
+    assert "with 3 records, 0 of other labels" in fail(folder)

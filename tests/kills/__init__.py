@@ -1,0 +1,1 @@
+"""Commands killed at any moment, started again, and compared."""

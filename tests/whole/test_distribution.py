@@ -1,0 +1,138 @@
+"""MirroredStrategy on two logical CPUs learns what one device learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.support.errors import InputError
+from gastric_keras.training.epoch_log import read_epochs
+from gastric_keras.training.runtime import build_strategy
+from tests.helpers.events import read_steps
+from tests.helpers.paths import REPOSITORY
+from tests.helpers.small_sets import write_small_set
+
+
+@pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3"])
+def test_two_replicas_equal_one_device(tmp_path: Path, network: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.two_replicas", str(tmp_path), network],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    losses = _result(done.stdout)
+    assert np.shape(losses["1"]) == (2, 2)
+    np.testing.assert_allclose(losses["1"], losses["2"], atol=1e-5)
+    # Something was learned that could have differed.
+    assert abs(losses["1"][0][1] - losses["1"][1][1]) > 1e-4
+
+
+def _result(out: str) -> dict:
+    result = next(x for x in out.splitlines() if x.startswith("RESULT "))
+    return json.loads(result.removeprefix("RESULT "))
+
+
+def _start_worker(
+    folder: Path, name: str, index: int, ports: list[int], *, die_in_epoch: int = -1
+) -> subprocess.Popen[str]:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    task = {"type": "worker", "index": index}
+    command = [sys.executable, "-m", "tests.helpers.two_workers", str(folder), name]
+    return subprocess.Popen(
+        [*command, str(die_in_epoch)],
+        cwd=REPOSITORY,
+        env=os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _free_ports() -> list[int]:
+    with socket.socket() as one, socket.socket() as other:
+        for held in (one, other):
+            held.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1], other.getsockname()[1]]
+
+
+def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> None:
+    write_small_set(
+        tmp_path / "set",
+        "tissue",
+        ("background", "epithelium", "stroma"),
+        per_class={"train": 7, "validation": 3},
+    )
+    alone = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.helpers.two_workers",
+            str(tmp_path),
+            "alone",
+            "-1",
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert alone.returncode == 0, alone.stderr[-3000:]
+    wanted = _result(alone.stdout)["losses"]
+
+    # The second worker dies at the end of the second epoch; the first says so.
+    ports = _free_ports()
+    chief = _start_worker(tmp_path, "both", 0, ports)
+    other = _start_worker(tmp_path, "both", 1, ports, die_in_epoch=1)
+    _, message = chief.communicate(timeout=180)
+    other.communicate(timeout=60)
+    assert (chief.returncode, other.returncode) == (1, 9)
+    assert "Workers that all live were expected in stage mid" in message
+    assert "Start all of them again" in message
+
+    # Started again, both go on after the first or the second epoch, whichever the
+    # chief had finished, and end where one process alone does.
+    ports = _free_ports()
+    workers = [_start_worker(tmp_path, "both", index, ports) for index in (0, 1)]
+    results = []
+    for worker in workers:
+        out, error = worker.communicate(timeout=180)
+        assert worker.returncode == 0, error[-3000:]
+        results.append(_result(out))
+    assert [result["chief"] for result in results] == [True, False]
+    assert results[0]["losses"] == results[1]["losses"]
+    assert len(results[0]["losses"]) in (1, 2)
+    np.testing.assert_allclose(
+        results[0]["losses"], wanted[-len(results[0]["losses"]) :], atol=1e-5
+    )
+    run_dir = RunDir(tmp_path / "both")
+    rows = read_epochs(run_dir.history("mid"))
+    np.testing.assert_allclose(
+        [row["loss"] for row in rows], np.array(wanted)[:, 0], atol=1e-5
+    )
+    assert run_dir.done("mid").is_file() and run_dir.weights("mid").is_file()
+    # The chief alone writes for TensorBoard, and nothing twice after the loss.
+    steps = read_steps(run_dir.stage("mid") / "validation")
+    assert steps["scores/auc"] == [1, 2, 3]
+
+
+def test_without_gpu_the_default_strategy_serves() -> None:
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    assert build_strategy().num_replicas_in_sync == 1
+    assert not isinstance(build_strategy(), tf.distribute.MirroredStrategy)
+    assert isinstance(build_strategy(("CPU:0",)), tf.distribute.MirroredStrategy)
+
+
+def test_unknown_device_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Devices out of CPU:0.*\['GPU:7'\]"):
+        build_strategy(("GPU:7",))

@@ -1,0 +1,65 @@
+"""Messages keep their form, however long what was received."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from data_prep import __main__ as data_prep
+from gastric_keras import run
+from gastric_keras.support.errors import InputError, disk_error, require
+
+
+def test_a_long_word_loses_its_middle() -> None:
+    message = str(InputError(f"A class was expected. Received: {'a' * 9000}. Mend it."))
+    assert message.startswith("A class was expected. Received: aaaa")
+    assert message.endswith("aaa. Mend it.") and " … " in message
+    assert len(message) < 300
+
+
+def test_a_long_message_keeps_both_ends() -> None:
+    error = InputError(f"A class was expected. Received: {'a b ' * 9000}. Mend it.")
+    assert str(error).startswith("A class was expected. Received: a b")
+    assert str(error).endswith("Mend it.") and len(str(error)) < 2500
+    # As it comes back from a worker process.
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_require_passes_or_tells() -> None:
+    require(True, "A thing was expected.", "Mend it.")
+    with pytest.raises(InputError, match="Received: n=3. Mend it."):
+        require(False, "A thing was expected.", "Mend it.", n=3)
+
+
+def test_a_disk_is_to_blame_or_not() -> None:
+    message = str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x")))
+    assert "A disk with room, and a folder that can be written, were" in message
+    assert "Received: path=/x, error=No space left on device. Make room" in message
+    assert disk_error(FileNotFoundError(errno.ENOENT, "no")) is None
+
+
+@pytest.mark.parametrize("command", ["run", "data_prep"])
+def test_a_full_disk_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: str,
+) -> None:
+    # The device that is always full.
+    def write(*_: object) -> int:
+        with open("/dev/full", "w") as stream:
+            stream.write("x")
+        return 0
+
+    if command == "run":
+        monkeypatch.setattr(run, "_dispatch", write)
+        status = run.main(["--stage", "doctor"])
+    else:
+        monkeypatch.setattr(data_prep, "_inspect", write)
+        status = data_prep.main(["inspect", str(tmp_path)])
+    assert status == 2
+    assert "error: A disk with room" in capsys.readouterr().err
