@@ -22,7 +22,7 @@ from data_prep.sets.writer import (  # noqa: E402
     take_name,
     write_set,
 )
-from gastric_keras.records.schema import Manifest, read_manifest  # noqa: E402
+from gastric_keras.records.manifest import Manifest, read_manifest  # noqa: E402
 
 CLASSES = ("even", "odd")
 SIDE = 16

@@ -50,7 +50,7 @@ from data_prep.sets.writer import (
 )
 from data_prep.sources.pictures import ImageSource, Need, read_sources
 from data_prep.sources.region_maps import class_number
-from gastric_keras.records.schema import Manifest
+from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 

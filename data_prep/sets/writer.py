@@ -19,19 +19,18 @@ from data_prep.sets import tfds as tfds_metadata
 from data_prep.sets.patches import PatchRef, cut_patch, fit_picture
 from gastric_keras.imaging import images
 from gastric_keras.imaging.slides import Picture, open_picture
-from gastric_keras.records.schema import (
+from gastric_keras.records.manifest import (
     MANIFEST_NAME,
+    QUALITY_NAME,
     SPLITS,
     Manifest,
-    PatchRecord,
     Shard,
-    nested_rank,
     read_manifest,
-    record_key,
-    serialize,
     shard_name,
     write_manifest,
 )
+from gastric_keras.records.schema import PatchRecord, record_key, serialize
+from gastric_keras.records.subsets import nested_rank
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
 
@@ -40,7 +39,7 @@ Number = TypeVar("Number", int, float)
 #: The finished set inside the folder where it grows.
 SET_NAME = "set"
 #: What a set may hold beside its manifest and shards.
-BESIDE_RECORDS = ("quality.json", "quality.html", *tfds_metadata.NAMES)
+BESIDE_RECORDS = (QUALITY_NAME, "quality.html", *tfds_metadata.NAMES)
 
 #: Position in the set, lengths of the fields and of the image that follow, in a
 #: bundle's file.

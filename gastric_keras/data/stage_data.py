@@ -17,7 +17,7 @@ from gastric_keras.data.pipeline import (
     steps_per_epoch,
     train_dataset,
 )
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 
 Section = MidConfig | TargetConfig
 

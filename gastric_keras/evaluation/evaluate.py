@@ -9,7 +9,7 @@ import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.records.checks import check_set
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.predictions import (
     Predictions,
     read_predictions,

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.records import read_provenance
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_scores, require_target
