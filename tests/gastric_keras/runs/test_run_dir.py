@@ -59,7 +59,7 @@ def test_names_that_others_rely_on() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from gastric_keras.run_dir import BaselineDir, RunDir
+from gastric_keras.runs.run_dir import BaselineDir, RunDir
 
 with RunDir(Path(sys.argv[1])).locked():
     print("held", flush=True)
