@@ -3,6 +3,9 @@
 # Needs Python 3.11 (with venv), git and make; nothing else, no system package.
 PYTHON ?= python3.11
 VENV := .venv
+# With the newest of everything:
+# make demo VENV=.venv-newest CONSTRAINTS=constraints-newest.txt
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 PREP := $(BIN)/python -m data_prep
 RUN := $(BIN)/python -m gastric_keras.run
@@ -13,10 +16,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 setup: $(VENV)/.stamp
 
-$(VENV)/.stamp: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.stamp: setup.cfg pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed as '$(PYTHON)'; name another one with make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
 demo: setup
@@ -50,7 +53,7 @@ test: lint
 
 # PyTorch is there to be measured against, nothing else needs it.
 bench: setup demo/records/target/manifest.json
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python -m benchmarks.speed.nuclei
 	$(BIN)/python -m benchmarks.speed.pipeline demo/records/target
 	$(BIN)/python -m benchmarks.speed.steps
@@ -60,7 +63,7 @@ bench: setup demo/records/target/manifest.json
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
 # replayed: python -m tests.faults --replay faults/CASE
 faults: setup tensorboard_logs/demo-two-stages/report/done.json
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[faults]' \
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[faults]' \
 		|| echo "atheris does not install here: the parsers are not fuzzed"
 	$(BIN)/python -m tests.faults --cases 12000
 	$(BIN)/python -m tests.faults.fuzzing --seconds 120

@@ -15,6 +15,7 @@ from gastric_keras.config.experiment import (
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.imaging.native import find_tensorflow_io
 from gastric_keras.runs import run_dir
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
@@ -200,9 +201,11 @@ def test_doctor_prints(
         "tensorflow 2.",
         "keras 3.",
         "gastric_keras at commit ",
-        "tensorflow-io's native operations load",
     ):
         assert wanted in out
+    is_there = find_tensorflow_io()[0] is not None
+    assert ("tensorflow-io's native operations load" in out) == is_there
+    assert ("pydicom decodes DICOM" in out) != is_there
     for network in ("vgg16", "alexnet", "inception_v3"):
         assert f"ImageNet weights of {network}: " in out
     assert " GiB free on this disk" in out
