@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.runs.provenance import PACKAGES, read_commit, read_versions
 
 TESTED_TENSORFLOW = "2.17.1"
@@ -67,10 +68,10 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    from gastric_keras.models.weights import IMAGENET
-
-    for name, source in IMAGENET.items():
-        if source.path.is_file():
+    for name, source in ((n, kind.imagenet) for n, kind in BACKBONES.items()):
+        if source is None:
+            yield f"ImageNet weights of {name}: none are known"
+        elif source.path.is_file():
             yield f"ImageNet weights of {name}: {source.path}"
         else:
             yield (

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.models.classifier import BACKBONES
+from gastric_keras.config.backbones import BACKBONES
 
 
 def filter_responses(
