@@ -68,7 +68,8 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    for name, source in ((n, kind.imagenet) for n, kind in BACKBONES.items()):
+    for name, kind in BACKBONES.items():
+        source = kind.imagenet
         if source is None:
             yield f"ImageNet weights of {name}: none are known"
         elif source.path.is_file():

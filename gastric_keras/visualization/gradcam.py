@@ -35,7 +35,7 @@ def decision_maps(
         model: a classifier out of ``build_classifier``.
         patches: (N, h, w, 3) uint8, of the model's size.
         classes: (N,) index of the class to explain for each patch.
-        backbone: vgg16, alexnet or inception_v3.
+        backbone: its name in the table of networks, such as vgg16.
 
     Returns:
         (N, h', w') float32 ≥ 0, 0 where nothing speaks for the class; not scaled.
