@@ -16,9 +16,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.models.classifier import BACKBONES
-from gastric_keras.runs.rows import NETWORKS
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 
@@ -42,7 +41,7 @@ def main() -> None:
         if config.backbone.name == "alexnet":
             names.insert(0, "filters.png")
         responses += [_read(folder / name, WIDTH) for name in names]
-        overlays.append(_strip(f"{NETWORKS[config.backbone.name]}: {config.name}"))
+        overlays.append(_strip(f"{kind.title}: {config.name}"))
         for pair in (("benign", "malignant"), ("error_1", "error_2")):
             found = [folder / f"gradcam_{name}.png" for name in pair]
             overlays.append(_beside([_read(p, WIDTH // 2) for p in found]))

@@ -34,8 +34,8 @@ from gastric_keras.comparison.verdict import (
     Verdict,
     spell_verdict,
 )
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.figures import plots as figures
-from gastric_keras.runs.rows import NETWORKS
 from gastric_keras.statistics.paired import PooledDifference, holm
 from gastric_keras.statistics.scores import check_draws
 from gastric_keras.support.files import write_atomic, write_json
@@ -43,7 +43,9 @@ from gastric_keras.support.files import write_atomic, write_json
 WHOLE = "All networks"
 
 
-def run_compare(runs: Sequence[Path], out: Path) -> None:
+def run_compare(
+    runs: Sequence[Path], out: Path = Path("tensorboard_logs/compare")
+) -> None:
     """Stage compare: write tables, pictures and verdict, and print the text.
 
     Args:
@@ -103,7 +105,7 @@ def _pooled(found: DrawnRuns, pairs: Sequence[Pair]) -> dict[str, PooledDifferen
         return {}
     networks = dict.fromkeys(pair.setting[0] for pair in pairs)
     by_network = {
-        NETWORKS[name]: pool(found, [p for p in pairs if p.setting[0] == name])
+        BACKBONES[name].title: pool(found, [p for p in pairs if p.setting[0] == name])
         for name in networks
     }
     return {**by_network, WHOLE: pool(found, pairs)}
@@ -187,7 +189,7 @@ def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> Non
     for run in runs:
         area = run.scores["test"]["patch"]["scores"]["auc"]
         if area["value"] is not None and not run.is_control:
-            title = f"{NETWORKS[run.cell[0]]}, {run.cell[1]}"
+            title = f"{BACKBONES[run.cell[0]].title}, {run.cell[1]}"
             curve = figures.Curve(
                 run.path,
                 run.label,
@@ -199,7 +201,7 @@ def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> Non
         figures.plot_roc_panels(out / "roc.png", panels=panels)
     rows = [
         figures.Difference(
-            f"{NETWORKS[d.backbone]}, {d.subset}, {d.path}",
+            f"{BACKBONES[d.backbone].title}, {d.subset}, {d.path}",
             d.clustered.difference,
             d.clustered.low,
             d.clustered.high,

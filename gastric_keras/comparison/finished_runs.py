@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.runs.rows import NETWORKS, rows_by_key
+from gastric_keras.runs.rows import rows_by_key
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import check_config, read_scores, read_split
 from gastric_keras.statistics.scores import not_numbers
@@ -138,7 +139,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     _check_same_test(runs)
     _check_classes(runs[0])
     _check_distinct(runs)
-    networks = list(NETWORKS)
+    networks = list(BACKBONES)
 
     def place(run: FinishedRun) -> tuple:
         order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from gastric_keras.comparison.verdict import Efficiency
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.figures.style import STYLE, color_of, png_of, style_of
-from gastric_keras.runs.rows import NETWORKS
 
 
 def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes:
@@ -33,7 +33,7 @@ def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes
         for axes, network in zip(panels, networks, strict=True):
             mine = [curve for curve in curves if curve.backbone == network]
             _panel(axes, mine, names)
-            axes.set(title=NETWORKS[network], xlabel="expert labels a class")
+            axes.set(title=BACKBONES[network].title, xlabel="expert labels a class")
         panels[0].set_ylabel("test AUC")
         panels[-1].legend(loc="lower right")
         return png_of(figure, path)

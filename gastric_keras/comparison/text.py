@@ -15,7 +15,8 @@ from gastric_keras.comparison.verdict import (
     Efficiency,
     SettingDifference,
 )
-from gastric_keras.runs.rows import NETWORKS, spell_p, text_table
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.runs.rows import spell_p, text_table
 from gastric_keras.statistics.label_efficiency import spell_saving
 from gastric_keras.support.text import markdown_name
 
@@ -67,7 +68,7 @@ def _scores(cells: Sequence[Cell]) -> list[str]:
         mine = [cell for cell in cells if cell.subset == subset]
         rows = [
             [
-                NETWORKS[cell.backbone],
+                BACKBONES[cell.backbone].title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
                 *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
@@ -211,7 +212,7 @@ _COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
 
 def _names(backbone: str, *names: str) -> list[str]:
     """A network as the paper spells it, and names out of configs and sets."""
-    return [NETWORKS[backbone], *map(markdown_name, names)]
+    return [BACKBONES[backbone].title, *map(markdown_name, names)]
 
 
 def _cells_of(found: SettingDifference) -> list[str]:

@@ -130,7 +130,7 @@ def predict_split(
         split: validation or test.
     """
     from gastric_keras.data.pipeline import eval_dataset
-    from gastric_keras.models.classifier import build_forward, predict
+    from gastric_keras.models.inference import build_forward, predict
 
     dataset = eval_dataset(
         config.target.records,

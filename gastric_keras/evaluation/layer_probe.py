@@ -14,10 +14,11 @@ import keras
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.data.stage_data import class_weight, training_data, validation_data
 from gastric_keras.evaluation import layer_plot
-from gastric_keras.models.classifier import BACKBONES, build_forward, predict
+from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.runs.layer_scores import LayerScore
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import require_target

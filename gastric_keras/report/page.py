@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import gastric_keras
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.report.operating_points import operating_points
 from gastric_keras.report.pictures import (
@@ -22,7 +23,6 @@ from gastric_keras.runs.fit_records import read_done, read_history
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.records import Provenance, read_provenance
 from gastric_keras.runs.rows import (
-    NETWORKS,
     calibration_rows,
     case_rows,
     score_rows,
@@ -116,7 +116,7 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     provenance = read_provenance(found) if found.is_file() else None
     return {
         "name": config.name,
-        "network": NETWORKS[config.backbone.name],
+        "network": BACKBONES[config.backbone.name].title,
         "config": config,
         "scores": scores,
         "provenance": provenance,

@@ -12,9 +12,6 @@ from gastric_keras.runs.records import read_transfer
 from gastric_keras.runs.run_dir import FitStage, RunDir
 from gastric_keras.statistics.split_report import case_means
 
-#: The paper's spelling of the three networks.
-NETWORKS = {"vgg16": "VGG-16", "alexnet": "AlexNet", "inception_v3": "Inception V3"}
-
 #: Key in report.json -> name for a reader; the order of the tables.
 RANKING_NAMES = {
     "auc": "AUC",

@@ -12,7 +12,7 @@ from gastric_keras.support import files
 FitStage = Literal["mid", "target"]
 
 #: Of ``--stage all``, in order; a later one builds on the earlier ones.
-STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
+RUN_STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class RunDir:
         """Take back that a stage and those after it are finished: it is done again.
 
         Predictions go with the weights that made them."""
-        for later in STAGES[STAGES.index(stage) :]:
+        for later in RUN_STAGES[RUN_STAGES.index(stage) :]:
             self.done(later).unlink(missing_ok=True)
         if stage in ("mid", "target"):
             self.done("probe").unlink(missing_ok=True)

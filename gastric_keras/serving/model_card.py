@@ -6,7 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gastric_keras.runs.rows import NETWORKS, score_rows
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.sets import set_card
 
 
@@ -27,7 +28,7 @@ def write_model_card(metadata: dict[str, Any], scores: dict[str, Any]) -> str:
     titles = {"mid": "Mid-level set, t=1", "target": "Target set, t=2"}
     return environment.get_template("model_card.md").render(
         **metadata,
-        network=NETWORKS[metadata["backbone"]],
+        network=BACKBONES[metadata["backbone"]].title,
         subset=scores["subset"],
         confidence=scores["test"]["confidence"],
         sets=[

@@ -15,7 +15,7 @@ import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.config.fit import FitConfig
-from gastric_keras.models.classifier import build_forward, predict
+from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.runs import fit_records as fit_files
 from gastric_keras.runs.run_dir import FitStage, RunDir
 from gastric_keras.support.errors import InputError

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.responses import most_changed
-from gastric_keras.models.classifier import BACKBONES
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.records import Picture, read_pictures
-from gastric_keras.runs.rows import NETWORKS, positives_of
+from gastric_keras.runs.rows import positives_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_scores, read_split, require_target
 from gastric_keras.support.files import write_json
@@ -79,11 +79,12 @@ def _plot_filters(
 ) -> Picture:
     name = config.backbone.name
     kernels = {t: first_kernels(model, backbone=name) for t, model in models.items()}
-    title = f"{NETWORKS[name]}: kernels of the first convolution"
+    network = BACKBONES[name].title
+    title = f"{network}: kernels of the first convolution"
     figures.plot_filters(run_dir.figures / "filters.png", kernels=kernels, title=title)
     text = (
         f"The {kernels['t=2'].shape[-1]} kernels of the first convolution of "
-        f"{NETWORKS[name]} as color pictures at {_spell(list(models))}, those that "
+        f"{network} as color pictures at {_spell(list(models))}, those that "
         f"changed most first. {_spell_change(list(kernels.values()), 'weight')}"
     )
     return Picture("filters.png", "filters", text)
@@ -96,18 +97,19 @@ def _plot_responses(
     views: Sequence[View],
 ) -> Iterator[Picture]:
     name = config.backbone.name
+    kind = BACKBONES[name]
     shown = [view for view in views if not view.is_error]
     patches = np.stack([view.pixels for view in shown])
     found = {t: filter_responses(m, patches, backbone=name) for t, m in models.items()}
     for index, view in enumerate(shown):
-        for block in BACKBONES[name].first_convolutions:
+        for block in kind.first_convolutions:
             stages = {title: blocks[block][index] for title, blocks in found.items()}
             file = f"responses_{view.name}_{block}.png"
             figures.plot_responses(
                 run_dir.figures / file,
                 patch=view.pixels,
                 responses=stages,
-                title=f"{view.title}: {NETWORKS[name]} {block}, first convolution",
+                title=f"{view.title}: {kind.title} {block}, first convolution",
             )
             channels = most_changed(list(stages.values()), 8)
             yield Picture(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras.runs.run_dir import STAGES, BaselineDir, RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, RunDir
 from gastric_keras.support.errors import InputError
 
 
@@ -17,7 +17,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     """Every path that a run folder can name, found by looking at the class."""
     by_fit = ("weights", "snapshots", "history", "transfer_report")
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
-    arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
+    arguments |= {"done": RUN_STAGES, "predictions": ("train", "validation", "test")}
     arguments["heatmap"] = ("a.svs", "b.png")
     # A method's own folder: its files are those of BaselineDir.
     arguments["baseline"] = ("lbp_svm", "color")
@@ -114,4 +114,4 @@ def test_reopening_a_stage_takes_back_what_follows(tmp_path: Path) -> None:
         run_dir.done(stage).parent.mkdir()
         run_dir.done(stage).touch()
     run_dir.reopen("target")
-    assert [s for s in STAGES if run_dir.done(s).exists()] == ["mid"]
+    assert [s for s in RUN_STAGES if run_dir.done(s).exists()] == ["mid"]

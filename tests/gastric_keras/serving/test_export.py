@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import (
     BackboneConfig,
     EvaluateConfig,
@@ -27,7 +28,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.evaluation import evaluate
-from gastric_keras.models.classifier import BACKBONES, build_classifier
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.records.schema import MANIFEST_NAME, read_manifest, read_records
 from gastric_keras.runs.predictions import (
     Predictions,
