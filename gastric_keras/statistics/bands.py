@@ -3,7 +3,7 @@
 The cases are drawn as for the intervals of the scores (see ``bootstrap``). The bands
 are pointwise, percentiles of the drawn curves widened for few cases
 (``intervals.widen``); a whole curve leaves them more often, and so does its end near 1,
-where most draws of few cases are 1 (benchmarks/band_coverage.py).
+where most draws of few cases are 1 (benchmarks/evidence/band_coverage.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The plain percentile interval of 20 cases holds the truth in 83 to 92 % of trials where
 it promises 95 %: draws of m cases vary too little, by ``(m - 1)/m`` in variance, take
 the normal's tails for Student's, and keep the skewness of the sample. Two ways mend
-it, chosen by simulation (benchmarks/coverage.py, docs/STATISTICS.md):
+it, chosen by simulation (benchmarks/evidence/coverage.py, docs/STATISTICS.md):
 
 * a score takes the standard error of its draws, times ``sqrt(m/(m - 1))``, and
   Student's t; on the logit scale, where a share near 1 is no longer skewed (for the AUC

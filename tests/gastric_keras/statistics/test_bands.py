@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from gastric_keras.statistics.bands import Band, precision_recall_band, roc_band
 from gastric_keras.statistics.draws import Draws
-from gastric_keras.support.errors import InputError
 
 
 def clustered(seed: int, cases: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,8 +73,3 @@ def test_perfect_scores_have_no_width() -> None:
 def test_too_few_cases_have_no_band() -> None:
     assert roc_band([0, 1], [0.2, 0.7], ["a", "b"]) is None
     assert precision_recall_band([0, 1], [0.2, 0.7], ["a", "a"]) is None
-
-
-def test_bad_draws_are_refused() -> None:
-    with pytest.raises(InputError, match="100 or more bootstrap draws"):
-        Draws(3)
