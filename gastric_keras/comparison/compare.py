@@ -9,7 +9,6 @@ from typing import Any
 
 from gastric_keras.comparison import labels_plot as efficiency_plot
 from gastric_keras.comparison.contrasts import (
-    CONFIDENCE,
     DrawnRuns,
     control_pairs,
     draw_runs,
@@ -36,10 +35,12 @@ from gastric_keras.comparison.verdict import (
 )
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.figures import plots as figures
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
-from gastric_keras.statistics.scores import check_draws
 from gastric_keras.support.files import write_atomic, write_json
 
+#: Of every interval; the text says so.
+CONFIDENCE = 0.95
 WHOLE = "All networks"
 
 
@@ -76,10 +77,10 @@ def compare(
     Raises:
         InputError: as :func:`gastric_keras.finished_runs.read_runs`.
     """
-    check_draws(bootstrap, CONFIDENCE)
+    draws = Draws(bootstrap, CONFIDENCE, seed)
     runs = read_runs([Path(folder) for folder in run_folders])
     pairs = find_pairs(runs)
-    found = draw_runs(runs, draws=bootstrap, seed=seed)
+    found = draw_runs(runs, draws)
     comparison = Comparison(
         patches=len(runs[0].rows),
         cases=found.cases,

@@ -24,9 +24,11 @@ from gastric_keras.runs.scores import (
     held_of,
     require_target,
 )
-from gastric_keras.statistics import split_report as metrics
 from gastric_keras.statistics.calibration import apply_temperature, fit_temperature
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.scores import not_numbers
+from gastric_keras.statistics.split_report import report
+from gastric_keras.statistics.thresholds import best_threshold
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_json
 
@@ -81,11 +83,9 @@ def _stands(run_dir: RunDir, settings: dict[str, Any]) -> bool:
     held = held_of(run_dir)
     if {key: held.get(key) for key in settings} != settings:
         return False
-    report, wanted = run_dir.report_json, held.get("sha256", {})
+    path, wanted = run_dir.report_json, held.get("sha256", {})
     # Scores that are gone or damaged are made anew from the predictions.
-    return report.is_file() and (
-        not wanted or wanted.get(report.name) == sha256_of(report)
-    )
+    return path.is_file() and (not wanted or wanted.get(path.name) == sha256_of(path))
 
 
 def _predictions(
@@ -163,29 +163,27 @@ def score(
     unfitted = _unfitted(validation)
     threshold, temperature = 0.5, 1.0
     if unfitted is None:
-        threshold = metrics.best_threshold(
+        threshold = best_threshold(
             validation.label == positive, validation.probability[:, positive]
         )
         temperature = fit_temperature(validation.label, validation.probability)
+    draws = Draws(config.evaluate.bootstrap, config.evaluate.confidence, config.seed)
+
+    def score_split(part: Predictions) -> dict[str, Any]:
+        found = report(
+            (part.label == positive).astype(int),
+            part.probability[:, positive],
+            part.case_id,
+            threshold=threshold,
+            calibrated=_scaled(part, temperature)[:, positive],
+            draws=draws,
+        )
+        return asdict(found)
 
     def reports(pattern: str = "") -> dict[str, Any]:
         return {
-            split: asdict(
-                metrics.report(
-                    (part.label == positive).astype(int),
-                    part.probability[:, positive],
-                    part.case_id,
-                    threshold=threshold,
-                    calibrated=_scaled(part, temperature)[:, positive],
-                    bootstrap=config.evaluate.bootstrap,
-                    confidence=config.evaluate.confidence,
-                    seed=config.seed,
-                )
-            )
-            for split, part in (
-                ("validation", select(validation, pattern)),
-                ("test", select(test, pattern)),
-            )
+            "validation": score_split(select(validation, pattern)),
+            "test": score_split(select(test, pattern)),
         }
 
     mid = read_manifest(config.mid.records).dataset if config.mid else None

@@ -9,8 +9,10 @@ import numpy as np
 
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import positives_of, spell_score
+from gastric_keras.statistics.bootstrap import cluster_bootstrap
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.scores import check_pairs
-from gastric_keras.statistics.split_report import case_means, cluster_bootstrap
+from gastric_keras.statistics.split_report import case_means
 
 #: What validation must show at least.
 PROMISES = (0.90, 0.95, 0.99)
@@ -59,9 +61,7 @@ def operating_points(
     positive: str,
     *,
     unit: str,
-    draws: int,
-    confidence: float,
-    seed: int,
+    draws: Draws,
 ) -> list[dict[str, Any]]:
     """One row a promise: the threshold from validation, the scores on test.
 
@@ -70,9 +70,7 @@ def operating_points(
         test: is scored.
         positive: name of the positive class.
         unit: ``patch`` or ``case``: of the thresholds as of the scores.
-        draws: of whole cases, 100 or more.
-        confidence: of the intervals.
-        seed: of the draws.
+        draws: how many, from which seed, and the confidence of the intervals.
 
     Returns:
         promise, threshold, and cells as of ``tables.spell_score`` for COLUMNS; none
@@ -92,8 +90,6 @@ def operating_points(
                 test_case,
                 threshold=threshold,
                 draws=draws,
-                confidence=confidence,
-                seed=seed,
             )
             rows.append(
                 {

@@ -33,6 +33,7 @@ from gastric_keras.runs.rows import (
 from gastric_keras.runs.run_dir import FitStage, RunDir
 from gastric_keras.runs.scores import SPLITS, check_config, read_scores, read_split
 from gastric_keras.runs.sets import leak_rows, set_card
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
@@ -167,9 +168,7 @@ def _unit(
             predictions["test"],
             scores["positive"],
             unit=name,
-            draws=split["bootstrap"],
-            confidence=split["confidence"],
-            seed=split["seed"],
+            draws=Draws(split["bootstrap"], split["confidence"], split["seed"]),
         ),
     }
 

@@ -16,6 +16,7 @@ from gastric_keras.runs.rows import positives_of, spell_score
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.statistics.bands import Band, precision_recall_band, roc_band
 from gastric_keras.statistics.calibration import apply_temperature
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.split_report import case_means
 from gastric_keras.support.errors import InputError
 
@@ -93,11 +94,7 @@ def _curves(
     names, truth, mean = case_means(label, score, test.case_id)
     rows = {"patch": (label, score, test.case_id), "case": (truth, mean, names)}
     split = scores["test"]
-    settings = {
-        "draws": split["bootstrap"],
-        "confidence": split["confidence"],
-        "seed": split["seed"],
-    }
+    draws = Draws(split["bootstrap"], split["confidence"], split["seed"])
     return [
         figures.Curve(
             name=f"per {unit}",
@@ -105,7 +102,7 @@ def _curves(
             score=rows[unit][1],
             area=(area["value"], area["low"], area["high"]),
             threshold=scores["threshold"],
-            band=band(*rows[unit], **settings),
+            band=band(*rows[unit], draws),
         )
         for unit in rows
         if (area := split[unit]["scores"][key])["value"] is not None

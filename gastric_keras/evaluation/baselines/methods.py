@@ -8,8 +8,6 @@ validation patches and always rises (Platt 1999), so that the order stays its ow
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import ParameterGrid
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -160,7 +159,7 @@ def fit_best(
         decisions there. Deterministic.
     """
     best: tuple[float, dict, Pipeline] | None = None
-    for parameters in _points(GRIDS[classifier]):
+    for parameters in ParameterGrid(GRIDS[classifier]):
         model = make_pipeline(
             StandardScaler(), _build(classifier, parameters, len(train[1]))
         ).fit(*train)
@@ -178,11 +177,6 @@ def fit_best(
     return Fitted(
         model, parameters, auc, center, scale, slope, float(curve.intercept_[0])
     )
-
-
-def _points(grid: dict[str, tuple]) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
 
 
 def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:

@@ -41,7 +41,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving import export
 from gastric_keras.serving.warmup import WARMUP
 from gastric_keras.statistics.calibration import apply_temperature, scale_threshold
-from gastric_keras.statistics.split_report import best_threshold
+from gastric_keras.statistics.thresholds import best_threshold
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, sha256_of, write_json
 from gastric_keras.training import ladder as stages
