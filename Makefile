@@ -9,7 +9,7 @@ RUN := $(BIN)/python -m gastric_keras.run
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench faults clean setup
+.PHONY: demo test lint bench docs faults clean setup
 
 setup: $(VENV)/.stamp
 
@@ -56,6 +56,12 @@ bench: setup demo/records/target/manifest.json
 	$(BIN)/python -m benchmarks.speed.steps
 	$(BIN)/python -m benchmarks.speed.frozen demo/records/target
 	$(BIN)/python -m benchmarks.evidence.verdict
+
+# The documentation site, in build/site; a broken link is an error.
+docs: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site to open:     build/site/index.html"
 
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
 # replayed: python -m tests.faults --replay faults/CASE
