@@ -60,7 +60,7 @@ bench: setup demo/records/target/manifest.json
 # The documentation site, in build/site; a broken link is an error.
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site to open:     build/site/index.html"
 
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be

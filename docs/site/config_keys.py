@@ -1,8 +1,8 @@
 """The page of every configuration key, read off the dataclasses.
 
 Type and default come from the field, the meaning from ``Attributes:`` of the docstring.
-The range is found by trying values: the dataclasses check themselves when they are made,
-so what the page says is what the program accepts.
+The range is found by trying values: the dataclasses check themselves when they are
+made, so what the page says is what the program accepts.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from typing import Any, Literal
 
 #: A value that a required field of this name accepts.
 _EXAMPLES = {"name": "alexnet"}
+#: What a class of that name needs although it has a default.
+_NEEDED = {"SetConfig": {"classes": ("a", "b")}}
 #: Where the search for an accepted number starts when the default is null.
 _STARTS = (1, 0.5, 0.75, 0.9, 2, 10, 100, 1000)
 _FAR = 10**9
 
 _INTRO = """# Configuration keys
 
-Every key of every YAML file, generated from the code. Any of them can be set on the command
-line: `--set target.fit.epochs=5`. An unknown key, a wrong type or a value out of range is an
-error that names the key and the nearest known one.
+Every key of every YAML file, generated from the code. Any of them can be set on the
+command line: `--set target.fit.epochs=5`. An unknown key, a wrong type or a value out of
+range is an error that names the key and the nearest known one.
 
-*Range* lists what is accepted while the other keys keep their defaults (and the network is
-AlexNet); `[` and `]` include the end, `(` and `)` exclude it. *required* means that there is no
-default.
+*Range* lists what is accepted while the other keys keep their defaults (and the network
+is AlexNet); `[` and `]` include the end, `(` and `)` exclude it. *required* means that
+there is no default.
 
 """
 _TITLES = {
@@ -55,13 +57,13 @@ def config_page() -> str:
     others = [cls for cls in found.values() if cls not in (*titled, *nested)]
     bases = {base for cls in found.values() for base in cls.__mro__[1:]}
     text = _INTRO
-    done: set[type] = set()
+    places: dict[type, list[str]] = {}
     for root in [*titled, *(cls for cls in others if cls not in bases)]:
         for cls, where in _walk(root, ""):
-            if cls not in done:
-                done.add(cls)
-                text += _section(cls, where)
-    return text
+            places.setdefault(cls, [])
+            if where and where not in places[cls]:
+                places[cls].append(where)
+    return text + "".join(_section(cls, where) for cls, where in places.items())
 
 
 def _config_classes() -> dict[str, type]:
@@ -112,12 +114,14 @@ def _dataclasses_in(hint: Any) -> Iterator[type]:
         yield from _dataclasses_in(part)
 
 
-def _section(cls: type, where: str) -> str:
-    title, use = _TITLES.get(cls.__name__, (f"`{where}`", ""))
-    first = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
+def _section(cls: type, places: list[str]) -> str:
+    keys = ", ".join(f"`{place}`" for place in sorted(places)) or cls.__name__
+    title, use = _TITLES.get(cls.__name__, (keys, ""))
+    first = _plain((inspect.getdoc(cls) or "").split("\n\n")[0])
     text = f"## {title} {{#{cls.__name__.lower()}}}\n\n{first}"
     text += f" Read by {use}." if use else f" Class `{cls.__name__}`."
-    text += "\n\n| key | type | default | range | meaning |\n| --- | --- | --- | --- | --- |\n"
+    text += "\n\n| key | type | default | range | meaning |\n"
+    text += "| --- | --- | --- | --- | --- |\n"
     meanings = {}
     for base in reversed(cls.__mro__):
         meanings.update(_meanings(base))
@@ -142,10 +146,14 @@ def _meanings(cls: type) -> dict[str, str]:
     if not found:
         return {}
     entries = re.findall(r"^ {4}(\w+): ((?:.|\n(?! {4}\w+: ))*)", found[1], re.M)
-    return {
-        name: re.sub(r"``([^`]*)``", r"`\1`", " ".join(value.split()))
-        for name, value in entries
-    }
+    return {name: _plain(value) for name, value in entries}
+
+
+def _plain(text: str) -> str:
+    """reStructuredText of a docstring as Markdown, in the words of YAML."""
+    text = re.sub(r":\w+:`([^`]*)`", r"`\1`", " ".join(text.split()))
+    text = re.sub(r"``([^`]*)``", r"`\1`", text)
+    return re.sub(r"\bNone\b", "null", text)
 
 
 def _type(hint: Any) -> str:
@@ -206,22 +214,25 @@ def _example(hint: Any, name: str = "") -> Any:
             for entry in dataclasses.fields(hint)
             if entry.default is entry.default_factory is dataclasses.MISSING
         ]
-        return hint(**{each: _example(hints[each], each) for each in needed})
+        values = {each: _example(hints[each], each) for each in needed}
+        return hint(**values, **_NEEDED.get(hint.__name__, {}))
     return _EXAMPLES.get(name, "example")
 
 
 def _range(base: Any, name: str, hint: Any) -> str:
     parts = typing.get_args(hint) or (hint,)
-    choices = [f"`{c}`" for c in parts if isinstance(c, str)]
+    choices = [choice for choice in parts if isinstance(choice, str)]
     for part in parts:
         if typing.get_origin(part) is Literal:
-            choices += [f"`{choice}`" for choice in typing.get_args(part)]
+            choices += typing.get_args(part)
     if choices:
-        return ", ".join(choices)
+        return ", ".join(f"`{choice}`" for choice in choices)
     if not {int, float} & set(parts):
         return ""
-    is_whole = float not in parts
+    return _interval(base, name, is_whole=float not in parts)
 
+
+def _interval(base: Any, name: str, *, is_whole: bool) -> str:
     def accepts(value: float) -> bool:
         try:
             dataclasses.replace(base, **{name: int(value) if is_whole else value})
@@ -236,7 +247,7 @@ def _range(base: Any, name: str, hint: Any) -> str:
     low, low_closed = _end(accepts, good[0], -_FAR, is_whole)
     high, high_closed = _end(accepts, good[0], _FAR, is_whole)
     if low is None and high is None:
-        return "any"
+        return ""
     if high is None:
         return f"{'≥' if low_closed else '>'} {low}"
     if low is None:

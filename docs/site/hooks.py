@@ -29,11 +29,11 @@ ROOT_FILES = {
 }
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the reference pages to the navigation."""
+    # Here and not above: MkDocs puts the path back after it has read the hooks.
+    sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
     for entry in config.nav or ():
         if "API reference" in entry:
             entry["API reference"] = [
