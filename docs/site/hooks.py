@@ -27,6 +27,9 @@ ROOT_FILES = {
     "LICENSE": "LICENSE.txt",
     "CITATION.cff": "CITATION.cff",
 }
+#: Material loads this from the network when pages are opened from a disk.
+_SHIM = "https://unpkg.com/iframe-worker/shim"
+_LOCAL_SHIM = "assets/javascripts/iframe-worker.js"
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
 
@@ -54,6 +57,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for _, path, text in _reference_pages():
         files.append(File.generated(config, path, content=text))
     files.append(File.generated(config, "CONFIG.md", content=config_page()))
+    shim = (Path(__file__).parent / "iframe-worker.js").read_text(encoding="utf-8")
+    files.append(File.generated(config, _LOCAL_SHIM, content=shim))
     return files
 
 
@@ -62,6 +67,11 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     if page.file.src_uri in ROOT_FILES.values():
         return markdown
     return _relink(markdown, at_root=False)
+
+
+def on_post_page(output: str, *, page: Page, **_: Any) -> str:
+    """Search from a disk, and without a network."""
+    return output.replace(_SHIM, "../" * page.url.count("/") + _LOCAL_SHIM)
 
 
 def _relink(text: str, *, at_root: bool) -> str:
