@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SOURCES := gastric_keras data_prep tests benchmarks
 
-.PHONY: help setup demo format lint quick test bench faults clean
+.PHONY: help setup demo format lint quick test bench docs faults clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' \
@@ -69,6 +69,11 @@ bench: setup demo/records/target/manifest.json  ## speed, and what the statistic
 	$(BIN)/python -m benchmarks.speed.steps
 	$(BIN)/python -m benchmarks.speed.frozen demo/records/target
 	$(BIN)/python -m benchmarks.evidence.verdict
+
+docs: setup  ## the documentation site, in build/site; a broken link is an error
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site to open:     build/site/index.html"
 
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
 # replayed: python -m tests.faults --replay faults/CASE
