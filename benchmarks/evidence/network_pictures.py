@@ -16,9 +16,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.experiment import NETWORKS, ExperimentConfig
 from gastric_keras.models.classifier import BACKBONES
-from gastric_keras.runs.rows import NETWORKS
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 

@@ -10,6 +10,8 @@ from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.support.errors import InputError, require
 
 BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
+#: In print, as the paper spells them; in the order of its tables.
+NETWORKS = {"vgg16": "VGG-16", "alexnet": "AlexNet", "inception_v3": "Inception V3"}
 #: Stage that a model stands for -> how a reader knows it.
 LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]

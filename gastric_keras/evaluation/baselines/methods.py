@@ -130,7 +130,7 @@ class Fitted:
     """
 
     model: Pipeline
-    parameters: dict[str, Any]
+    parameters: dict[str, float]
     validation_auc: float
     center: float
     scale: float
@@ -180,12 +180,12 @@ def fit_best(
     )
 
 
-def _points(grid: dict[str, tuple]) -> Iterator[dict[str, Any]]:
+def _points(grid: dict[str, tuple]) -> Iterator[dict[str, float]]:
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
 
 
-def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
+def _build(classifier: Classifier, parameters: dict[str, float], n: int) -> Any:
     if classifier == "lda":
         return LinearDiscriminantAnalysis(solver="lsqr", **parameters)
     if classifier == "knn":
@@ -194,7 +194,7 @@ def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
         return SVC(kernel="rbf", **parameters)
     if classifier == "logistic":
         return LogisticRegression(max_iter=1000, **parameters)
-    return SubspaceClassifier(**parameters)
+    return SubspaceClassifier(int(parameters["components"]))
 
 
 def _decide(model: Pipeline, features: np.ndarray) -> np.ndarray:
