@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gastric_keras.config.backbones import BACKBONES
-from gastric_keras.runs.provenance import PACKAGES, read_commit, read_versions
+from gastric_keras.support.versions import PACKAGES, read_commit, read_versions
 
 TESTED_TENSORFLOW = "2.17.1"
 

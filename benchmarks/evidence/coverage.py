@@ -24,7 +24,6 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from gastric_keras.runs.rows import text_table
 from gastric_keras.statistics.bootstrap import auc_draws, cluster_bootstrap, rarer_cases
 from gastric_keras.statistics.delong import auc_interval, pooled_auc_test
 from gastric_keras.statistics.draws import Draws
@@ -35,6 +34,7 @@ from gastric_keras.statistics.scores import (
     ranking_scores,
     threshold_scores,
 )
+from gastric_keras.support.text import text_table
 
 SEED = 20260101
 ALPHA = 0.05

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from gastric_keras.comparison import labels_plot as efficiency_plot
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
     control_pairs,
@@ -24,17 +22,15 @@ from gastric_keras.comparison.finished_runs import (
     other_changes,
     read_runs,
 )
-from gastric_keras.comparison.text import spell_tables
-from gastric_keras.comparison.verdict import (
-    PUBLISHED_GAIN,
-    TABLE_SCORES,
-    Cell,
+from gastric_keras.comparison.pictures import draw_comparison
+from gastric_keras.comparison.results import (
     Comparison,
+    ScoreCell,
     Verdict,
-    spell_verdict,
+    table_scores,
 )
+from gastric_keras.comparison.text import spell_tables, spell_verdict
 from gastric_keras.config.backbones import BACKBONES
-from gastric_keras.figures import plots as figures
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
 from gastric_keras.support.files import write_atomic, write_json
@@ -96,7 +92,7 @@ def compare(
     )
     write_atomic(out / "tables.md", spell_tables(comparison))
     write_json(out / "comparison.json", asdict(comparison))
-    _draw(runs, comparison, out)
+    draw_comparison(runs, comparison, out)
     return comparison
 
 
@@ -126,30 +122,24 @@ def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict,
     return tuple(verdicts)
 
 
-def _cells(runs: Sequence[FinishedRun]) -> tuple[Cell, ...]:
+def _cells(runs: Sequence[FinishedRun]) -> tuple[ScoreCell, ...]:
     groups: dict[tuple[str, str, str], list[FinishedRun]] = {}
     for run in runs:
         groups.setdefault((*run.cell, run.path), []).append(run)
-    return tuple(
-        Cell(
-            backbone,
-            subset,
-            path,
-            group[0].labels,
-            runs=tuple(str(run.folder) for run in group),
-            scores={
-                name: tuple(_read_score(run.scores, *at) for run in group)
-                for name, at in TABLE_SCORES.items()
-            },
+    cells = []
+    for (backbone, subset, path), group in groups.items():
+        found = [table_scores(run.scores.test.patch) for run in group]
+        cells.append(
+            ScoreCell(
+                backbone,
+                subset,
+                path,
+                group[0].labels,
+                runs=tuple(str(run.folder) for run in group),
+                scores={name: tuple(each[name] for each in found) for name in found[0]},
+            )
         )
-        for (backbone, subset, path), group in groups.items()
-    )
-
-
-def _read_score(report: dict[str, Any], part: str, key: str) -> float | None:
-    unit = report["test"]["patch"]
-    scores = unit[part] if part == "scores" else unit[part]["scores"]
-    return scores[key]["value"]
+    return tuple(cells)
 
 
 def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -183,47 +173,3 @@ def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...
 
 def _count_seeds(count: int) -> str:
     return "one seed" if count == 1 else f"{count} seeds"
-
-
-def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> None:
-    panels: dict[str, list[figures.Curve]] = {}
-    for run in runs:
-        area = run.scores["test"]["patch"]["scores"]["auc"]
-        if area["value"] is not None and not run.is_control:
-            title = f"{BACKBONES[run.cell[0]].title}, {run.cell[1]}"
-            curve = figures.Curve(
-                run.path,
-                run.label,
-                run.score,
-                (area["value"], area["low"], area["high"]),
-            )
-            panels.setdefault(title, []).append(curve)
-    if panels:
-        figures.plot_roc_panels(out / "roc.png", panels=panels)
-    rows = [
-        figures.Difference(
-            f"{BACKBONES[d.backbone].title}, {d.subset}, {d.path}",
-            d.clustered.difference,
-            d.clustered.low,
-            d.clustered.high,
-        )
-        for d in comparison.differences
-    ]
-    rows += [
-        figures.Difference(
-            f"{v.about}, pooled",
-            v.clustered.difference,
-            v.clustered.low,
-            v.clustered.high,
-        )
-        for v in comparison.verdicts
-        if v.clustered.settings > 1
-    ]
-    if rows:
-        figures.plot_differences(
-            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
-        )
-    if comparison.efficiency:
-        efficiency_plot.plot_efficiency(
-            out / "labels.png", curves=comparison.efficiency
-        )

@@ -15,7 +15,7 @@ from gastric_keras.comparison.finished_runs import (
     Pair,
     pair_paths,
 )
-from gastric_keras.comparison.verdict import Efficiency, SettingDifference
+from gastric_keras.comparison.results import Efficiency, SettingDifference
 from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
 from gastric_keras.statistics.delong import pooled_auc_test
 from gastric_keras.statistics.draws import Draws
@@ -60,7 +60,7 @@ def draw_runs(runs: Sequence[FinishedRun], draws: Draws) -> DrawnRuns:
     """
     case_id = np.array([row[0] for row in runs[0].rows])
     scores = np.stack([run.score for run in runs])
-    areas = [run.scores["test"]["patch"]["scores"]["auc"]["value"] for run in runs]
+    areas = [run.scores.test.patch.scores["auc"].value for run in runs]
     return DrawnRuns(
         runs=tuple(runs),
         auc=np.array(areas),
@@ -130,7 +130,7 @@ def setting_differences(
 def _compare_calls(found: DrawnRuns, pair: Pair) -> McNemar:
     case_id = [row[0] for row in found.runs[0].rows]
     one, two = (
-        (run.score >= run.scores["threshold"]) == (run.label == 1)
+        (run.score >= run.scores.threshold) == (run.label == 1)
         for run in (found.runs[pair.one], found.runs[pair.two])
     )
     return mcnemar_test(one, two, case_id)

@@ -105,6 +105,7 @@ def build(schema: type[Schema], tree: Any, where: str = "config") -> Any:
     return _read(schema, tree, "", where)
 
 
+# The tree of any schema.
 def to_dict(config: Any) -> dict[str, Any]:
     """A config dataclass as plain dicts and lists, ready for YAML or JSON."""
     return _plain(dataclasses.asdict(config))

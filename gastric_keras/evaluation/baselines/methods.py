@@ -129,7 +129,7 @@ class Fitted:
     """
 
     model: Pipeline
-    parameters: dict[str, Any]
+    parameters: dict[str, float]
     validation_auc: float
     center: float
     scale: float
@@ -188,7 +188,7 @@ def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
         return SVC(kernel="rbf", **parameters)
     if classifier == "logistic":
         return LogisticRegression(max_iter=1000, **parameters)
-    return SubspaceClassifier(**parameters)
+    return SubspaceClassifier(int(parameters["components"]))
 
 
 def _decide(model: Pipeline, features: np.ndarray) -> np.ndarray:

@@ -12,6 +12,9 @@ import pytest
 from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, RunDir
 from gastric_keras.support.errors import InputError
 
+#: Members of RunDir that name no file of their own.
+NO_PATH = ("stage", "locked", "reopen", "of_weights", "of_export", "root")
+
 
 def list_paths(run_dir: RunDir) -> list[Path]:
     """Every path that a run folder can name, found by looking at the class."""
@@ -29,7 +32,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
             found = [member(run_dir, argument) for argument in arguments[name]]
             paths += [p.root if isinstance(p, BaselineDir) else p for p in found]
         else:
-            assert name.startswith("_") or name in ("stage", "locked", "reopen"), name
+            assert name.startswith("_") or name in NO_PATH, name
     return paths
 
 
