@@ -137,7 +137,8 @@ def labels_for(auc: float, labels: Sequence[float], curve: Sequence[float]) -> f
     above = int(np.searchsorted(rising, auc))
     share = (auc - rising[above - 1]) / (rising[above] - rising[above - 1])
     low, high = np.log(labels[above - 1]), np.log(labels[above])
-    return float(np.exp(low + share * (high - low)))
+    # A rounding of exp and log must not lift it above the number that it reaches.
+    return float(min(np.exp(low + share * (high - low)), labels[above]))
 
 
 def spell_saving(about: str, saving: Saving) -> str:
