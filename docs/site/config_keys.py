@@ -29,8 +29,8 @@ _FAR = 10**9
 _INTRO = """# Configuration keys
 
 Every key of every YAML file, generated from the code. Any of them can be set on the
-command line: `--set target.fit.epochs=5`. An unknown key, a wrong type or a value out of
-range is an error that names the key and the nearest known one.
+command line: `--set target.fit.epochs=5`. An unknown key, a wrong type or a value out
+of range is an error that names the key and the nearest known one.
 
 *Range* lists what is accepted while the other keys keep their defaults (and the network
 is AlexNet); `[` and `]` include the end, `(` and `)` exclude it. *required* means that

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from gastric_keras.config.experiment import ExperimentConfig
 
 ROOT = Path(__file__).parents[2]
 #: Pages that only the site has: docs/site/hooks.py generates them.
@@ -83,3 +87,30 @@ def test_every_relative_link_leads_somewhere(page: Path):
             if anchor not in names:
                 dead.append(target)
     assert not dead, f"{page.name}: {dead}"
+
+
+def config_page() -> str:
+    spec = importlib.util.spec_from_file_location(
+        "config_keys", ROOT / "docs" / "site" / "config_keys.py"
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.config_page()
+
+
+def test_every_configuration_key_has_a_meaning():
+    page = config_page()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert {field.name for field in fields(ExperimentConfig)} <= {
+        row.split("`")[1] for row in rows
+    }
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_ranges_are_those_that_the_dataclasses_accept():
+    page = config_page()
+    assert "| `dropout` | float | `0.5` | [0, 1) |" in page
+    assert "| `blend` | float | `1.0` | (0, 1] |" in page
+    assert "| `bootstrap` | int | `1000` | ≥ 100 |" in page
+    assert "`constant`, `cosine`, `plateau`" in page
