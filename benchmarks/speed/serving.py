@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from gastric_keras.data.pipeline import decode  # noqa: E402
+from gastric_keras.data.decode import decode  # noqa: E402
 from gastric_keras.models.classifier import (  # noqa: E402
     BACKBONES,
     build_classifier,

@@ -129,12 +129,11 @@ def predict_split(
         model: the target classifier.
         split: validation or test.
     """
-    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.pipeline import Selection, eval_dataset
     from gastric_keras.models.classifier import build_forward, predict
 
     dataset = eval_dataset(
-        config.target.records,
-        split,
+        Selection(config.target.records, split),
         image_size=config.backbone.image_size,
         batch_size=config.target.fit.batch_size,
     )

@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import config_pb2
 
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.models.classifier import BACKBONES, build_classifier, build_forward
 from gastric_keras.serving import graph as serving_graph
 from gastric_keras.serving.graph import (

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.models.classifier import BACKBONES, build_classifier
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import InputError
