@@ -19,7 +19,7 @@ from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 from gastric_keras.training import ladder as stages
-from gastric_keras.training.event_log import EventLog, is_pictured
+from gastric_keras.training.tensorboard import EventLog, is_pictured
 
 
 def main() -> None:
