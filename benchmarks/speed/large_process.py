@@ -164,11 +164,12 @@ def check(folder: str) -> None:
 def train(folder: str, first: str, end: str, digest_from: str = "") -> None:
     """Epochs as training reads them; the digest is that of all from one of them."""
     from gastric_keras.config.fit import AugmentConfig
-    from gastric_keras.data.pipeline import steps_per_epoch, train_dataset
+    from gastric_keras.data.pipeline import Selection, steps_per_epoch, train_dataset
 
-    steps = steps_per_epoch(folder, "train", _BATCH)
+    selection = Selection(folder)
+    steps = steps_per_epoch(selection, _BATCH)
     batches = train_dataset(
-        folder,
+        selection,
         image_size=SIDE,
         batch_size=_BATCH,
         initial_epoch=int(first),
@@ -187,9 +188,9 @@ def train(folder: str, first: str, end: str, digest_from: str = "") -> None:
 
 def evaluate(folder: str) -> None:
     """Every record of train once, in order, as evaluation reads them."""
-    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.pipeline import Selection, eval_dataset
 
-    batches = eval_dataset(folder, "train", image_size=SIDE, batch_size=_BATCH)
+    batches = eval_dataset(Selection(folder), image_size=SIDE, batch_size=_BATCH)
     found = sum(len(batch["label"]) for batch in batches.as_numpy_iterator())
     assert found == read_manifest(folder).count("train")
     _say(found)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import eval_dataset
+from gastric_keras.data.pipeline import Selection, eval_dataset
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.records.checks import check_set
@@ -117,8 +117,7 @@ def predict_split(
         split: validation or test.
     """
     dataset = eval_dataset(
-        config.target.records,
-        split,
+        Selection(config.target.records, split),
         image_size=config.backbone.image_size,
         batch_size=config.target.fit.batch_size,
     )

@@ -10,7 +10,7 @@ from tensorboard.plugins.hparams import api as hp
 
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.grid.rows import GridRow
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.training.tensorboard import PATTERN
 
 
 def write_row(grid: GridConfig, name: str, row: GridRow) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.support.errors import InputError

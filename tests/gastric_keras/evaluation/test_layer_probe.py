@@ -68,10 +68,11 @@ def test_the_last_layer_scores_as_the_probed_head(
     last = probe_layers(config, model, stage="initial")[-1]
     from sklearn.metrics import roc_auc_score
 
-    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.pipeline import Selection, eval_dataset
 
     def dataset(split: str) -> object:
-        return eval_dataset(config.target.records, split, image_size=64, batch_size=6)
+        selection = Selection(config.target.records, split)
+        return eval_dataset(selection, image_size=64, batch_size=6)
 
     probe_head(model, dataset("train"), strength=0.1, balance=True)
     features, label = extract_features(model, dataset("validation"))

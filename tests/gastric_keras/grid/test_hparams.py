@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from gastric_keras.config.grid import Axis, GridConfig
 from gastric_keras.grid.hparams import has_row, write_row
 from gastric_keras.grid.rows import GridRow
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.training.tensorboard import PATTERN
 from tests.helpers.events import read_events
 
 GRID = GridConfig(

@@ -25,7 +25,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.training.tensorboard import PATTERN
 from tests.helpers.events import read_events
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_experiments import write_experiment

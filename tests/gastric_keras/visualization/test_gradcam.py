@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from gastric_keras.config.backbones import BACKBONES
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.models.classifier import build_classifier
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import InputError

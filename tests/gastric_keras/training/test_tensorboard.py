@@ -19,8 +19,13 @@ from gastric_keras.support import config_io
 from gastric_keras.training import ladder as stages
 from gastric_keras.training import snapshots
 from gastric_keras.training.epoch_log import read_epochs
-from gastric_keras.training.event_files import PATTERN, cut_back
-from gastric_keras.training.event_log import SCALARS, build_curves, is_pictured
+from gastric_keras.training.tensorboard import (
+    PATTERN,
+    SCALARS,
+    build_curves,
+    cut_back,
+    is_pictured,
+)
 from tests.helpers.events import read_events, read_steps
 from tests.helpers.small_experiments import TISSUE, write_experiment
 

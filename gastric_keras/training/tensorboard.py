@@ -1,14 +1,19 @@
-"""What TensorBoard shows of a fit while it runs: curves, pictures, config."""
+"""What TensorBoard shows of a fit while it runs, and how its event files are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.image.metadata import create_summary_metadata
 
 from gastric_keras.figures.plots import (
     Curve,
@@ -18,8 +23,10 @@ from gastric_keras.figures.plots import (
 )
 from gastric_keras.imaging.mosaic import join_patches
 from gastric_keras.training.epoch_log import EpochLog
-from gastric_keras.training.event_files import cut_back, write_png
+from gastric_keras.training.plan import FitPlan
 
+#: How tf.summary begins the name of a file that it writes.
+PATTERN = "events.out.tfevents.*"
 #: Column of history.csv -> TensorBoard's run inside the stage, and tag. Training and
 #: validation share a tag, and so a chart.
 SCALARS = {
@@ -36,23 +43,6 @@ SCALARS = {
 SHOWN_PATCHES = 16
 
 
-@dataclass(frozen=True)
-class Caption:
-    """What the curves and pictures of a stage need to be told.
-
-    Attributes:
-        classes: names, in label order.
-        positive: the class that ROC and PR curves are of; None: each against the rest.
-        epochs_before: of the stage before, which this one goes on from on the axis.
-        config: of the run, YAML.
-    """
-
-    classes: tuple[str, ...]
-    positive: str | None
-    epochs_before: int
-    config: str
-
-
 class EventLog(keras.callbacks.Callback):
     """Writes the rows of an ``EpochLog``, and pictures of its validation, as events.
 
@@ -60,39 +50,41 @@ class EventLog(keras.callbacks.Callback):
     epoch count as done.
     """
 
-    def __init__(
-        self,
-        log: EpochLog,
-        caption: Caption,
-        *,
-        batches: Callable[[int], tf.data.Dataset],
-    ) -> None:
-        """See ``train.fit``; batches: those of its ``TrainingData``."""
+    def __init__(self, plan: FitPlan, log: EpochLog, *, done: int) -> None:
+        """Of a plan with a caption; done: epochs that were run before."""
         super().__init__()
-        self.log, self.caption, self.batches = log, caption, batches
+        assert plan.caption is not None, "nothing is written without one"
+        self.plan, self.caption, self.log, self.done = plan, plan.caption, log, done
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Cut the event files back to the epochs that are done, then open new ones."""
-        done = len(self.log.rows)
-        last = self.caption.epochs_before + done if done else 0
+        last = self.caption.epochs_before + self.done if self.done else 0
         self._writers = {}
         for part in ("train", "validation"):
-            folder = self.log.run_dir.stage(self.log.stage) / part
+            folder = self.plan.run_dir.stage(self.plan.stage) / part
             cut_back(folder, last)
             self._writers[part] = tf.summary.create_file_writer(str(folder))
-        if not done:
+        if not self.done:
             self._introduce(step=self.caption.epochs_before + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the epoch's row; pictures where they are due."""
         step = self.caption.epochs_before + epoch + 1
-        row = self.log.rows[-1]
+        latest = self.log.latest
         for column, (part, tag) in SCALARS.items():
             with self._writers[part].as_default():
-                tf.summary.scalar(tag, row[column], step=step)
-        if is_pictured(epoch) or self.log.is_finished:
+                tf.summary.scalar(tag, latest.row[column], step=step)
+        if is_pictured(epoch) or latest.is_last:
+            pictures = draw_validation(
+                latest.label,
+                latest.probability,
+                classes=self.caption.classes,
+                positive=self.caption.positive,
+                title=f"Validation, epoch {step}",
+            )
             with self._writers["validation"].as_default():
-                self._picture(step)
+                for name, png in pictures.items():
+                    write_png(f"validation/{name}", png, step=step)
         for writer in self._writers.values():
             writer.flush()
 
@@ -102,7 +94,9 @@ class EventLog(keras.callbacks.Callback):
             writer.close()
 
     def _introduce(self, step: int) -> None:
-        patches, labels = (part.numpy() for part in next(iter(self.batches(0))))
+        patches, labels = (
+            part.numpy() for part in next(iter(self.plan.data.batches(0)))
+        )
         with self._writers["train"].as_default():
             tf.summary.text("config", f"```\n{self.caption.config}```", step=step)
             for label, name in enumerate(self.caption.classes):
@@ -115,18 +109,6 @@ class EventLog(keras.callbacks.Callback):
                         step=step,
                         description="Of the first batch, as the network gets them.",
                     )
-
-    def _picture(self, step: int) -> None:
-        validated = self.log.validated
-        pictures = draw_validation(
-            validated["label"],
-            validated["probability"],
-            classes=self.caption.classes,
-            positive=self.caption.positive,
-            title=f"Validation, epoch {step}",
-        )
-        for name, png in pictures.items():
-            write_png(f"validation/{name}", png, step=step)
 
 
 def draw_validation(
@@ -199,3 +181,60 @@ def is_pictured(epoch: int) -> bool:
     TensorBoard shows ten pictures of a tag, so that the first thousand epochs fit.
     """
     return (epoch + 1) & epoch == 0
+
+
+def write_png(tag: str, png: bytes, *, step: int, description: str = "") -> None:
+    """Write a picture to the current summary writer, as it is.
+
+    ``tf.summary.image`` would take the pixels and compress them once more.
+
+    Args:
+        tag: of the picture.
+        png: the file.
+        step: epoch on TensorBoard's axis.
+        description: Markdown, shown beside the picture.
+    """
+    with Image.open(io.BytesIO(png)) as image:
+        width, height = image.size
+    tf.summary.write(
+        tag,
+        tf.constant([str(width).encode(), str(height).encode(), png]),
+        step=step,
+        metadata=create_summary_metadata(display_name=None, description=description),
+    )
+
+
+def cut_back(folder: Path, last_step: int) -> None:
+    """Remove the events after a step from the event files of a folder.
+
+    A fit that goes on after its last whole epoch writes the epochs behind it again:
+    without this each of their points would stand twice.
+
+    Args:
+        folder: may be missing; folders inside it are left alone.
+        last_step: the last one that stays.
+    """
+    for path in sorted(folder.glob(PATTERN)):
+        kept = [
+            event
+            for event in _read_events(path)
+            if Event.FromString(event).step <= last_step
+        ]
+        # The first one tells the version of the file.
+        if len(kept) < 2:
+            path.unlink()
+            continue
+        # Not a name that TensorBoard reads.
+        partial = path.with_name("partial.events")
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for event in kept:
+                writer.write(event)
+        os.replace(partial, path)
+
+
+def _read_events(path: Path) -> Iterator[bytes]:
+    """Serialized events, up to where a kill cut the file short."""
+    try:
+        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    except tf.errors.DataLossError:
+        return
