@@ -132,21 +132,25 @@ def _add_build_arguments(
 
 
 def _build(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import SET_CONFIGS, load_config, with_source
+    from data_prep.config.sets import with_source
     from data_prep.engine import Engine
-    from data_prep.sets import build as sets
+    from data_prep.sets.build import BuildOptions, build_set
     from data_prep.sets.card import describe
+    from data_prep.sets.kinds import KINDS
+    from gastric_keras.support import config_io
 
+    kind = KINDS[parsed.dataset]
     config = with_source(
-        load_config(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
+        config_io.load(kind.schema, parsed.config, parsed.overrides),
         images=parsed.images,
         annotations=getattr(parsed, "annotations", None),
         index=parsed.cases,
     )
-    manifest = sets.BUILDERS[parsed.dataset](
+    manifest = build_set(
+        kind,
         config,
         parsed.out,
-        options=sets.BuildOptions(
+        options=BuildOptions(
             engine=Engine(parsed.workers, parsed.runner, tuple(parsed.runner_options)),
             strict=parsed.strict,
             force=parsed.force,
@@ -158,10 +162,11 @@ def _build(parsed: argparse.Namespace) -> int:
 
 
 def _phantom(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import PhantomConfig, load_config
+    from data_prep.phantom.config import PhantomConfig
     from data_prep.phantom.write import write_phantom
+    from gastric_keras.support import config_io
 
-    config = load_config(PhantomConfig, parsed.config, parsed.overrides)
+    config = config_io.load(PhantomConfig, parsed.config, parsed.overrides)
     write_phantom(parsed.out, config)
     print(f"{parsed.out}: regions/ and target/ written")
     return 0

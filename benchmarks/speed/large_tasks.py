@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
-from data_prep.engine import Engine, map_bundles  # noqa: E402
+from data_prep.engine import Engine  # noqa: E402
 from data_prep.phantom.write import draw_target  # noqa: E402
 from data_prep.sets.patches import PatchRef, grid_origins  # noqa: E402
+from data_prep.sets.plan import PlannedImage  # noqa: E402
+from data_prep.sets.spool import CutPatches  # noqa: E402
 from data_prep.sets.unfinished import unfinished  # noqa: E402
-from data_prep.sets.writer import (  # noqa: E402
-    CutPatches,
-    PlannedImage,
-    take_name,
-    write_set,
-)
+from data_prep.sets.writer import take_name, write_set  # noqa: E402
 from gastric_keras.records.schema import Manifest, read_manifest  # noqa: E402
 
 CLASSES = ("even", "odd")
@@ -45,8 +41,8 @@ def write(size: str, out: str) -> None:
             manifest,
             work,
             cut=CutPatches(None, _PICTURE**2),
-            map_bundles=partial(map_bundles, title="writing", engine=Engine(workers=1)),
             records_per_shard=1000,
+            engine=Engine(workers=1),
         )
         take_name(work, out)
     _say(sum(done.count(split) for split in done.counts))

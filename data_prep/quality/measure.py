@@ -51,29 +51,17 @@ class Sample:
     nuclei: npt.NDArray[np.float64] | None
 
 
-def measure_set(folder: Path | str, *, sample: int = SAMPLE) -> Quality:
-    """Measure a finished set; see :class:`Quality`.
-
-    Args:
-        folder: a set with its manifest and shards.
-        sample: number of patches whose pixels are looked at; the ids of all are.
-
-    Returns:
-        The figures and warnings; equal sets give equal ones.
-
-    Raises:
-        InputError: no finished set there, or a sample below 1.
-    """
-    return figures_of(folder, read_sample(folder, sample=sample))
-
-
 def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
     """Look at the pixels of the first patches of each split, each by its share.
 
     Records lie in random order, so that the first are a fair sample.
 
+    Args:
+        folder: a set with its manifest and shards.
+        sample: number of patches.
+
     Raises:
-        InputError: see :func:`measure_set`.
+        InputError: no finished set there, or a sample below 1.
     """
     manifest = read_manifest(folder)
     require(

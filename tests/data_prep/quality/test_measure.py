@@ -11,7 +11,13 @@ import pytest
 import tensorflow as tf
 
 from data_prep.config.sets import NucleiConfig
-from data_prep.quality.measure import OVER_CAP, associate, measure_set, read_sample
+from data_prep.quality.measure import (
+    OVER_CAP,
+    SAMPLE,
+    associate,
+    figures_of,
+    read_sample,
+)
 from data_prep.quality.verdict import Association, Quality, rows_of, warnings_of
 from gastric_keras.imaging.images import encode_png
 from gastric_keras.records.schema import (
@@ -83,6 +89,10 @@ def write_records(
     return folder
 
 
+def _measure(folder: Path, *, sample: int = SAMPLE) -> Quality:
+    return figures_of(folder, read_sample(folder, sample=sample))
+
+
 def gray(level: int) -> bytes:
     return encode_png(np.full((16, 16, 3), level, np.uint8))
 
@@ -135,7 +145,7 @@ def test_stain_that_gives_the_class_away_is_found(
         PatchRecord(gray(levels[i % 2] + i), i % 2, f"p{i % 5}", "i", i, 0)
         for i in range(40)
     ]
-    quality = measure_set(write_records(tmp_path / "set", records, ("one", "two")))
+    quality = _measure(write_records(tmp_path / "set", records, ("one", "two")))
     assert quality.hematoxylin_auc == {"one against two": 1.0}
     assert quality.case_association is not None
     assert quality.case_association.corrected == 0.0
@@ -151,7 +161,7 @@ def test_glass_may_be_known_by_its_lack_of_stain(tmp_path: Path) -> None:
         for i in range(60)
     ]
     classes = ("background", "epithelium", "stroma")
-    quality = measure_set(write_records(tmp_path / "set", records, classes))
+    quality = _measure(write_records(tmp_path / "set", records, classes))
     assert quality.hematoxylin_auc["background"] == 1.0
     assert quality.warnings == ()
 
@@ -165,7 +175,7 @@ def test_cases_and_sources_that_say_the_class_are_found(tmp_path: Path) -> None:
     ]
     sources = {"sources": [{"name": "a"}, {"name": "b"}]}
     folder = write_records(tmp_path / "set", records, ("one", "two"), config=sources)
-    quality = measure_set(folder)
+    quality = _measure(folder)
     assert quality.case_association == Association(1.0, pytest.approx(1.0))
     assert quality.source_association == quality.case_association
     assert quality.largest_cases == {"one": ("a/p", 1.0), "two": ("b/p", 1.0)}
@@ -180,7 +190,7 @@ def test_cases_and_sources_that_say_the_class_are_found(tmp_path: Path) -> None:
 def test_a_cap_does_not_count_as_loss(tmp_path: Path) -> None:
     write_small_set(tmp_path / "set", "tissue", ("a", "b"), per_class={"train": 10})
     change_manifest(tmp_path / "set", dropped={OVER_CAP: 970, "classes mixed": 10})
-    assert measure_set(tmp_path / "set").share_kept == pytest.approx(0.99)
+    assert _measure(tmp_path / "set").share_kept == pytest.approx(0.99)
 
 
 def nuclei_set(folder: Path) -> Path:
@@ -203,13 +213,13 @@ def nuclei_set(folder: Path) -> Path:
 
 def test_nuclei_measured_again_give_the_clusters(tmp_path: Path) -> None:
     folder = nuclei_set(tmp_path / "set")
-    quality = measure_set(folder)
+    quality = _measure(folder)
     assert quality.agreement == 1.0
     assert quality.clusters == GOOD.clusters
     config = read_manifest(folder).config
     config["clustering"]["centers"].reverse()
     change_manifest(folder, config=config)
-    turned = measure_set(folder)
+    turned = _measure(folder)
     assert turned.agreement == 0.0
     assert any("Measured again, 0% of the patches" in one for one in turned.warnings)
 
@@ -252,22 +262,22 @@ def test_the_sample_is_shared_by_the_splits(tmp_path: Path) -> None:
         per_class={"train": 15, "validation": 5},
         size=16,
     )
-    assert measure_set(tmp_path / "set", sample=20).sampled == 20
-    assert measure_set(tmp_path / "set", sample=1).sampled == 2
-    quality = measure_set(tmp_path / "set")
+    assert _measure(tmp_path / "set", sample=20).sampled == 20
+    assert _measure(tmp_path / "set", sample=1).sampled == 2
+    quality = _measure(tmp_path / "set")
     assert quality.sampled == 40
-    assert quality == measure_set(tmp_path / "set")
+    assert quality == _measure(tmp_path / "set")
 
 
 def test_a_sample_of_none_is_refused(tmp_path: Path) -> None:
     write_small_set(tmp_path / "set", "tissue", ("a", "b"), per_class={"train": 2})
     with pytest.raises(InputError, match="at least 1 patch.*Received: sample=0"):
-        measure_set(tmp_path / "set", sample=0)
+        _measure(tmp_path / "set", sample=0)
 
 
 def test_a_folder_without_a_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="manifest.json was expected. Received"):
-        measure_set(tmp_path)
+        _measure(tmp_path)
 
 
 # ---- warnings --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from data_prep.config.sets import (
 )
 from data_prep.engine import Engine
 from data_prep.measure.nuclei import NucleiMeasurement
-from data_prep.sets import look as labeling
+from data_prep.sets import look
 from data_prep.sets.build import (
     OVER_CAP,
     BuildOptions,
@@ -258,7 +258,7 @@ def _write_shades(folder: Path, shades: dict[str, int]) -> SourceConfig:
 def test_nuclei_patches_are_clustered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labeling, "measure_nuclei", _measure_by_brightness)
+    monkeypatch.setattr(look, "measure_nuclei", _measure_by_brightness)
     shades = {f"few{i}": 10 + i for i in range(6)} | {"blank": 255}
     shades |= {f"many{i}": 200 + i for i in range(6)}
     config = NucleiSetConfig(
@@ -281,7 +281,7 @@ def test_nuclei_patches_are_clustered(
 def test_two_labs_do_not_become_the_two_clusters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labeling, "measure_nuclei", _measure_by_brightness)
+    monkeypatch.setattr(look, "measure_nuclei", _measure_by_brightness)
     dark = {f"d{i}": shade for i, shade in enumerate((10, 12, 30, 32))}
     pale = {f"p{i}": shade for i, shade in enumerate((200, 202, 220, 222))}
     sources = tuple(
