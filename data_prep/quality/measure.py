@@ -150,12 +150,13 @@ def associate(
         Bergsma, J. Korean Stat. Soc. 42:323 (2013), doi:10.1016/j.jkss.2012.10.002.
     """
     from scipy.stats import chi2_contingency
-    from scipy.stats.contingency import crosstab
 
-    table = crosstab(list(first), list(second)).count
-    (r, k), n = table.shape, len(first)
+    counts = Counter(zip(first, second))
+    rows, columns = dict.fromkeys(first), dict.fromkeys(second)
+    r, k, n = len(rows), len(columns), len(first)
     if min(r, k) < 2:
         return None
+    table = [[counts[row, column] for column in columns] for row in rows]
     # Not scipy's association: it keeps φ² to itself, and has no correction.
     phi2 = float(chi2_contingency(table, correction=False).statistic) / n
     free = max(0.0, phi2 - (k - 1) * (r - 1) / (n - 1))
