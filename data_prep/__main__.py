@@ -138,21 +138,24 @@ def _add_build_arguments(
 
 
 def _build(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import SET_CONFIGS, with_source
-    from data_prep.sets import build as sets
+    from data_prep.config.sets import with_source
+    from data_prep.sets.build import BuildOptions, build_set
     from data_prep.sets.card import describe
+    from data_prep.sets.kinds import KINDS
     from gastric_keras.support import config_io
 
+    kind = KINDS[parsed.dataset]
     config = with_source(
-        config_io.load(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
+        config_io.load(kind.schema, parsed.config, parsed.overrides),
         images=parsed.images,
         annotations=getattr(parsed, "annotations", None),
         index=parsed.cases,
     )
-    manifest = sets.BUILDERS[parsed.dataset](
+    manifest = build_set(
+        kind,
         config,
         parsed.out,
-        options=sets.BuildOptions(
+        options=BuildOptions(
             engine=_engine(parsed),
             strict=parsed.strict,
             force=parsed.force,
@@ -184,7 +187,7 @@ def _engine(parsed: argparse.Namespace) -> Engine:
 
 
 def _phantom(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import PhantomConfig
+    from data_prep.phantom.config import PhantomConfig
     from data_prep.phantom.write import write_phantom
     from gastric_keras.support import config_io
 

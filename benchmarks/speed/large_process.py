@@ -14,17 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from data_prep.engine import Engine, map_bundles
+from data_prep.engine import Engine
 from data_prep.phantom.write import draw_target
 from data_prep.sets.patches import PatchRef, grid_origins
+from data_prep.sets.plan import PlannedImage
+from data_prep.sets.spool import CutPatches
 from data_prep.sets.unfinished import unfinished
-from data_prep.sets.writer import CutPatches, PlannedImage, take_name, write_set
+from data_prep.sets.writer import take_name, write_set
 from gastric_keras.records.schema import Manifest, read_manifest
 
 COMMAND = (sys.executable, "-m")
@@ -129,8 +130,8 @@ def write(size: str, out: str) -> None:
             manifest,
             work,
             cut=CutPatches(None, _PICTURE**2),
-            map_bundles=partial(map_bundles, title="writing", engine=Engine(workers=1)),
             records_per_shard=1000,
+            engine=Engine(workers=1),
         )
         take_name(work, out)
     _say(sum(done.count(split) for split in done.counts))

@@ -50,7 +50,7 @@ def write_page(
 
     Args:
         path: of the page; replaced where it is there.
-        leaks: see :func:`data_prep.duplicates.find_leaks`.
+        leaks: see :func:`data_prep.leaks.find.find_leaks`.
         contents: all that was compared.
         most: pairs of a kind that are shown; the total is said.
 

@@ -62,7 +62,7 @@ def write_quality(folder: Path | str, *, sample: int = SAMPLE) -> list[str]:
 
     Args:
         folder: a set with its manifest and shards.
-        sample: see :func:`data_prep.quality.measure_set`.
+        sample: number of patches whose pixels are looked at; the ids of all are.
 
     Returns:
         The warnings in words; empty where nothing bad was seen.

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from data_prep.config.sets import (
     NucleiSetConfig,
-    PhantomConfig,
     TargetSetConfig,
     TissueSetConfig,
 )
+from data_prep.phantom.config import PhantomConfig
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.support import config_io

@@ -11,18 +11,17 @@ import pytest
 
 from data_prep.__main__ import main
 from data_prep.config.sets import (
-    SET_CONFIGS,
     NucleiSetConfig,
-    PhantomConfig,
     SetConfig,
     SourceConfig,
     TargetSetConfig,
     TissueSetConfig,
     WhiteConfig,
-    load_config,
     with_source,
 )
-from gastric_keras.support.config_io import dump
+from data_prep.phantom.config import PhantomConfig
+from data_prep.sets.kinds import KINDS
+from gastric_keras.support.config_io import dump, load
 from gastric_keras.support.errors import InputError
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_pictures import write_target_folder, write_tissue_folder
@@ -192,12 +191,13 @@ def test_the_process_shows_no_traceback(tmp_path: Path) -> None:
 
 def test_every_config_file_loads_and_comes_back() -> None:
     assert {path.name for path in CONFIGS} >= {
-        f"{prefix}{name}.yaml" for name in SET_CONFIGS for prefix in ("", "ebhi_")
+        f"{prefix}{name}.yaml" for name in KINDS for prefix in ("", "ebhi_")
     }
-    schemas: dict[str, type] = {**SET_CONFIGS, "phantom": PhantomConfig}
+    schemas: dict[str, type] = {name: kind.schema for name, kind in KINDS.items()}
+    schemas["phantom"] = PhantomConfig
     for path in CONFIGS:
         kind = next(part for part in path.stem.split("_") if part in schemas)
-        config = load_config(schemas[kind], path)
+        config = load(schemas[kind], path)
         assert kind == "phantom" or config.sources, path
         opening = path.read_text().split("\n\n")[0]
         assert opening.startswith("#"), path
@@ -216,7 +216,7 @@ def test_configs_survive_a_round_trip(tmp_path: Path) -> None:
     for schema in (TissueSetConfig, NucleiSetConfig, TargetSetConfig):
         config: SetConfig = schema(sources=(source,))
         (tmp_path / "config.yaml").write_text(dump(config))
-        assert load_config(schema, tmp_path / "config.yaml") == config
+        assert load(schema, tmp_path / "config.yaml") == config
 
 
 def test_flags_fill_the_one_source() -> None:
