@@ -20,6 +20,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.config.fit import FitConfig  # noqa: E402
 from gastric_keras.data.pipeline import (  # noqa: E402
     Selection,
@@ -27,12 +28,8 @@ from gastric_keras.data.pipeline import (  # noqa: E402
     steps_per_epoch,
     train_dataset,
 )
-from gastric_keras.models.classifier import (  # noqa: E402
-    BACKBONES,
-    build_classifier,
-    build_forward,
-    predict,
-)
+from gastric_keras.models.classifier import build_classifier  # noqa: E402
+from gastric_keras.models.inference import build_forward, predict  # noqa: E402
 from gastric_keras.training import head_probe as probe  # noqa: E402
 from gastric_keras.training.epoch_log import validation_scores  # noqa: E402
 from gastric_keras.training.fit import compile_for  # noqa: E402

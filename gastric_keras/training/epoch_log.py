@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
-from gastric_keras.models.classifier import build_forward, predict
-from gastric_keras.runs import fit_records as fit_files
+from gastric_keras.models.inference import build_forward, predict
+from gastric_keras.runs import shapes
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
 from gastric_keras.support.workers import is_chief
@@ -234,6 +234,6 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    columns = fit_files.read_history(path)
+    columns = shapes.read_history(path)
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

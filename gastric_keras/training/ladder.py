@@ -19,8 +19,8 @@ from gastric_keras.data.stage_data import (
 )
 from gastric_keras.records.checks import check_cases, check_set
 from gastric_keras.records.schema import MANIFEST_NAME, read_manifest
-from gastric_keras.runs.fit_records import read_done
 from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.runs.shapes import read_fit
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_json
@@ -85,10 +85,10 @@ def _run_fit(
     config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
-        done = read_done(run_dir.done(stage))
+        done = read_fit(run_dir.done(stage))
         print(
-            f"{stage}: finished, best validation AUC {done['val_auc']:.4f} in epoch "
-            f"{done['best_epoch'] + 1} stands in {run_dir.stage(stage)}; "
+            f"{stage}: finished, best validation AUC {done.val_auc:.4f} in epoch "
+            f"{done.best_epoch + 1} stands in {run_dir.stage(stage)}; "
             "--force does it again"
         )
         return
@@ -194,8 +194,8 @@ def _caption(
     if stage == "target" and config.has_mid_stage:
         # Beside the weights, wherever t=1 was trained; another lab may have sent the
         # weights alone.
-        mid = stage_weights(config, run_dir, "mid")
-        before = len(read_epochs(mid.with_name(run_dir.history("mid").name)))
+        made, name = RunDir.of_weights(stage_weights(config, run_dir, "mid"))
+        before = len(read_epochs(made.history(name)))
     return BoardCaption(
         classes=section.classes,
         positive=section.positive if isinstance(section, TargetConfig) else None,

@@ -135,6 +135,51 @@ def test_mistakes_end_with_status_2_and_no_set(
     assert "folder of records with a manifest.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "surplus"),
+    [
+        (["check", "SET"], ["--runner", "NoSuchRunner"]),
+        (["check", "SET"], ["--runner-option=--a=b"]),
+        (["check", "SET"], ["--strict"]),
+        (["inspect", "SET"], ["--workers", "2"]),
+        (["quality", "SET"], ["--config", "none.yaml"]),
+        (["phantom", "--out", "SET"], ["--force"]),
+        (["target", "--out", "SET"], ["--annotations", "SET"]),
+        (["nuclei", "--out", "SET"], ["--page", "leaks.html"]),
+    ],
+)
+def test_an_option_that_a_command_does_not_take_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    command: list[str],
+    surplus: list[str],
+) -> None:
+    folder = str(tmp_path / "set")
+    arguments = [folder if word == "SET" else word for word in [*command, *surplus]]
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: python -m data_prep {command[0]} ")
+    assert f"unrecognized arguments: {surplus[0]}" in error
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--runner-option=--a=b"], "Received: runner=None, runner_option=['--a=b']."),
+        (["--runner", "DirectRunner"], "Received: workers=1, runner='DirectRunner'."),
+    ],
+)
+def test_an_engine_that_cannot_be_meant_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, more: list[str], message: str
+) -> None:
+    assert main(_target_arguments(tmp_path, *more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+
+
 def test_the_process_shows_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "data_prep", "target", "--out", str(tmp_path / "set")],

@@ -56,7 +56,7 @@ KEYWORDS = {
     "safe_mode": False,
 }
 #: The one place where a pickle is read, by a reader that lets three globals through.
-RESTRICTED = "torch_state.py"
+RESTRICTED = "torch_files.py"
 
 
 def _name(node: ast.expr) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.evaluation import layer_probe
 from gastric_keras.evaluation.layer_probe import probe_layers, run_probe
-from gastric_keras.models.classifier import BACKBONES, build_classifier
-from gastric_keras.runs.layer_scores import LayerScore, read_layer_scores
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.shapes import LayerScore, read_layer_scores
 from gastric_keras.support.errors import InputError
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.head_probe import extract_features, probe_head

@@ -9,7 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from gastric_keras.data.pipeline import Selection, eval_dataset
-from gastric_keras.models.classifier import build_classifier, build_forward
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.inference import build_forward
 from gastric_keras.training.head_probe import extract_features, fit_head, probe_head
 from tests.helpers.small_sets import write_small_set
 

@@ -1,32 +1,31 @@
-"""Did the second stage help? Tables and sentences from paired differences."""
+"""What a comparison of finished runs found; ``comparison.json`` key by key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from gastric_keras.comparison.feature_gain import MidQuality
-from gastric_keras.runs.rows import spell_p
 from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.label_efficiency import CurvePoint, Saving
 from gastric_keras.statistics.mcnemar import McNemar
 from gastric_keras.statistics.paired import PooledDifference
+from gastric_keras.statistics.split_report import UnitReport
 
 #: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
 PUBLISHED_GAIN = (0.016, 0.053)
-#: Name in the table -> where in a unit of report.json.
-TABLE_SCORES = {
-    "AUC": ("scores", "auc"),
-    "ACC": ("at_threshold", "accuracy"),
-    "precision": ("at_threshold", "precision"),
-    "recall": ("at_threshold", "sensitivity"),
-    "precision, class average": ("at_threshold", "precision_class_average"),
-    "recall, class average": ("at_threshold", "recall_class_average"),
-}
-LEVEL = 0.05
+#: Columns of the score table; ``table_scores`` has their values in this order.
+TABLE_SCORES = (
+    "AUC",
+    "ACC",
+    "precision",
+    "recall",
+    "precision, class average",
+    "recall, class average",
+)
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """Scores of one network, subset and path over its seeds.
 
     Attributes:
@@ -130,7 +129,7 @@ class Comparison:
     cases: int
     bootstrap: int
     seed: int
-    cells: tuple[Cell, ...]
+    cells: tuple[ScoreCell, ...]
     differences: tuple[SettingDifference, ...]
     controls: tuple[SettingDifference, ...]
     efficiency: tuple[Efficiency, ...]
@@ -139,44 +138,19 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def spell_verdict(
-    about: str, pooled: PooledDifference, p_value: float | None, cases: int
-) -> str:
-    """The answer in one or two sentences, with difference, interval and p value.
+def table_scores(unit: UnitReport) -> dict[str, float | None]:
+    """Name in the score table -> value; the calls at the validation threshold.
 
     Args:
-        about: a network, or ``all networks``.
-        pooled: two stages minus one.
-        p_value: adjusted where there are several tests; None: not defined.
-        cases: of the test split.
+        unit: of a run's test split.
     """
-    begin = f"{about}: "
-    change = f"AUC {pooled.difference:+.3f}"
-    if pooled.low is None or pooled.high is None or p_value is None:
-        return begin + (
-            f"the data are too few to tell. {change}, no interval: {pooled.reason}."
-        )
-    if pooled.high - pooled.low < 1e-9:
-        return begin + (
-            f"nothing to tell apart. {change} in every draw: on these {cases} test "
-            "cases both rank the patches equally well, which does not show that they "
-            "always do."
-        )
-    figures = (
-        f"{change} (95 % interval {pooled.low:+.3f} to {pooled.high:+.3f}, "
-        f"p {spell_p(p_value)})"
+    calls = unit.at_threshold.scores
+    found = (
+        unit.scores["auc"],
+        calls["accuracy"],
+        calls["precision"],
+        calls["sensitivity"],
+        calls["precision_class_average"],
+        calls["recall_class_average"],
     )
-    if p_value < LEVEL:
-        answer = "helped" if pooled.difference > 0 else "did harm"
-        if pooled.seeds == 1:
-            return (
-                f"{begin}the second stage {answer} in this one training. {figures}. "
-                "Interval and p value cover the choice of test cases only: another "
-                "seed may turn out otherwise."
-            )
-        return f"{begin}the second stage {answer}. {figures}."
-    half = (pooled.high - pooled.low) / 2
-    return (
-        f"{begin}the data are too few to tell. {figures}: with {cases} test cases a "
-        f"difference within about ±{half:.3f} cannot be told from none."
-    )
+    return {name: s.value for name, s in zip(TABLE_SCORES, found, strict=True)}

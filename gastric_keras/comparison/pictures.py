@@ -1,4 +1,4 @@
-"""The label-efficiency curve: AUC against expert labels, one stage and two."""
+"""The pictures of a comparison: ROC, differences, and AUC against expert labels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,63 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from gastric_keras.comparison.verdict import Efficiency
+from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.results import PUBLISHED_GAIN, Comparison, Efficiency
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.figures import plots as figures
 from gastric_keras.figures.style import STYLE, color_of, png_of, style_of
-from gastric_keras.runs.rows import NETWORKS
+
+
+def draw_comparison(
+    runs: Sequence[FinishedRun], comparison: Comparison, out: Path
+) -> None:
+    """Write ``roc.png``, and where there is something to show ``differences.png`` and
+    ``labels.png``.
+
+    Args:
+        runs: that were compared.
+        comparison: of them.
+        out: folder to write to.
+    """
+    panels: dict[str, list[figures.Curve]] = {}
+    for run in runs:
+        area = run.scores.test.patch.scores["auc"]
+        if area.value is not None and not run.is_control:
+            title = f"{BACKBONES[run.cell[0]].title}, {run.cell[1]}"
+            curve = figures.Curve(
+                run.path,
+                run.label,
+                run.score,
+                (area.value, area.low, area.high),
+            )
+            panels.setdefault(title, []).append(curve)
+    if panels:
+        figures.plot_roc_panels(out / "roc.png", panels=panels)
+    rows = [
+        figures.Difference(
+            f"{BACKBONES[d.backbone].title}, {d.subset}, {d.path}",
+            d.clustered.difference,
+            d.clustered.low,
+            d.clustered.high,
+        )
+        for d in comparison.differences
+    ]
+    rows += [
+        figures.Difference(
+            f"{v.about}, pooled",
+            v.clustered.difference,
+            v.clustered.low,
+            v.clustered.high,
+        )
+        for v in comparison.verdicts
+        if v.clustered.settings > 1
+    ]
+    if rows:
+        figures.plot_differences(
+            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
+        )
+    if comparison.efficiency:
+        plot_efficiency(out / "labels.png", curves=comparison.efficiency)
 
 
 def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes:
@@ -33,7 +87,7 @@ def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes
         for axes, network in zip(panels, networks, strict=True):
             mine = [curve for curve in curves if curve.backbone == network]
             _panel(axes, mine, names)
-            axes.set(title=NETWORKS[network], xlabel="expert labels a class")
+            axes.set(title=BACKBONES[network].title, xlabel="expert labels a class")
         panels[0].set_ylabel("test AUC")
         panels[-1].legend(loc="lower right")
         return png_of(figure, path)
