@@ -31,14 +31,8 @@ from data_prep.leaks.fingerprints import (
     shrink,
 )
 from gastric_keras.imaging.images import read_image
-from gastric_keras.records.schema import (
-    Manifest,
-    PatchRecord,
-    Shard,
-    serialize,
-    shard_name,
-    write_manifest,
-)
+from gastric_keras.records.manifest import Manifest, Shard, shard_name, write_manifest
+from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.files import sha256_of
 
 Image = npt.NDArray[np.uint8]

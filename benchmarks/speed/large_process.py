@@ -26,7 +26,7 @@ from data_prep.sets.plan import PlannedImage
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.unfinished import unfinished
 from data_prep.sets.writer import take_name, write_set
-from gastric_keras.records.schema import Manifest, read_manifest
+from gastric_keras.records.manifest import Manifest, read_manifest
 
 COMMAND = (sys.executable, "-m")
 CLASSES = ("even", "odd")

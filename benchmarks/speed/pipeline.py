@@ -25,7 +25,8 @@ from gastric_keras.config.fit import AugmentConfig, FitConfig  # noqa: E402
 from gastric_keras.data.decode import decode  # noqa: E402
 from gastric_keras.data.pipeline import Selection, train_dataset  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
-from gastric_keras.records.schema import parse, read_manifest, shard_paths  # noqa: E402
+from gastric_keras.records.manifest import read_manifest, shard_paths  # noqa: E402
+from gastric_keras.records.schema import parse  # noqa: E402
 from gastric_keras.training.fit import compile_for  # noqa: E402
 
 FULL = AugmentConfig(zoom=0.25, color=0.1, stain=0.2)

@@ -18,7 +18,7 @@ from data_prep.config.sources import (
     SplitConfig,
     WhiteConfig,
 )
-from gastric_keras.records.schema import SPLITS
+from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from data_prep.config.layouts import Layout, find_layout
-from gastric_keras.records.schema import SPLITS
+from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 
 

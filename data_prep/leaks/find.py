@@ -25,12 +25,8 @@ from data_prep.leaks.fingerprints import (
 from data_prep.leaks.overlaps import intersect, side_of
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.integrity import verify_set
-from gastric_keras.records.schema import (
-    Manifest,
-    read_manifest,
-    record_key,
-    shard_paths,
-)
+from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
+from gastric_keras.records.schema import record_key
 
 Kind = Literal["case", "image", "overlap", "pixels", "perceptual"]
 

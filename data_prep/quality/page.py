@@ -28,16 +28,11 @@ from data_prep.quality.measure import (
 from data_prep.quality.plots import plot_amounts, plot_nuclei
 from data_prep.quality.verdict import Quality, rows_of
 from gastric_keras.imaging.images import decode_image
-from gastric_keras.records.schema import (
-    Manifest,
-    PatchRecord,
-    read_manifest,
-    read_records,
-)
+from gastric_keras.records.manifest import QUALITY_NAME, Manifest, read_manifest
+from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.files import write_atomic, write_json
 
-JSON_NAME = "quality.json"
 PAGE_NAME = "quality.html"
 
 #: Patches of a class that are shown, and of all classes.
@@ -73,7 +68,7 @@ def write_quality(folder: Path | str, *, sample: int = SAMPLE) -> list[str]:
     look = read_sample(folder, sample=sample)
     quality = figures_of(folder, look)
     page = _page(folder, quality, look)
-    write_json(Path(folder) / JSON_NAME, to_dict(quality))
+    write_json(Path(folder) / QUALITY_NAME, to_dict(quality))
     write_atomic(Path(folder) / PAGE_NAME, page)
     return list(quality.warnings)
 

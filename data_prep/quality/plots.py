@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.quality.measure import Sample, is_leveled
-from gastric_keras.records.schema import Manifest
+from gastric_keras.records.manifest import Manifest
 
 #: Okabe and Ito (jfly.uni-koeln.de/color): the color-blind tell them apart. Markers and
 #: lines differ too, so that a gray print still reads.

@@ -29,7 +29,7 @@ from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
 from data_prep.sources.pictures import ImageSource, read_sources
-from gastric_keras.records.schema import Manifest
+from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from data_prep.sets.plan import PlannedImage
-from gastric_keras.records.schema import first_ranked
+from gastric_keras.records.subsets import first_ranked
 
 Group = TypeVar("Group", bound=Hashable)
 

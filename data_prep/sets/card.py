@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gastric_keras.records.integrity import verify_set
-from gastric_keras.records.schema import Manifest, read_manifest
+from gastric_keras.records.manifest import Manifest, read_manifest
 
 
 def card_of(folder: Path | str) -> str:

@@ -11,7 +11,9 @@ from data_prep.config.sets import SetConfig
 from data_prep.sets import splits
 from data_prep.sets.found import Pictures
 from data_prep.sets.patches import PatchRef
-from gastric_keras.records.schema import SPLITS, nested_rank, record_key
+from gastric_keras.records.manifest import SPLITS
+from gastric_keras.records.schema import record_key
+from gastric_keras.records.subsets import nested_rank
 
 #: Patches that are cut in one go, of one picture or several: their bytes are in
 #: memory together, and neither a slide nor a thousand of them may fill it.

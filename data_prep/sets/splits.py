@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config.sets import SplitConfig
-from gastric_keras.records.schema import SPLITS, nested_rank
+from gastric_keras.records.manifest import SPLITS
+from gastric_keras.records.subsets import nested_rank
 from gastric_keras.support.errors import InputError
 
 #: Orders of the cases that are tried; more cases need fewer, as they even out.

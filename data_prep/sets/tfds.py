@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gastric_keras.records.schema import FEATURES, Manifest
+from gastric_keras.records.manifest import Manifest
+from gastric_keras.records.schema import FEATURES
 from gastric_keras.support.files import write_atomic, write_json
 
 NAMES = ("dataset_info.json", "features.json", "label.labels.txt")

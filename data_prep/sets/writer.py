@@ -22,17 +22,17 @@ from data_prep.sets.plan import (
     share_of_bundle,
 )
 from data_prep.sets.spool import CutPatches, Spool
-from gastric_keras.records.schema import (
+from gastric_keras.records.manifest import (
     MANIFEST_NAME,
+    QUALITY_NAME,
     SPLITS,
     Manifest,
-    PatchRecord,
     Shard,
     read_manifest,
-    serialize,
     shard_name,
     write_manifest,
 )
+from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
 
@@ -41,7 +41,7 @@ Number = TypeVar("Number", int, float)
 #: The finished set inside the folder where it grows.
 SET_NAME = "set"
 #: What a set may hold beside its manifest and shards.
-BESIDE_RECORDS = (quality_page.JSON_NAME, quality_page.PAGE_NAME, *tfds.NAMES)
+BESIDE_RECORDS = (QUALITY_NAME, quality_page.PAGE_NAME, *tfds.NAMES)
 
 
 def check_out(out: Path | str, *, force: bool) -> None:

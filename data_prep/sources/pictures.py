@@ -14,7 +14,7 @@ from data_prep.config.sets import SetConfig, SourceConfig
 from data_prep.sources.index import Need, read_index
 from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
 from gastric_keras.imaging.slides import SLIDE_SUFFIXES
-from gastric_keras.records.schema import SPLITS
+from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import InputError
 
 #: Pictures and whole slides.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.records.schema import SPLITS
+from gastric_keras.records.manifest import SPLITS
 from gastric_keras.records.subsets import key_of, read_labels
 
 #: Serialized record, () string -> its label, () int64.

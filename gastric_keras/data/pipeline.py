@@ -15,7 +15,8 @@ from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import augment
 from gastric_keras.data.decode import decode
 from gastric_keras.data.label_shuffle import Labeler
-from gastric_keras.records.schema import Manifest, parse, read_manifest, shard_paths
+from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
+from gastric_keras.records.schema import parse
 from gastric_keras.records.subsets import key_of, only, subset_keys, subset_size
 from gastric_keras.support.errors import InputError
 

@@ -12,7 +12,7 @@ from gastric_keras.data.pipeline import Selection, eval_dataset
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.records.checks import check_set
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.predictions import (
     Predictions,
     read_predictions,

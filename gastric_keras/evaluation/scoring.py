@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.predictions import Predictions, select
 from gastric_keras.runs.score_shapes import RunScores, SplitReports
 from gastric_keras.statistics import split_report

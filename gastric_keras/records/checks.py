@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gastric_keras.records.integrity import verify_set
-from gastric_keras.records.schema import Manifest, read_manifest
+from gastric_keras.records.manifest import Manifest, read_manifest
 from gastric_keras.support.errors import InputError
 
 
@@ -40,7 +40,7 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
     return manifest
 
 
-def check_cases(mid: Manifest, target: Manifest) -> None:
+def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
     """Refuse a mid-level set that has seen the cases that the target is judged on.
 
     Args:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from gastric_keras.records.schema import Manifest, Shard, parse
+from gastric_keras.records.manifest import Manifest, Shard
+from gastric_keras.records.schema import parse
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
 

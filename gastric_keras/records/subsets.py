@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from gastric_keras.records.schema import (
-    Manifest,
-    first_ranked,
-    parse,
-    read_manifest,
-    record_key,
-    shard_paths,
-)
+from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
+from gastric_keras.records.schema import parse, record_key
 from gastric_keras.support.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def nested_rank(key: str, seed: int = 0) -> int:
+    """Rank that orders patches at random but for ever the same way.
+
+    The first n of a class in this order lie inside the first m for every m > n, so
+    that training subsets of growing size are nested.
+
+    Args:
+        key: see :func:`record_key`.
+        seed: another seed, another draw.
+
+    Returns:
+        The first 8 bytes of SHA-256 of ``seed:key``.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big")
+
+
+def first_ranked(keys: Iterable[str], limit: int, seed: int = 0) -> set[str]:
+    """Draw ``limit`` patches, the same ones every time, fewer inside more.
+
+    Args:
+        keys: record keys, see :func:`record_key`.
+        limit: most that stay.
+        seed: another seed, another draw.
+
+    Returns:
+        The first by :func:`nested_rank`; the key settles what equal ranks leave open.
+    """
+    return set(sorted(keys, key=lambda key: (nested_rank(key, seed), key))[:limit])
 
 
 def subset_size(manifest: Manifest, subset: str | int) -> int:
@@ -60,6 +88,8 @@ def subset_keys(
 
 def read_labels(folder: Path | str, split: str) -> dict[str, int]:
     """Key -> label of every patch of a split, in the order of the records."""
+    import tensorflow as tf
+
     labels: dict[str, int] = {}
     names = ("label", "image_id", "x", "y")
     paths = shard_paths(folder, read_manifest(folder), split)
@@ -73,6 +103,8 @@ def read_labels(folder: Path | str, split: str) -> dict[str, int]:
 
 def key_of(raw: tf.Tensor) -> tf.Tensor:
     """Key of a serialized record, () string to () string."""
+    import tensorflow as tf
+
     values = parse(raw, ("image_id", "x", "y"))
     x, y = tf.strings.as_string(values["x"]), tf.strings.as_string(values["y"])
     # Spells records.record_key in TensorFlow; a test holds the two together.
@@ -81,6 +113,8 @@ def key_of(raw: tf.Tensor) -> tf.Tensor:
 
 def only(records: tf.data.Dataset, keys: list[str]) -> tf.data.Dataset:
     """The serialized records with one of these keys, in the order of the records."""
+    import tensorflow as tf
+
     members = tf.lookup.KeyValueTensorInitializer(
         tf.constant(keys), tf.ones(len(keys), tf.bool)
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.schema import MANIFEST_NAME
+from gastric_keras.records.manifest import MANIFEST_NAME
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import Provenance
 from gastric_keras.support import config_io

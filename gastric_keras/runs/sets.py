@@ -10,13 +10,16 @@ from typing import Any
 
 import yaml
 
-from gastric_keras.records.schema import MANIFEST_NAME, Manifest, read_manifest
+from gastric_keras.records.manifest import (
+    MANIFEST_NAME,
+    QUALITY_NAME,
+    Manifest,
+    read_manifest,
+)
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_object, sha256_of
 
-#: What data_prep measures of a mid-level set, beside its records.
-QUALITY_NAME = "quality.json"
 #: Key in the clusters of quality.json -> name and sense for a reader.
 CLUSTER_ROWS = {
     "silhouette": ("Silhouette of the clusters", "1: far apart, 0: one cloud"),

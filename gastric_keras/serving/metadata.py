@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_provenance
 from gastric_keras.serving.graph import OperatingPoint

@@ -17,8 +17,8 @@ from gastric_keras.data.stage_data import (
     validation_data,
     with_updates_of_mid,
 )
-from gastric_keras.records.checks import check_cases, check_set
-from gastric_keras.records.schema import MANIFEST_NAME, read_manifest
+from gastric_keras.records.checks import check_no_shared_cases, check_set
+from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.runs.run_dir import FitStage, RunDir
 from gastric_keras.runs.shapes import read_fit
 from gastric_keras.support import config_io
@@ -127,7 +127,7 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
     target, mid = config.target, config.mid
     # Not only at t=2: hours of t=1 would be lost by then.
     if mid is not None and (Path(target.records) / MANIFEST_NAME).exists():
-        check_cases(read_manifest(mid.records), read_manifest(target.records))
+        check_no_shared_cases(read_manifest(mid.records), read_manifest(target.records))
     if stage == "mid":
         assert mid is not None, "run_mid has seen to that"
         check_set(mid.records, mid.classes, key="mid")

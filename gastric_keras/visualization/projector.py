@@ -15,12 +15,8 @@ from tensorboard.plugins import projector
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.data.decode import decode
 from gastric_keras.imaging.mosaic import WHITE, join_patches
-from gastric_keras.records.schema import (
-    PatchRecord,
-    first_ranked,
-    read_records,
-    record_key,
-)
+from gastric_keras.records.schema import PatchRecord, read_records, record_key
+from gastric_keras.records.subsets import first_ranked
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.files import write_atomic
 from gastric_keras.training.head_probe import extract_features

@@ -28,6 +28,7 @@ from tests.faults.kinds import find_bad_form
 #: Whose branches guide the fuzzing.
 _PARSERS = (
     "data_prep.sources.region_maps",
+    "gastric_keras.records.manifest",
     "gastric_keras.records.schema",
     "gastric_keras.models.torch_files",
 )
@@ -42,7 +43,7 @@ def _read_record(path: Path) -> object:
 
 
 def _read_manifest(path: Path) -> object:
-    from gastric_keras.records.schema import read_manifest
+    from gastric_keras.records.manifest import read_manifest
 
     path.rename(path.with_name("manifest.json"))
     return read_manifest(path.parent)

@@ -10,7 +10,12 @@ import numpy as np
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.figures.plots import plot_responses
-from gastric_keras.records.schema import MANIFEST_NAME, Manifest, Shard, write_manifest
+from gastric_keras.records.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    Shard,
+    write_manifest,
+)
 from gastric_keras.runs.predictions import Predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io

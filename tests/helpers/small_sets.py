@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.records.schema import (
+from gastric_keras.records.manifest import (
     SPLITS,
     Manifest,
-    PatchRecord,
     Shard,
-    serialize,
     shard_name,
     write_manifest,
 )
+from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.files import sha256_of
 
 #: (generator, label, side in px) to (side, side, 3) uint8 RGB.

@@ -16,13 +16,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from gastric_keras.evaluation.baselines import cooccurrence, perception, texture
-from gastric_keras.records.schema import (
-    MANIFEST_NAME,
-    PatchRecord,
-    read_manifest,
-    read_records,
-    record_key,
-)
+from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
+from gastric_keras.records.schema import PatchRecord, read_records, record_key
 from gastric_keras.runs.predictions import KEYS
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_atomic

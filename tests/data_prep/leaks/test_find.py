@@ -15,14 +15,8 @@ import tensorflow as tf
 from data_prep.leaks.find import Contents, Leak, find_leaks, read_contents
 from data_prep.leaks.text import describe_contents, describe_leaks
 from gastric_keras.imaging.images import encode_png
-from gastric_keras.records.schema import (
-    Manifest,
-    PatchRecord,
-    Shard,
-    serialize,
-    shard_name,
-    write_manifest,
-)
+from gastric_keras.records.manifest import Manifest, Shard, shard_name, write_manifest
+from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
 from tests.helpers.small_pictures import noise

@@ -20,15 +20,14 @@ from data_prep.quality.measure import (
 )
 from data_prep.quality.verdict import Association, Quality
 from gastric_keras.imaging.images import encode_png
-from gastric_keras.records.schema import (
+from gastric_keras.records.manifest import (
     Manifest,
-    PatchRecord,
     Shard,
     read_manifest,
-    serialize,
     shard_name,
     write_manifest,
 )
+from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from data_prep.config.sets import NucleiConfig
-from data_prep.quality.page import JSON_NAME, PAGE_NAME, PER_CLASS, write_quality
-from gastric_keras.records.schema import PatchRecord, read_manifest, write_manifest
+from data_prep.quality.page import PAGE_NAME, PER_CLASS, write_quality
+from gastric_keras.records.manifest import QUALITY_NAME, read_manifest, write_manifest
+from gastric_keras.records.schema import PatchRecord
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
@@ -72,7 +73,7 @@ def test_warnings_come_first_and_are_returned(nuclei: Path) -> None:
     warnings = write_quality(nuclei)
     page = Page(nuclei).text
     assert warnings
-    assert read_json(nuclei / JSON_NAME)["warnings"] == warnings
+    assert read_json(nuclei / QUALITY_NAME)["warnings"] == warnings
     assert page.index("Look before you train on it") < page.index("What is in it")
     assert page.count("outside:") == len(warnings)
 
@@ -80,7 +81,7 @@ def test_warnings_come_first_and_are_returned(nuclei: Path) -> None:
 def test_equal_sets_give_equal_bytes(nuclei: Path, tmp_path: Path) -> None:
     other = nuclei_set(tmp_path / "another name")
     write_quality(other)
-    for name in (JSON_NAME, PAGE_NAME):
+    for name in (QUALITY_NAME, PAGE_NAME):
         assert (other / name).read_bytes() == (nuclei / name).read_bytes()
 
 

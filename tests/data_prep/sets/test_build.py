@@ -24,7 +24,8 @@ from data_prep.sets.build import (
     build_tissue_set,
 )
 from gastric_keras.imaging.images import decode_image
-from gastric_keras.records.schema import read_manifest, read_records
+from gastric_keras.records.manifest import read_manifest
+from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import (
     noise,

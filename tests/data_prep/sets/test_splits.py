@@ -15,7 +15,7 @@ from data_prep.sets.splits import (
     count_by_case,
     wanted_splits,
 )
-from gastric_keras.records.schema import first_ranked, nested_rank
+from gastric_keras.records.subsets import first_ranked, nested_rank
 from gastric_keras.support.errors import InputError
 
 CONFIG = SplitConfig(train=0.6, validation=0.2, test=0.2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.sets.tfds import NAMES, write_tfds_metadata
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from tests.helpers.small_sets import write_small_set
 
 

@@ -19,13 +19,9 @@ from data_prep.sets.unfinished import unfinished
 from data_prep.sets.writer import check_out, take_name, write_set
 from gastric_keras.imaging.images import decode_image, resize
 from gastric_keras.records.integrity import verify_set
-from gastric_keras.records.schema import (
-    Manifest,
-    nested_rank,
-    read_manifest,
-    read_records,
-    record_key,
-)
+from gastric_keras.records.manifest import Manifest, read_manifest
+from gastric_keras.records.schema import read_records, record_key
+from gastric_keras.records.subsets import nested_rank
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import noise, write_picture
 

@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from data_prep.__main__ import main
-from gastric_keras.records import schema as records
+from gastric_keras.records import manifest as manifests
+from gastric_keras.records import schema
 from gastric_keras.records.checks import check_set
 from gastric_keras.records.integrity import verify_set, verify_shards
 from gastric_keras.support.errors import InputError
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = folder / records.MANIFEST_NAME
+    path = folder / manifests.MANIFEST_NAME
     tree = json.loads(path.read_text())
     change(tree)
     path.write_text(json.dumps(tree))
@@ -43,8 +44,8 @@ def fail(folder: Path) -> str:
     return str(error.value)
 
 
-def flip_a_bit(folder: Path) -> records.Shard:
-    shard = records.read_manifest(folder).shards[-1]
+def flip_a_bit(folder: Path) -> manifests.Shard:
+    shard = manifests.read_manifest(folder).shards[-1]
     data = bytearray((folder / shard.name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / shard.name).write_bytes(data)
@@ -54,10 +55,10 @@ def flip_a_bit(folder: Path) -> records.Shard:
 def test_one_flipped_bit_is_found_and_its_shard_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verify_set(folder, records.read_manifest(folder))
+    verify_set(folder, manifests.read_manifest(folder))
     shard = flip_a_bit(folder)
     # The size is right, so that only the checksum can tell.
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     with pytest.raises(InputError) as error:
         verify_shards(folder, manifest)
     message = str(error.value)
@@ -74,7 +75,7 @@ def test_one_flipped_bit_is_found_and_its_shard_named(
 def test_reading_a_damaged_shard_names_it(folder: Path) -> None:
     shard = flip_a_bit(folder)
     with pytest.raises(InputError, match="Whole records with the features") as error:
-        list(records.read_records(folder, "validation"))
+        list(schema.read_records(folder, "validation"))
     assert f"Received: {folder / shard.name} (DataLossError)." in str(error.value)
 
 
@@ -117,7 +118,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     edit(folder, change)
     message = fail(folder)
     assert wanted in message
-    assert f"Received: {folder / records.MANIFEST_NAME}" in message
+    assert f"Received: {folder / manifests.MANIFEST_NAME}" in message
 
 
 def test_counts_and_cases_are_those_of_the_records(folder: Path) -> None:
@@ -156,15 +157,15 @@ def test_records_of_another_schema_are_refused_before_training(folder: Path) -> 
     _foreign(folder, foreign.SerializeToString())
     assert "Make the set again with data_prep" in fail(folder)
     with pytest.raises(InputError, match="train-00000-of-00002.tfrecord"):
-        list(records.read_records(folder, "train"))
+        list(schema.read_records(folder, "train"))
 
 
 def test_labels_that_no_class_has_are_refused(folder: Path) -> None:
-    record = next(records.read_records(folder, "train"))
-    odd = records.PatchRecord(**(vars(record) | {"label": 2}))
-    _foreign(folder, records.serialize(odd))
+    record = next(schema.read_records(folder, "train"))
+    odd = schema.PatchRecord(**(vars(record) | {"label": 2}))
+    _foreign(folder, schema.serialize(odd))
     message = fail(folder)
     assert "4 records with labels from 0 to 1 were expected." in message
     assert "with 4 records, 4 of other labels" in message
-    _foreign(folder, records.serialize(record), records_in_it=3)
+    _foreign(folder, schema.serialize(record), records_in_it=3)
     assert "with 3 records, 0 of other labels" in fail(folder)

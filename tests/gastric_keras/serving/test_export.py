@@ -29,7 +29,8 @@ from gastric_keras.config.experiment import (
 )
 from gastric_keras.evaluation import evaluate
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.records.schema import MANIFEST_NAME, read_manifest, read_records
+from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
+from gastric_keras.records.schema import read_records
 from gastric_keras.runs.predictions import (
     Predictions,
     read_predictions,

@@ -21,7 +21,7 @@ from gastric_keras.config.experiment import (
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.data.pipeline import Selection, batch_keys
 from gastric_keras.records import checks as set_checks
-from gastric_keras.records.schema import read_manifest
+from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
@@ -252,6 +252,8 @@ def test_cases_of_the_test_split_in_the_mid_level_set_are_refused(
     seen = {"train": (*target.cases["train"], target.cases["test"][0])}
     mid = replace(read_manifest(config.mid.records), cases=seen)
     with pytest.raises(InputError, match="1 shared cases, first 'test-target-0-0'"):
-        set_checks.check_cases(mid, target)
+        set_checks.check_no_shared_cases(mid, target)
     # Cases of the training split may have been seen: they judge nothing.
-    set_checks.check_cases(replace(mid, cases={"train": target.cases["train"]}), target)
+    set_checks.check_no_shared_cases(
+        replace(mid, cases={"train": target.cases["train"]}), target
+    )
