@@ -11,7 +11,8 @@ class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message says what must hold, what came, and a way out: "blend must be in
-    (0, 1], got 1.5. Use 1 to keep all of t=1." Both command lines print it without a traceback and exit with status 2.
+    (0, 1], got 1.5. Use 1 to keep all of t=1." Both command lines print it without a
+    traceback and exit with status 2.
 
     Args:
         message: of a long one, as a hostile file may bring about, the middle goes, and
