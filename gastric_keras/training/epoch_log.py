@@ -16,8 +16,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.models.classifier import build_forward, predict
-from gastric_keras.runs import fit_records as fit_files
 from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
 from gastric_keras.training.optimizers import plateau_rate
@@ -226,6 +226,6 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    columns = fit_files.read_history(path)
+    columns = read_history(path)
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]
