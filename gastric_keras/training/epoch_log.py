@@ -16,7 +16,7 @@ import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.models.inference import build_forward, predict
-from gastric_keras.runs import shapes
+from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
 from gastric_keras.support.workers import is_chief
@@ -234,6 +234,6 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    columns = shapes.read_history(path)
+    columns = read_history(path)
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

@@ -405,7 +405,7 @@ def test_fake_runs_are_real_runs(tmp_path: Path) -> None:
 
 def test_report_and_tables_never_load_tensorflow() -> None:
     code = (
-        "import sys, gastric_keras.report; "
+        "import sys, gastric_keras.report.page; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

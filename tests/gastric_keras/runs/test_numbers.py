@@ -135,7 +135,7 @@ def spoiled_run(folder: Path, name: str, fault: str, mid: str | None) -> Path:
     test = FAULTS[fault](predictions(0))
     write_predictions(run_dir.predictions("test"), test)
     report = score(config, predictions(50, test_seed=7), test)
-    write_json(run_dir.report_json, report)
+    write_json(run_dir.report_json, asdict(report))
     return folder / "runs" / name
 
 

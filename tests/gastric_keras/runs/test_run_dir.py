@@ -59,6 +59,19 @@ def test_names_that_others_rely_on() -> None:
     assert run_dir.predictions("test") == Path("run/evaluate/predictions_test.csv")
 
 
+@pytest.mark.parametrize("path", ["runs/a/mid/w.weights.h5", "sent/w.h5", "w.h5"])
+def test_beside_weights_lies_what_their_fit_wrote(path: str) -> None:
+    run_dir, stage = RunDir.of_weights(Path(path))
+    assert run_dir.history(stage) == Path(path).with_name("history.csv")
+    assert run_dir.done(stage) == Path(path).with_name("done.json")
+
+
+def test_weights_and_exports_know_their_run() -> None:
+    run_dir = RunDir(Path("runs/a"))
+    assert RunDir.of_weights(run_dir.weights("mid")) == (run_dir, "mid")
+    assert RunDir.of_export(run_dir.export / "3") == run_dir
+
+
 HOLD = """
 import sys
 from pathlib import Path
