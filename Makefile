@@ -1,6 +1,5 @@
-# make demo: set up everything, then the whole method on the embedded phantom.
-# make test: set up everything, then lint and test.
 # Needs Python 3.11 (with venv), git and make; nothing else, no system package.
+# `make help` lists the targets; each sets up what it needs.
 PYTHON ?= python3.11
 VENV := .venv
 # With the newest of everything:
@@ -12,9 +11,15 @@ RUN := $(BIN)/python -m gastric_keras.run
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench faults clean setup
+SOURCES := gastric_keras data_prep tests benchmarks
 
-setup: $(VENV)/.stamp
+.PHONY: help setup demo format lint quick test bench docs faults clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' \
+		| awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: $(VENV)/.stamp  ## install the project with everything for development
 
 $(VENV)/.stamp: setup.cfg pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed as '$(PYTHON)'; name another one with make PYTHON=/path/to/python3.11"; exit 1; }
@@ -22,7 +27,7 @@ $(VENV)/.stamp: setup.cfg pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
-demo: setup
+demo: setup  ## the whole method on the embedded phantom
 	rm -rf demo tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
 	$(PREP) phantom --config configs/data_prep/demo_phantom.yaml --out demo/images
 	$(PREP) tissue --config configs/data_prep/demo_tissue.yaml --out demo/records/tissue
@@ -41,18 +46,26 @@ demo/records/target/manifest.json: | setup
 	$(PREP) phantom --config configs/data_prep/demo_phantom.yaml --out demo/images
 	$(PREP) target --config configs/data_prep/demo_target.yaml --out demo/records/target
 
-lint: setup
-	$(BIN)/black --check --quiet gastric_keras data_prep tests benchmarks
-	$(BIN)/isort --check --quiet gastric_keras data_prep tests benchmarks
-	$(BIN)/flake8 gastric_keras data_prep tests benchmarks
+format: setup  ## put code and imports into the project's style
+	$(BIN)/black --quiet $(SOURCES)
+	$(BIN)/isort --quiet $(SOURCES)
+
+lint: setup  ## style, types, imports: what CI checks
+	$(BIN)/black --check --quiet $(SOURCES)
+	$(BIN)/isort --check --quiet $(SOURCES)
+	$(BIN)/flake8 $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+# Two processes: TensorFlow takes the memory of each, and two cores are the least.
+quick: lint  ## lint, and the tests that neither train nor start processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+
+test: lint  ## lint and every test, with coverage: what CI runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # PyTorch is there to be measured against, nothing else needs it.
-bench: setup demo/records/target/manifest.json
+bench: setup demo/records/target/manifest.json  ## speed, and what the statistics say of known truths
 	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python -m benchmarks.speed.nuclei
 	$(BIN)/python -m benchmarks.speed.pipeline demo/records/target
@@ -60,9 +73,14 @@ bench: setup demo/records/target/manifest.json
 	$(BIN)/python -m benchmarks.speed.frozen demo/records/target
 	$(BIN)/python -m benchmarks.evidence.verdict
 
+docs: setup  ## the documentation site, in build/site; a broken link is an error
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site to open:     build/site/index.html"
+
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
 # replayed: python -m tests.faults --replay faults/CASE
-faults: setup tensorboard_logs/demo-two-stages/report/done.json
+faults: setup tensorboard_logs/demo-two-stages/report/done.json  ## bad input, fuzzing, kills: hours
 	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[faults]' \
 		|| echo "atheris does not install here: the parsers are not fuzzed"
 	$(BIN)/python -m tests.faults --cases 12000
@@ -77,7 +95,7 @@ faults: setup tensorboard_logs/demo-two-stages/report/done.json
 tensorboard_logs/demo-two-stages/report/done.json: | setup
 	$(MAKE) demo
 
-clean:
+clean:  ## remove what was installed and made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .import_linter_cache .coverage
 	rm -rf demo faults tensorboard_logs/demo-one-stage tensorboard_logs/demo-two-stages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
-from gastric_keras.support.errors import InputError, disk_error
+from gastric_keras.support.errors import InputError, disk_error, require
+
+if TYPE_CHECKING:
+    from data_prep.engine import Engine
 
 # TensorFlow is used for its record format only; its start-up notes help nobody here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 when ``check`` finds a leak; 2 for an input that must be mended.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed, surplus = _parser().parse_known_args(arguments)
+    if surplus:
+        # Its usage lists what the command does take.
+        parsed.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
     try:
         return parsed.run(parsed)
     except InputError as error:
@@ -69,19 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--page", metavar="FILE", help="write an HTML page that shows the pairs"
     )
-    command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
-    command.add_argument(
-        "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
-    )
-    command.add_argument(
-        "--runner-option",
-        dest="runner_options",
-        action="append",
-        default=[],
-        metavar="--KEY=VALUE",
-        help="for the runner, as --runner-option=--KEY=VALUE; may be repeated",
-    )
+    _add_workers(command)
     command.set_defaults(run=_check)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -97,16 +95,12 @@ def _add_config_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_build_arguments(
-    command: argparse.ArgumentParser, *, has_annotations: bool
-) -> None:
-    command.add_argument("--images", metavar="DIR", help="folder of the pictures")
-    if has_annotations:
-        command.add_argument("--annotations", metavar="DIR", help="of the region maps")
-    command.add_argument("--cases", metavar="CSV", help="index: path, case_id, …")
-    command.add_argument("--out", required=True, metavar="DIR", help="of the set")
-    _add_config_arguments(command)
+def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
+
+
+def _add_engine_arguments(command: argparse.ArgumentParser) -> None:
+    _add_workers(command)
     command.add_argument(
         "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
     )
@@ -118,6 +112,18 @@ def _add_build_arguments(
         metavar="--KEY=VALUE",
         help="for the runner, as --runner-option=--KEY=VALUE; may be repeated",
     )
+
+
+def _add_build_arguments(
+    command: argparse.ArgumentParser, *, has_annotations: bool
+) -> None:
+    command.add_argument("--images", metavar="DIR", help="folder of the pictures")
+    if has_annotations:
+        command.add_argument("--annotations", metavar="DIR", help="of the region maps")
+    command.add_argument("--cases", metavar="CSV", help="index: path, case_id, …")
+    command.add_argument("--out", required=True, metavar="DIR", help="of the set")
+    _add_config_arguments(command)
+    _add_engine_arguments(command)
     command.add_argument(
         "--strict", action="store_true", help="an unreadable picture is an error"
     )
@@ -132,22 +138,25 @@ def _add_build_arguments(
 
 
 def _build(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import SET_CONFIGS, load_config, with_source
-    from data_prep.engine import Engine
-    from data_prep.sets import build as sets
+    from data_prep.config.sets import with_source
+    from data_prep.sets.build import BuildOptions, build_set
     from data_prep.sets.card import describe
+    from data_prep.sets.kinds import KINDS
+    from gastric_keras.support import config_io
 
+    kind = KINDS[parsed.dataset]
     config = with_source(
-        load_config(SET_CONFIGS[parsed.dataset], parsed.config, parsed.overrides),
+        config_io.load(kind.schema, parsed.config, parsed.overrides),
         images=parsed.images,
         annotations=getattr(parsed, "annotations", None),
         index=parsed.cases,
     )
-    manifest = sets.BUILDERS[parsed.dataset](
+    manifest = build_set(
+        kind,
         config,
         parsed.out,
-        options=sets.BuildOptions(
-            engine=Engine(parsed.workers, parsed.runner, tuple(parsed.runner_options)),
+        options=BuildOptions(
+            engine=_engine(parsed),
             strict=parsed.strict,
             force=parsed.force,
             allow_ungrouped=parsed.allow_ungrouped,
@@ -157,11 +166,32 @@ def _build(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _phantom(parsed: argparse.Namespace) -> int:
-    from data_prep.config.sets import PhantomConfig, load_config
-    from data_prep.phantom.write import write_phantom
+def _engine(parsed: argparse.Namespace) -> Engine:
+    from data_prep.engine import Engine
 
-    config = load_config(PhantomConfig, parsed.config, parsed.overrides)
+    require(
+        parsed.runner is not None or not parsed.runner_options,
+        "--runner-option is for the runner of --runner.",
+        "Name the runner, or leave the option out.",
+        runner=parsed.runner,
+        runner_option=parsed.runner_options,
+    )
+    require(
+        parsed.runner is None or parsed.workers is None,
+        "Either --workers, of local processes, or --runner was expected.",
+        "Give the runner its own number of workers with --runner-option.",
+        workers=parsed.workers,
+        runner=parsed.runner,
+    )
+    return Engine(parsed.workers, parsed.runner, tuple(parsed.runner_options))
+
+
+def _phantom(parsed: argparse.Namespace) -> int:
+    from data_prep.phantom.config import PhantomConfig
+    from data_prep.phantom.write import write_phantom
+    from gastric_keras.support import config_io
+
+    config = config_io.load(PhantomConfig, parsed.config, parsed.overrides)
     write_phantom(parsed.out, config)
     print(f"{parsed.out}: regions/ and target/ written")
     return 0

@@ -195,6 +195,8 @@ def _run_in_processes(
     function: Callable[[Any], Any], items: Sequence[Any], workers: int
 ) -> Iterator[Any]:
     # spawn, because a fork of a process in which TensorFlow runs threads may hang.
+    # Not joblib: it works ahead of a slow reader without end (396 results of 400, here
+    # 8), and its workers outlive the work.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     waiting: deque[Future] = deque()

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from gastric_keras.runs.provenance import PACKAGES, read_commit, read_versions
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.support.versions import PACKAGES, read_commit, read_versions
 
 TESTED_TENSORFLOW = "2.17.1"
 
@@ -64,10 +65,11 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    from gastric_keras.models.weights import IMAGENET
-
-    for name, source in IMAGENET.items():
-        if source.path.is_file():
+    for name, kind in BACKBONES.items():
+        source = kind.imagenet
+        if source is None:
+            yield f"ImageNet weights of {name}: none are known"
+        elif source.path.is_file():
             yield f"ImageNet weights of {name}: {source.path}"
         else:
             yield (

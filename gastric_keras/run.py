@@ -3,42 +3,147 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.runs.provenance import open_run
-from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
-from gastric_keras.support.errors import InputError, disk_error, require
+from gastric_keras.support.errors import InputError, disk_error
 from gastric_keras.support.workers import is_chief
 
-#: stage -> the function that does it, imported when it is called for: TensorFlow
-#: takes seconds to import, and --help should not.
+
+@dataclass(frozen=True)
+class Stage:
+    """One choice of ``--stage``.
+
+    Attributes:
+        function: ``module:name``, imported when it is called: TensorFlow takes seconds
+            to import, and --help should not. It is called with the config, where there
+            is a schema, and with the other options as keywords; a stage of a run also
+            with the run's folder. Empty: the stage is its steps.
+        summary: for --help.
+        takes: names of the options that it takes; any other is refused.
+        needs: those of them that it cannot do without.
+        schema: of its config; an ExperimentConfig makes it a stage of a run.
+        steps: stages that it consists of, in order.
+    """
+
+    function: str
+    summary: str
+    takes: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
+    schema: type | None = None
+    steps: tuple[str, ...] = ()
+
+
+def _of_run(
+    function: str, summary: str, *more: str, steps: tuple[str, ...] = ()
+) -> Stage:
+    """A stage of one run, and what it takes beside the options of them all."""
+    takes = frozenset({"config", "set", "force", *more})
+    return Stage(function, summary, takes, ("config",), ExperimentConfig, steps)
+
+
 STAGES = {
-    "mid": "training.ladder:run_mid",
-    "target": "training.ladder:run_target",
-    "evaluate": "evaluation.evaluate:run_evaluate",
-    "visualize": "visualization.visualize:run_visualize",
-    "export": "serving.export:run_export",
-    "report": "report.page:run_report",
+    "mid": _of_run("training.ladder:run_mid", "t=1"),
+    "target": _of_run("training.ladder:run_target", "t=2"),
+    "evaluate": _of_run("evaluation.evaluate:run_evaluate", "scores"),
+    "visualize": _of_run(
+        "visualization.visualize:run_visualize", "filters and Grad-CAM", "images"
+    ),
+    "export": _of_run("serving.export:run_export", "the served model"),
+    "report": _of_run("report.page:run_report", "one HTML page"),
+    "all": _of_run("", "these six in order", "images", steps=RUN_STAGES),
+    "probe": _of_run(
+        "evaluation.layer_probe:run_probe",
+        "a linear probe of each layer, before and after each stage",
+    ),
+    "baselines": _of_run(
+        "evaluation.baselines.stage:run_baselines", "the classical methods"
+    ),
+    "grid": Stage(
+        "grid.stage:run_grid",
+        "every run of a grid config",
+        takes=frozenset({"config", "set"}),
+        needs=("config",),
+        schema=GridConfig,
+    ),
+    "compare": Stage(
+        "comparison.compare:run_compare",
+        "finished runs to tables and verdict",
+        takes=frozenset({"runs", "out"}),
+        needs=("runs",),
+    ),
+    "heatmap": Stage(
+        "heatmap.stage:run_heatmap",
+        "a slide read whole by an exported model",
+        takes=frozenset({"config", "set", "slide", "model", "out", "force"}),
+        needs=("slide", "model"),
+        schema=HeatmapConfig,
+    ),
+    "doctor": Stage("doctor:run_doctor", "what is installed"),
 }
-#: Of a run too, but not part of ``--stage all``.
-ASIDE = {
-    "probe": "evaluation.layer_probe:run_probe",
-    "baselines": "evaluation.baselines.stage:run_baselines",
+
+#: Option -> how argparse reads it.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "config": {"metavar": "FILE", "help": "YAML, see configs/"},
+    "set": {
+        "action": "append",
+        "metavar": "KEY=VALUE",
+        "help": "override one config value, such as target.fit.epochs=5; may be "
+        "repeated",
+    },
+    "force": {"action": "store_true", "help": "do a finished stage again"},
+    "images": {
+        "nargs": "+",
+        "metavar": "FILE",
+        "help": "pictures of your own, PNG, JPEG or BMP",
+    },
+    "runs": {
+        "nargs": "+",
+        "type": Path,
+        "metavar": "DIR",
+        "help": "folders of finished runs",
+    },
+    "slide": {"type": Path, "metavar": "FILE", "help": "a slide or picture"},
+    "model": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "the folder of an exported model, such as RUN/export",
+    },
+    "out": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "where the files go; compare: tensorboard_logs/compare; heatmap: "
+        "heatmaps/SLIDE of the model's run",
+    },
+}
+#: Option that a stage needs -> what it is, and the way out.
+_MISSING = {
+    "config": "A config file was expected. Received: no --config. Copy one from "
+    "configs/ and name it with --config FILE.",
+    "runs": "Folders of finished runs were expected. Received: no --runs. Name them "
+    "with --runs DIR DIR.",
+    "slide": "A slide was expected. Received: no --slide. Name the slide with --slide "
+    "FILE and the exported model with --model DIR.",
+    "model": "A model was expected. Received: no --model. Name the slide with --slide "
+    "FILE and the exported model with --model DIR.",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage, or all; returns the exit status."""
-    options = _build_parser().parse_args(arguments)
+    options = vars(_build_parser().parse_args(arguments))
     try:
-        _dispatch(options)
+        _dispatch(options.pop("stage"), options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -50,77 +155,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _dispatch(options: argparse.Namespace) -> None:
-    if options.stage == "doctor":
-        _call("doctor:run_doctor")
-    elif options.stage == "compare":
-        out = options.out or Path("tensorboard_logs/compare")
-        _call(
-            "comparison.compare:run_compare", [Path(run) for run in options.runs], out
-        )
-    elif options.stage == "grid":
-        grid = config_io.load(GridConfig, _config_path(options), options.set)
-        _call("grid.stage:run_grid", grid)
-    elif options.stage == "heatmap":
-        _heatmap(options)
+def _dispatch(name: str, options: dict[str, Any]) -> None:
+    """Run a stage with the options that were given, and no others."""
+    stage = STAGES[name]
+    _check_options(name, stage, options)
+    if stage.schema is None:
+        _call(stage.function, **options)
+        return
+    path, overrides = options.pop("config", None), options.pop("set", [])
+    config = config_io.load(stage.schema, path, overrides)
+    if isinstance(config, ExperimentConfig):
+        _run(config, stage.steps or (name,), **options)
     else:
-        _run(options)
+        _call(stage.function, config, **options)
 
 
-def _heatmap(options: argparse.Namespace) -> None:
-    for name in ("slide", "model"):
-        require(
-            getattr(options, name) is not None,
-            f"A {name} was expected.",
-            "Name the slide with --slide FILE and the exported model with --model DIR.",
-            **{f"--{name}": None},
-        )
-    config = config_io.load(HeatmapConfig, options.config, options.set)
-    _call(
-        "heatmap.stage:run_heatmap",
-        config,
-        slide=options.slide,
-        model=options.model,
-        out=options.out,
-        force=options.force,
-    )
-
-
-def _config_path(options: argparse.Namespace) -> str:
-    if options.config is None:
+def _check_options(name: str, stage: Stage, options: dict[str, Any]) -> None:
+    surplus = _spell(option for option in options if option not in stage.takes)
+    if surplus:
+        taken = _spell(option for option in _OPTIONS if option in stage.takes)
         raise InputError(
-            "A config file was expected. Received: no --config. Copy one from configs/ "
-            "and name it with --config FILE."
+            f"--stage {name} takes {taken or 'no other option'}. Received: {surplus}. "
+            "Leave that out."
         )
-    return str(options.config)
+    for option in stage.needs:
+        if option not in options:
+            raise InputError(_MISSING[option])
 
 
-def _run(options: argparse.Namespace) -> None:
-    config = config_io.load(ExperimentConfig, _config_path(options), options.set)
+def _spell(options: Iterable[str]) -> str:
+    return ", ".join(f"--{option}" for option in options)
+
+
+def _run(
+    config: ExperimentConfig,
+    stages: Sequence[str],
+    *,
+    force: bool = False,
+    **options: Any,
+) -> None:
+    """Stages of one run, in order, under one lock."""
     run_dir = RunDir(Path(config.runtime.output) / config.name)
-    stages = list(STAGES) if options.stage == "all" else [options.stage]
     if not is_chief():
         # A worker helps to train; the chief alone writes, and goes on from there.
         for stage in stages:
             if stage in ("mid", "target"):
-                _call(STAGES[stage], config, run_dir, force=options.force)
+                _call(STAGES[stage].function, config, run_dir, force=force)
         return
     with run_dir.locked():
         # To score or draw a run anew is not to train it anew: where its weights came
         # from stays on record.
-        trains = options.force and not {"mid", "target"}.isdisjoint(stages)
+        trains = force and not {"mid", "target"}.isdisjoint(stages)
         open_run(config, run_dir, force=trains)
         for stage in stages:
-            extra = {"images": options.images} if stage == "visualize" else {}
-            function = (STAGES | ASIDE)[stage]
-            _call(function, config, run_dir, force=options.force, **extra)
+            taken = {k: v for k, v in options.items() if k in STAGES[stage].takes}
+            _call(STAGES[stage].function, config, run_dir, force=force, **taken)
 
 
 def _call(function: str, *arguments: object, **options: object) -> None:
-    module, name = function.split(":")
-    getattr(importlib.import_module(f"gastric_keras.{module}"), name)(
-        *arguments, **options
-    )
+    pkgutil.resolve_name(f"gastric_keras.{function}")(*arguments, **options)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -128,58 +221,20 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="python -m gastric_keras.run",
         description="Stepwise fine-tuning: ImageNet, then a mid-level set (t=1), then "
         "the expert-labelled target set (t=2).",
+        # An option that was not given is not among the parsed ones.
+        argument_default=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--stage",
         required=True,
-        choices=[*STAGES, "all", *ASIDE, "grid", "compare", "heatmap", "doctor"],
-        help="mid (t=1), target (t=2), evaluate, visualize, export, report; all: these "
-        "six in order; probe: a linear probe of each layer, before and after each "
-        "stage; baselines: the classical methods; grid: every run of a grid config; "
-        "compare: finished runs to tables and verdict; heatmap: a slide read whole by "
-        "an exported model; doctor: what is installed",
+        choices=list(STAGES),
+        metavar="STAGE",
+        help="; ".join(f"{name}: {stage.summary}" for name, stage in STAGES.items()),
     )
-    parser.add_argument("--config", metavar="FILE", help="YAML, see configs/")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one config value, such as target.fit.epochs=5; may be repeated",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="do a finished stage again"
-    )
-    parser.add_argument(
-        "--images",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="for visualize: pictures of your own, PNG, JPEG or BMP",
-    )
-    parser.add_argument(
-        "--runs",
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="for compare: folders of finished runs",
-    )
-    parser.add_argument(
-        "--slide", type=Path, metavar="FILE", help="for heatmap: a slide or picture"
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="DIR",
-        help="for heatmap: the folder of an exported model, such as RUN/export",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where the files go; for compare: tensorboard_logs/compare; for heatmap: "
-        "heatmaps/SLIDE of the model's run",
-    )
+    for name, facts in _OPTIONS.items():
+        stages = ", ".join(n for n, stage in STAGES.items() if name in stage.takes)
+        text = f"{facts['help']} (for {stages})"
+        parser.add_argument(f"--{name}", **facts | {"help": text})
     return parser
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from scipy.stats import norm
 
 from benchmarks.evidence.coverage import DISTANCES, SEED, draw_sample
-from gastric_keras.runs.rows import text_table
 from gastric_keras.statistics.bands import PLACES, roc_band
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.support.text import text_table
 
 #: False-positive rates at which the band is asked.
 RATES = (0.05, 0.1, 0.2, 0.5)
@@ -43,8 +44,7 @@ def coverage(cases: int, distance: float, *, trials: int, draws: int) -> list[fl
             sample.label,
             sample.score,
             sample.case.astype(str),
-            draws=draws,
-            seed=trial,
+            Draws(draws, seed=trial),
         )
         if band is not None:
             inside.append((band.low[places] <= truth) & (truth <= band.high[places]))

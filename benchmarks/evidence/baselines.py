@@ -23,10 +23,10 @@ from gastric_keras import run
 from gastric_keras.comparison.finished_runs import FinishedRun, read_runs
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.baselines.stage import Baseline, read_baselines
-from gastric_keras.runs.rows import text_table
 from gastric_keras.statistics.bootstrap import auc_draws
 from gastric_keras.statistics.scores import ranking_scores
 from gastric_keras.support import config_io
+from gastric_keras.support.text import text_table
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     }
     # All labels: there is one draw, and nothing else in these methods is random.
     cells["all"] = [_run(options, None, 0)]
-    parts = ("all", *cells["all"][0][0].scores["subgroups"])
+    parts = ("all", *cells["all"][0][0].scores.subgroups)
     for part in parts:
         print(f"\ntest AUC, patches: {part}")
         print(text_table(["method", *cells], _rows(cells, part)))
@@ -106,7 +106,7 @@ def _column(
     draws: Sequence[Sequence[Baseline]], networks: Sequence[FinishedRun]
 ) -> list[str]:
     """A difference for each method, averaged over the networks' draws of the labels."""
-    by_draw = {draw[0].scores["subset_seed"]: draw for draw in draws}
+    by_draw = {draw[0].scores.subset_seed: draw for draw in draws}
     # All labels are the same whatever the draw.
     only = draws[0] if len(draws) == 1 else None
     pairs = [(n, only or by_draw.get(n.config.target.subset_seed)) for n in networks]
@@ -134,8 +134,8 @@ def _column(
 
 def _auc(baseline: Baseline, part: str) -> float:
     scores = baseline.scores
-    group = scores if part == "all" else scores["subgroups"][part]
-    return group["test"]["patch"]["scores"]["auc"]["value"]
+    test = scores.test if part == "all" else scores.subgroups[part].test
+    return test.patch.scores["auc"].value
 
 
 def _spell(values: Sequence[float]) -> str:

@@ -24,9 +24,9 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from gastric_keras.runs.rows import text_table
 from gastric_keras.statistics.bootstrap import auc_draws, cluster_bootstrap, rarer_cases
 from gastric_keras.statistics.delong import auc_interval, pooled_auc_test
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.mcnemar import mcnemar_test
 from gastric_keras.statistics.paired import pool_differences
 from gastric_keras.statistics.scores import (
@@ -34,6 +34,7 @@ from gastric_keras.statistics.scores import (
     ranking_scores,
     threshold_scores,
 )
+from gastric_keras.support.text import text_table
 
 SEED = 20260101
 ALPHA = 0.05
@@ -115,8 +116,8 @@ def coverage(
     known: Counter[str] = Counter()
     for rng in _generators(trials, cases):
         s = draw_sample(rng, cases, distance)
-        settings = {"draws": draws, "seed": int(rng.integers(1 << 30))}
-        found = cluster_bootstrap(s.label, s.score, s.case, **settings)
+        settings = Draws(draws, seed=int(rng.integers(1 << 30)))
+        found = cluster_bootstrap(s.label, s.score, s.case, draws=settings)
         for name, score in found.items():
             if score.low is not None:
                 known[name] += 1
@@ -185,24 +186,24 @@ def size(
     known: Counter[str] = Counter()
     for rng in _generators(trials, cases + 1000 * trainings):
         runs = draw_null(rng, cases, trainings, spread)
-        for name, p_value in p_values(runs, draws, int(rng.integers(1 << 30))).items():
+        settings = Draws(draws, seed=int(rng.integers(1 << 30)))
+        for name, p_value in p_values(runs, settings).items():
             if p_value is not None:
                 known[name] += 1
                 rejected[name] += p_value < ALPHA
     return {name: rejected[name] / known[name] for name in known}
 
 
-def p_values(runs: NullRuns, draws: int, seed: int) -> dict[str, float | None]:
+def p_values(runs: NullRuns, draws: Draws) -> dict[str, float | None]:
     """Each test's p value.
 
     Args:
         runs: of one trial.
         draws: of the bootstrap.
-        seed: of the draws.
     """
     one, two = runs.score
     flat = runs.score.reshape(-1, runs.label.size)
-    drawn = auc_draws(runs.label, flat, runs.case, draws=draws, seed=seed)
+    drawn = auc_draws(runs.label, flat, runs.case, draws)
     every = np.ones((1, runs.label.size))
     auc = np.array([ranking_scores(runs.label, s, every)["auc"][0] for s in flat])
     count = len(one)
@@ -212,7 +213,7 @@ def p_values(runs: NullRuns, draws: int, seed: int) -> dict[str, float | None]:
         setting=["a"] * count,
         replicate=[str(i) for i in range(count)],
         cases=rarer_cases(runs.label, runs.case),
-        seed=seed,
+        draws=draws,
     )
     is_right = (runs.score > 0) == (runs.label == 1)
     calls = mcnemar_test(is_right[0, 0], is_right[1, 0], runs.case)

@@ -22,14 +22,15 @@ import numpy as np  # noqa: E402
 
 from data_prep.config.sets import (  # noqa: E402
     ColumnsConfig,
-    PhantomConfig,
     SourceConfig,
     TargetSetConfig,
 )
+from data_prep.phantom.config import PhantomConfig  # noqa: E402
 from data_prep.phantom.write import write_phantom  # noqa: E402
 from data_prep.sets.build import build_target_set  # noqa: E402
 from gastric_keras.comparison.compare import compare  # noqa: E402
-from gastric_keras.config.grid import Axis, GridConfig, load_cells  # noqa: E402
+from gastric_keras.config.grid import Axis, GridConfig  # noqa: E402
+from gastric_keras.grid.cells import load_cells  # noqa: E402
 from gastric_keras.grid.stage import run_grid  # noqa: E402
 from gastric_keras.support.files import write_csv  # noqa: E402
 

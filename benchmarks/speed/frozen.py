@@ -20,18 +20,16 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.config.fit import FitConfig  # noqa: E402
 from gastric_keras.data.pipeline import (  # noqa: E402
+    Selection,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
-from gastric_keras.models.classifier import (  # noqa: E402
-    BACKBONES,
-    build_classifier,
-    build_forward,
-    predict,
-)
+from gastric_keras.models.classifier import build_classifier  # noqa: E402
+from gastric_keras.models.inference import build_forward, predict  # noqa: E402
 from gastric_keras.training import head_probe as probe  # noqa: E402
 from gastric_keras.training.epoch_log import validation_scores  # noqa: E402
 from gastric_keras.training.fit import compile_for  # noqa: E402
@@ -109,13 +107,14 @@ def _training_rates(
 
 def _train_head(options: argparse.Namespace, epochs: int) -> tuple[float, float]:
     model = _head_only(options)
-    steps = steps_per_epoch(options.records, "train", BATCH)
+    selection = Selection(options.records)
+    steps = steps_per_epoch(selection, BATCH)
     compile_for(
         model, FitConfig(epochs=epochs, learning_rate=1e-3), steps_per_epoch=steps
     )
     started = time.perf_counter()
     dataset = train_dataset(
-        options.records, image_size=options.image_size, batch_size=BATCH, epochs=epochs
+        selection, image_size=options.image_size, batch_size=BATCH, epochs=epochs
     )
     model.fit(dataset, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
     return time.perf_counter() - started, _auc(model, options)
@@ -125,7 +124,7 @@ def _probe_head(options: argparse.Namespace) -> tuple[float, float]:
     model = _build(options)
     started = time.perf_counter()
     dataset = eval_dataset(
-        options.records, "train", image_size=options.image_size, batch_size=BATCH
+        Selection(options.records), image_size=options.image_size, batch_size=BATCH
     )
     probe.probe_head(model, dataset, strength=0.1, balance=True)
     return time.perf_counter() - started, _auc(model, options)
@@ -133,7 +132,9 @@ def _probe_head(options: argparse.Namespace) -> tuple[float, float]:
 
 def _auc(model: keras.Model, options: argparse.Namespace) -> float:
     dataset = eval_dataset(
-        options.records, "validation", image_size=options.image_size, batch_size=BATCH
+        Selection(options.records, "validation"),
+        image_size=options.image_size,
+        batch_size=BATCH,
     )
     columns = predict(build_forward(model), dataset)
     return validation_scores(columns["label"], columns["probability"])["val_auc"]

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.heatmap.inference import ask_model
+from gastric_keras.heatmap.inference import predict_patches
 from gastric_keras.heatmap.patches import patch_batches, plan_patches
 from gastric_keras.imaging.slides import open_picture
 from gastric_keras.serving.exported_model import ExportedModel, load_exported
@@ -122,7 +122,7 @@ def _measure(model: ExportedModel, slide: Path, side: int, turns: int) -> str:
         height, width = picture.shape
         plan = plan_patches(picture, side, stride=1.0, min_tissue=0.25)
         speeds = [
-            ask_model(model, picture, plan, batch_size=BATCH, readers=readers)[1]
+            predict_patches(model, picture, plan, batch_size=BATCH, readers=readers)[1]
             for _ in range(turns)
         ]
         started = time.process_time()

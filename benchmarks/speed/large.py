@@ -28,14 +28,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.speed import large_resume
-from benchmarks.speed.large_process import COMMAND, Measure, timed
-from gastric_keras.support.files import read_json, write_json
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from benchmarks.speed.large_process import COMMAND, Measure, run, timed
+from gastric_keras.figures.style import GRAY, STYLE, png_of, style_of
+from gastric_keras.support.files import read_json, sha256_of, write_json
 
 PARTS = ("prep", "records", "resume")
 #: Patches that one region of the phantom gives after the exclusion, about.
@@ -63,8 +70,6 @@ def main() -> int:
             if options.figures:
                 write_json(options.figures, [vars(row) for row in rows])
     if options.out:
-        from benchmarks.speed.large_plot import plot
-
         plot(Path(options.out), rows)
     return 1 if any("DIFFERENT" in row.note for row in rows) else 0
 
@@ -117,19 +122,17 @@ def _measure(options: argparse.Namespace, folder: Path) -> Iterator[Measure]:
             # Two cases of the phantom may look alike, which is for it to say.
             found = timed("data_prep check", [*check, str(folder / "set")], good=(0, 1))
             yield dataclasses.replace(found, records=made.records)
-            large_resume.remove(folder / "set")
+            remove(folder / "set")
         if wants_kill:
-            yield from large_resume.kill(
+            yield from kill(
                 "data_prep nuclei", _prep(images, options.kill_patches), folder
             )
     if "records" in options.parts:
         for size in options.records:
             yield from _records(folder / "records", size)
     if wants_kill:
-        yield from large_resume.kill(
-            "write records", _task("write", options.kill_records), folder
-        )
-        yield from large_resume.read_on(folder / "records", options.kill_records)
+        yield from kill("write records", _task("write", options.kill_records), folder)
+        yield from read_on(folder / "records", options.kill_records)
 
 
 def _draw(folder: Path, patches: int) -> Path:
@@ -155,7 +158,7 @@ def _prep(images: Path, patches: int, out: Path | None = None) -> list[str]:
 
 
 def _task(name: str, *arguments: object) -> list[str]:
-    return [*COMMAND, "benchmarks.speed.large_tasks", name, *map(str, arguments)]
+    return [*COMMAND, "benchmarks.speed.large_process", name, *map(str, arguments)]
 
 
 def _records(folder: Path, size: int) -> Iterator[Measure]:
@@ -164,7 +167,103 @@ def _records(folder: Path, size: int) -> Iterator[Measure]:
     yield timed("data_prep inspect", [*COMMAND, "data_prep", "inspect", str(folder)])
     yield timed("train_dataset", _task("train", folder, 0, 1))
     yield timed("eval_dataset", _task("eval", folder))
-    large_resume.remove(folder)
+    remove(folder)
+
+
+def kill(name: str, command: Sequence[str], folder: Path) -> Iterator[Measure]:
+    """An unbroken run; one killed after half of its time; and what follows that.
+
+    Args:
+        name: of the command.
+        command: all of it but the folder of the set, which comes last.
+        folder: where the sets go, and go from again.
+
+    Yields:
+        The unbroken run and the one that went on.
+    """
+    whole, broken = folder / "whole", folder / "broken"
+    unbroken = timed(name, [*command, str(whole)])
+    yield dataclasses.replace(unbroken, note="unbroken")
+    process = subprocess.Popen(
+        [*command, str(broken)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # By the processor's clock, which a busy machine does not stretch.
+    while _work(process.pid) < unbroken.cpu / 2 and process.poll() is None:
+        time.sleep(0.2)
+    assert process.poll() is None and not broken.exists(), "killed too late"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    resumed = timed(name, [*command, str(broken)])
+    same = _sums(whole) == _sums(broken)
+    left = sorted(path.name for path in folder.glob(".*"))
+    note = f"gone on with after SIGKILL at half of the work; {_verdict(same)}"
+    yield dataclasses.replace(resumed, note=note + (f"; left {left}" if left else ""))
+    remove(whole)
+    remove(broken)
+
+
+def read_on(records: Path, size: int) -> Iterator[Measure]:
+    """Two epochs read without a break, and the second begun anew."""
+    timed("write records", _task("write", size, records))
+    unbroken, wanted = run("train_dataset", _task("train", records, 0, 2, 1))
+    yield dataclasses.replace(unbroken, note="two epochs, unbroken")
+    resumed, found = run("train_dataset", _task("train", records, 1, 2, 1))
+    note = f"the second epoch begun anew; {_verdict(found == wanted)}"
+    yield dataclasses.replace(resumed, note=note)
+    remove(records)
+
+
+def remove(folder: Path) -> None:
+    """Remove a set, and what it may have left beside it."""
+    shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+
+
+def _verdict(same: bool) -> str:
+    return "every byte equal" if same else "DIFFERENT"
+
+
+def _work(pid: int) -> float:
+    """Seconds of the processor that a running process has used."""
+    # utime and stime stand behind the name, which may hold spaces.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def plot(path: Path, rows: Sequence[Measure]) -> None:
+    """Processor time and memory against size, of the parts prep and records."""
+    # Those with a note are of the part resume.
+    named: dict[str, list[Measure]] = {}
+    for row in sorted(rows, key=lambda row: row.records):
+        if not row.note:
+            named.setdefault(row.name, []).append(row)
+    with rc_context(STYLE):
+        figure = Figure((8.4, 6.8), layout="constrained")
+        panels = figure.subplots(2, 2)
+        for index, (name, mine) in enumerate(named.items()):
+            is_prep = name in ("data_prep nuclei", "data_prep check")
+            seconds, memory = panels[0 if is_prep else 1]
+            sizes = [row.records / 1e3 for row in mine]
+            style = {**style_of(index), "marker": "o", "ms": 4, "label": name}
+            seconds.plot(sizes, [row.cpu for row in mine], **style)
+            memory.plot(sizes, [row.megabytes for row in mine], **style)
+            # Where linear time would lie.
+            ends = [mine[0].cpu, mine[-1].cpu]
+            seconds.plot([sizes[0], sizes[-1]], ends, color=GRAY, lw=0.8, ls=":")
+        for pair, what in zip(panels, ("patches", "small records"), strict=True):
+            for axes, title in zip(pair, ("s of one core", "largest MB"), strict=True):
+                axes.set(xlabel=f"{what} (thousands)", ylabel=title)
+                axes.set(xlim=(0, None), ylim=(0, None))
+            if pair[0].lines:
+                pair[0].legend(loc="upper left")
+        png_of(figure, path)
 
 
 if __name__ == "__main__":

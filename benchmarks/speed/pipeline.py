@@ -22,7 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf  # noqa: E402
 
 from gastric_keras.config.fit import AugmentConfig, FitConfig  # noqa: E402
-from gastric_keras.data.pipeline import decode, train_dataset  # noqa: E402
+from gastric_keras.data.decode import decode  # noqa: E402
+from gastric_keras.data.pipeline import Selection, train_dataset  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
 from gastric_keras.records.manifest import read_manifest, shard_paths  # noqa: E402
 from gastric_keras.records.schema import parse  # noqa: E402
@@ -87,7 +88,7 @@ def _pipelines(
 
     def trained(config: AugmentConfig | None) -> Callable[[], tf.data.Dataset]:
         return lambda: train_dataset(
-            folder,
+            Selection(folder),
             image_size=size,
             batch_size=BATCH,
             epochs=10**6,
@@ -120,7 +121,7 @@ def _train(options: argparse.Namespace) -> None:
     )
     compile_for(model, FitConfig(), steps_per_epoch=100)
     pipeline = train_dataset(
-        options.records,
+        Selection(options.records),
         image_size=options.image_size,
         batch_size=BATCH,
         epochs=10**6,

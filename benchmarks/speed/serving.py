@@ -24,12 +24,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from gastric_keras.data.pipeline import decode  # noqa: E402
-from gastric_keras.models.classifier import (  # noqa: E402
-    BACKBONES,
-    build_classifier,
-    build_forward,
-)
+from gastric_keras.config.backbones import BACKBONES  # noqa: E402
+from gastric_keras.data.decode import decode  # noqa: E402
+from gastric_keras.models.classifier import build_classifier  # noqa: E402
+from gastric_keras.models.inference import build_forward  # noqa: E402
 from gastric_keras.records.schema import read_records  # noqa: E402
 from gastric_keras.serving.graph import (  # noqa: E402
     OperatingPoint,

@@ -53,7 +53,8 @@ def _keras(network: str, size: int, batch: int, precision: str) -> tuple:
     import tensorflow as tf
 
     from gastric_keras.config.fit import FitConfig
-    from gastric_keras.models.classifier import build_classifier, build_forward
+    from gastric_keras.models.classifier import build_classifier
+    from gastric_keras.models.inference import build_forward
     from gastric_keras.training.fit import compile_for
 
     keras.config.set_dtype_policy("mixed_bfloat16" if precision else "float32")

@@ -1,10 +1,10 @@
-"""How patches are judged and measured, and how much phantom is drawn."""
+"""How patches are judged and measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.errors import require
 
 #: How `normalization` can bring a stain to the reference.
 STAIN_METHODS = ("reinhard", "macenko")
@@ -49,24 +49,27 @@ class NucleiConfig:
     min_evidence_um2: float = 0.8
 
     def __post_init__(self) -> None:
-        if self.mpp is not None and not self.mpp > 0:
-            raise InputError(
-                f"A scale above 0 µm/px was expected. Received: mpp={self.mpp}. "
-                "Give null where it is not known."
-            )
+        require(
+            self.mpp is None or self.mpp > 0,
+            "A scale above 0 µm/px was expected.",
+            "Give null where it is not known.",
+            mpp=self.mpp,
+        )
         above = ("stain_unit", "min_stain_unit", "radius_um", "seed_distance_um")
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if entry.name in above and not value > 0:
-                raise InputError(
-                    "A number above 0 was expected. "
-                    f"Received: {entry.name}={value}. Mend the value."
-                )
-            if entry.name != "mpp" and not value >= 0:
-                raise InputError(
-                    "A size of at least 0 was expected. "
-                    f"Received: {entry.name}={value}. Give 0 to switch it off."
-                )
+        for name in (entry.name for entry in fields(self) if entry.name != "mpp"):
+            value = getattr(self, name)
+            require(
+                name not in above or value > 0,
+                "A number above 0 was expected.",
+                "Mend the value.",
+                **{name: value},
+            )
+            require(
+                value >= 0,
+                "A size of at least 0 was expected.",
+                "Give 0 to switch it off.",
+                **{name: value},
+            )
 
 
 @dataclass(frozen=True)
@@ -133,69 +136,27 @@ class ClusterConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.clusters < 2:
-            raise InputError(
-                "At least 2 clusters were expected. "
-                f"Received: clusters={self.clusters}. The paper has 2."
-            )
-        if self.restarts < 1:
-            raise InputError(
-                "At least 1 start of k-means was expected. "
-                f"Received: restarts={self.restarts}. 10 is usual."
-            )
-        if not 0 <= self.min_tissue <= 1:
-            raise InputError(
-                "A part between 0 and 1 was expected. "
-                f"Received: min_tissue={self.min_tissue}. 0 keeps every patch."
-            )
+        require(
+            self.clusters >= 2,
+            "At least 2 clusters were expected.",
+            "The paper has 2.",
+            clusters=self.clusters,
+        )
+        require(
+            self.restarts >= 1,
+            "At least 1 start of k-means was expected.",
+            "10 is usual.",
+            restarts=self.restarts,
+        )
+        require(
+            0 <= self.min_tissue <= 1,
+            "A part between 0 and 1 was expected.",
+            "0 keeps every patch.",
+            min_tissue=self.min_tissue,
+        )
         require(
             self.keep_share is None or 0 < self.keep_share <= 1,
             "A part above 0, up to 1, was expected.",
             "null keeps to the fixed limits.",
             keep_share=self.keep_share,
         )
-
-
-@dataclass(frozen=True)
-class PhantomConfig:
-    """How much synthetic H&E is drawn.
-
-    Attributes:
-        regions: number of region images.
-        region_cases: cases that these come from.
-        region_size: side of a region image in px.
-        target_images: number of target images, benign and malignant together.
-        target_cases: cases that these come from, each of one class.
-        target_size: side of a target image in px.
-        stain_variation: 0 gives every case the same stain; 1 what labs differ by.
-        seed: another seed, other pictures.
-    """
-
-    regions: int = 24
-    region_cases: int = 8
-    region_size: int = 384
-    target_images: int = 240
-    target_cases: int = 40
-    target_size: int = 112
-    stain_variation: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("regions", 1),
-            ("region_cases", 1),
-            ("region_size", 128),
-            ("target_images", 6),
-            ("target_cases", 6),
-            ("target_size", 64),
-        ):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"At least {least} was expected. "
-                    f"Received: {name}={getattr(self, name)}. Give a larger number."
-                )
-        if not self.stain_variation >= 0:
-            raise InputError(
-                "A variation of at least 0 was expected. Received: "
-                f"stain_variation={self.stain_variation}. 0 is none, 1 is usual."
-            )

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
 
 from data_prep.config.measures import (
     STAIN_METHODS,
     ArtifactConfig,
     ClusterConfig,
     NucleiConfig,
-    PhantomConfig,
 )
 from data_prep.config.sources import (
     ColumnsConfig,
@@ -24,11 +19,7 @@ from data_prep.config.sources import (
     WhiteConfig,
 )
 from gastric_keras.records.manifest import SPLITS
-from gastric_keras.support import config_io
 from gastric_keras.support.errors import require
-
-Schema = TypeVar("Schema")
-
 
 __all__ = [
     "ArtifactConfig",
@@ -37,14 +28,12 @@ __all__ = [
     "NucleiConfig",
     "NucleiSetConfig",
     "PatchRules",
-    "PhantomConfig",
     "SetConfig",
     "SourceConfig",
     "SplitConfig",
     "TargetSetConfig",
     "TissueSetConfig",
     "WhiteConfig",
-    "load_config",
     "with_source",
 ]
 
@@ -222,28 +211,6 @@ class NucleiSetConfig(SetConfig):
             classes=self.classes,
             clusters=self.clusters.clusters,
         )
-
-
-#: The schema of each command that builds a set.
-SET_CONFIGS: dict[str, type[SetConfig]] = {
-    "tissue": TissueSetConfig,
-    "nuclei": NucleiSetConfig,
-    "target": TargetSetConfig,
-}
-
-
-def load_config(
-    schema: type[Schema], path: Path | str | None, overrides: Sequence[str] = ()
-) -> Schema:
-    """Read a config file, or the defaults where none is given.
-
-    Args:
-        schema: one of the dataclasses here.
-        path: YAML file; None starts from the defaults.
-        overrides: ``dotted.key=value``.
-    """
-    # The null device is an empty YAML file: overrides work the same without a file.
-    return config_io.load(schema, os.devnull if path is None else path, overrides)
 
 
 def with_source(

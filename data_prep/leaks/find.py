@@ -45,7 +45,7 @@ class Patches:
         keys: record keys.
         images: image ids.
         squares: (N, 3) int64: left and top edge and side, px at full resolution.
-        hashes: see :func:`hash_pixels`.
+        hashes: SHA-256 of the decoded pixels: the same for a PNG saved in another way.
         pictures: thumbnails and colors.
     """
 
@@ -154,11 +154,6 @@ def read_contents(folder: Path | str, *, workers: int | None = None) -> list[Con
     for found, split in zip(read, paths.values()):
         rows[split].extend(found)
     return [_contents(str(folder), manifest, split, rows[split]) for split in rows]
-
-
-def hash_pixels(data: bytes, *, name: str = "patch") -> str:
-    """SHA-256 of the decoded pixels: the same for a PNG saved in another way."""
-    return _digest(decode_image(data, name=name))
 
 
 def find_leaks(contents: Sequence[Contents], *, examples: int = 3) -> list[Leak]:

@@ -57,20 +57,12 @@ def intersect(
 
     Returns:
         (P, 2) int64: row of the first list, row of the second.
-
-    Two squares intersect where their centers differ by less than half the sum of
-    their sides, across and down: a search for neighbors in the maximum norm.
     """
-    from scipy.spatial import cKDTree
+    import shapely
 
-    # Twice the center stays whole.
-    trees = [cKDTree(2.0 * s[:, :2] + s[:, 2:]) for s in (first, second)]
-    reach = float(first[:, 2].max() + second[:, 2].max())
-    near = trees[0].query_ball_tree(trees[1], reach, p=np.inf)
-    pairs = [(i, j) for i, others in enumerate(near) for j in others]
-    rows = np.array(pairs, np.int64).reshape(-1, 2)
-    one, other = first[rows[:, 0]], second[rows[:, 1]]
-    inside = (one[:, :2] < other[:, :2] + other[:, 2:]) & (
-        other[:, :2] < one[:, :2] + one[:, 2:]
-    )
-    return rows[inside.all(axis=1)]
+    # From the first pixel to the last: squares that only touch share none.
+    boxes = [
+        shapely.box(*squares[:, :2].T, *(squares[:, :2] + squares[:, 2:] - 1).T)
+        for squares in (first, second)
+    ]
+    return shapely.STRtree(boxes[1]).query(boxes[0]).T

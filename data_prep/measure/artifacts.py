@@ -57,7 +57,7 @@ def artifact_reason(
         'blank'
     """
     check_image(patch)
-    if config.min_tissue > 0 and tissue_share(patch) < config.min_tissue:
+    if config.min_tissue > 0 and nonglass_share(patch) < config.min_tissue:
         return BLANK
     if config.max_pen < 1 and pen_share(patch) > config.max_pen:
         return PEN
@@ -66,7 +66,7 @@ def artifact_reason(
     return None
 
 
-def tissue_share(patch: npt.NDArray[np.uint8]) -> float:
+def nonglass_share(patch: npt.NDArray[np.uint8]) -> float:
     """Part of the pixels that are darker in green than glass, in [0, 1].
 
     Args:
@@ -125,7 +125,7 @@ def sharpness(patch: npt.NDArray[np.uint8], *, mpp: float = 0.0) -> float:
         Pertuz et al., Pattern Recognit. 46:1415 (2013),
         doi:10.1016/j.patcog.2012.11.011.
     """
-    if tissue_share(patch) < _FOCUS_TISSUE:
+    if nonglass_share(patch) < _FOCUS_TISSUE:
         return math.inf
     plane = cv2.extractChannel(patch, 1)
     if 0 < mpp < _FOCUS_MPP:

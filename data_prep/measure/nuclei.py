@@ -131,8 +131,10 @@ def trace_contours(labels: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]
     Returns:
         One (points, 2) int32 array of x, y a nucleus, in the order of the labels.
     """
+    from scipy import ndimage
+
     contours = []
-    for label, (rows, columns) in enumerate(_boxes(labels), start=1):
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         piece = (labels[rows, columns] == label).astype(np.uint8)
         outlines, _ = cv2.findContours(
             piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
@@ -140,12 +142,6 @@ def trace_contours(labels: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]
         outline = max(outlines, key=cv2.contourArea)[:, 0]
         contours.append(outline + np.array([columns.start, rows.start], np.int32))
     return contours
-
-
-def _boxes(labels: npt.NDArray[np.int32]) -> list[tuple[slice, slice]]:
-    from scipy import ndimage
-
-    return [box for box in ndimage.find_objects(labels) if box is not None]
 
 
 def _find(image: npt.NDArray[np.uint8], config: NucleiConfig) -> _Found:

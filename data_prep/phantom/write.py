@@ -1,7 +1,7 @@
 """The phantom: synthetic H&E written as the ordinary files of a lab.
 
 Region images with QuPath annotations and target images with labels, so that the demo
-walks the same road as real data. See `data_prep.phantom_tissue` for the drawing.
+walks the same road as real data. See `data_prep.phantom.tissue` for the drawing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from shapely.geometry import mapping
 
-from data_prep.config.measures import PhantomConfig
+from data_prep.phantom.config import PhantomConfig
 from data_prep.phantom.glands import CLASSES, polygons
 from data_prep.phantom.tissue import PhantomImage, Stain, draw_region, draw_stain
 from gastric_keras.support.config_io import save

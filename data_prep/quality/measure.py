@@ -47,29 +47,17 @@ class Sample:
     nuclei: npt.NDArray[np.float64] | None
 
 
-def measure_set(folder: Path | str, *, sample: int = SAMPLE) -> Quality:
-    """Measure a finished set; see :class:`Quality`.
-
-    Args:
-        folder: a set with its manifest and shards.
-        sample: number of patches whose pixels are looked at; the ids of all are.
-
-    Returns:
-        The figures and warnings; equal sets give equal ones.
-
-    Raises:
-        InputError: no finished set there, or a sample below 1.
-    """
-    return figures_of(folder, read_sample(folder, sample=sample))
-
-
 def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
     """Look at the pixels of the first patches of each split, each by its share.
 
     Records lie in random order, so that the first are a fair sample.
 
+    Args:
+        folder: a set with its manifest and shards.
+        sample: number of patches.
+
     Raises:
-        InputError: see :func:`measure_set`.
+        InputError: no finished set there, or a sample below 1.
     """
     manifest = read_manifest(folder)
     require(
@@ -157,17 +145,16 @@ def associate(
     References:
         Bergsma, J. Korean Stat. Soc. 42:323 (2013), doi:10.1016/j.jkss.2012.10.002.
     """
+    from scipy.stats import chi2_contingency
+
     counts = Counter(zip(first, second))
-    rows = {name: i for i, name in enumerate(dict.fromkeys(first))}
-    columns = {name: i for i, name in enumerate(dict.fromkeys(second))}
+    rows, columns = dict.fromkeys(first), dict.fromkeys(second)
     r, k, n = len(rows), len(columns), len(first)
     if min(r, k) < 2:
         return None
-    table = np.zeros((r, k))
-    for (row, column), number in counts.items():
-        table[rows[row], columns[column]] = number
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
-    phi2 = float(((table - expected) ** 2 / expected).sum()) / n
+    table = [[counts[row, column] for column in columns] for row in rows]
+    # Not scipy's association: it keeps φ² to itself, and has no correction.
+    phi2 = float(chi2_contingency(table, correction=False).statistic) / n
     free = max(0.0, phi2 - (k - 1) * (r - 1) / (n - 1))
     levels = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1))
     return Association(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from data_prep.sets.writer import PlannedImage
+from data_prep.sets.plan import PlannedImage
 from gastric_keras.records.subsets import first_ranked
 
 Group = TypeVar("Group", bound=Hashable)

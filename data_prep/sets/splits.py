@@ -1,4 +1,4 @@
-"""Cases to train, validation and test; nested subsets; caps."""
+"""Which case goes to train, validation or test, and whether each has enough."""
 
 from __future__ import annotations
 

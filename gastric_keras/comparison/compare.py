@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from gastric_keras.comparison import labels_plot as efficiency_plot
 from gastric_keras.comparison.contrasts import (
-    CONFIDENCE,
     DrawnRuns,
     control_pairs,
     draw_runs,
@@ -25,25 +22,27 @@ from gastric_keras.comparison.finished_runs import (
     other_changes,
     read_runs,
 )
-from gastric_keras.comparison.text import spell_tables
-from gastric_keras.comparison.verdict import (
-    PUBLISHED_GAIN,
-    TABLE_SCORES,
-    Cell,
+from gastric_keras.comparison.pictures import draw_comparison
+from gastric_keras.comparison.results import (
     Comparison,
+    ScoreCell,
     Verdict,
-    spell_verdict,
+    table_scores,
 )
-from gastric_keras.figures import plots as figures
-from gastric_keras.runs.rows import NETWORKS
+from gastric_keras.comparison.text import spell_tables, spell_verdict
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
-from gastric_keras.statistics.scores import check_draws
 from gastric_keras.support.files import write_atomic, write_json
 
+#: Of every interval; the text says so.
+CONFIDENCE = 0.95
 WHOLE = "All networks"
 
 
-def run_compare(runs: Sequence[Path], out: Path) -> None:
+def run_compare(
+    runs: Sequence[Path], out: Path = Path("tensorboard_logs/compare")
+) -> None:
     """Stage compare: write tables, pictures and verdict, and print the text.
 
     Args:
@@ -74,10 +73,10 @@ def compare(
     Raises:
         InputError: as :func:`gastric_keras.finished_runs.read_runs`.
     """
-    check_draws(bootstrap, CONFIDENCE)
+    draws = Draws(bootstrap, CONFIDENCE, seed)
     runs = read_runs([Path(folder) for folder in run_folders])
     pairs = find_pairs(runs)
-    found = draw_runs(runs, draws=bootstrap, seed=seed)
+    found = draw_runs(runs, draws)
     comparison = Comparison(
         patches=len(runs[0].rows),
         cases=found.cases,
@@ -93,7 +92,7 @@ def compare(
     )
     write_atomic(out / "tables.md", spell_tables(comparison))
     write_json(out / "comparison.json", asdict(comparison))
-    _draw(runs, comparison, out)
+    draw_comparison(runs, comparison, out)
     return comparison
 
 
@@ -103,7 +102,7 @@ def _pooled(found: DrawnRuns, pairs: Sequence[Pair]) -> dict[str, PooledDifferen
         return {}
     networks = dict.fromkeys(pair.setting[0] for pair in pairs)
     by_network = {
-        NETWORKS[name]: pool(found, [p for p in pairs if p.setting[0] == name])
+        BACKBONES[name].title: pool(found, [p for p in pairs if p.setting[0] == name])
         for name in networks
     }
     return {**by_network, WHOLE: pool(found, pairs)}
@@ -123,30 +122,24 @@ def _verdicts(pooled: dict[str, PooledDifference], cases: int) -> tuple[Verdict,
     return tuple(verdicts)
 
 
-def _cells(runs: Sequence[FinishedRun]) -> tuple[Cell, ...]:
+def _cells(runs: Sequence[FinishedRun]) -> tuple[ScoreCell, ...]:
     groups: dict[tuple[str, str, str], list[FinishedRun]] = {}
     for run in runs:
         groups.setdefault((*run.cell, run.path), []).append(run)
-    return tuple(
-        Cell(
-            backbone,
-            subset,
-            path,
-            group[0].labels,
-            runs=tuple(str(run.folder) for run in group),
-            scores={
-                name: tuple(_read_score(run.scores, *at) for run in group)
-                for name, at in TABLE_SCORES.items()
-            },
+    cells = []
+    for (backbone, subset, path), group in groups.items():
+        found = [table_scores(run.scores.test.patch) for run in group]
+        cells.append(
+            ScoreCell(
+                backbone,
+                subset,
+                path,
+                group[0].labels,
+                runs=tuple(str(run.folder) for run in group),
+                scores={name: tuple(each[name] for each in found) for name in found[0]},
+            )
         )
-        for (backbone, subset, path), group in groups.items()
-    )
-
-
-def _read_score(report: dict[str, Any], part: str, key: str) -> float | None:
-    unit = report["test"]["patch"]
-    scores = unit[part] if part == "scores" else unit[part]["scores"]
-    return scores[key]["value"]
+    return tuple(cells)
 
 
 def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -180,47 +173,3 @@ def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...
 
 def _count_seeds(count: int) -> str:
     return "one seed" if count == 1 else f"{count} seeds"
-
-
-def _draw(runs: Sequence[FinishedRun], comparison: Comparison, out: Path) -> None:
-    panels: dict[str, list[figures.Curve]] = {}
-    for run in runs:
-        area = run.scores["test"]["patch"]["scores"]["auc"]
-        if area["value"] is not None and not run.is_control:
-            title = f"{NETWORKS[run.cell[0]]}, {run.cell[1]}"
-            curve = figures.Curve(
-                run.path,
-                run.label,
-                run.score,
-                (area["value"], area["low"], area["high"]),
-            )
-            panels.setdefault(title, []).append(curve)
-    if panels:
-        figures.plot_roc_panels(out / "roc.png", panels=panels)
-    rows = [
-        figures.Difference(
-            f"{NETWORKS[d.backbone]}, {d.subset}, {d.path}",
-            d.clustered.difference,
-            d.clustered.low,
-            d.clustered.high,
-        )
-        for d in comparison.differences
-    ]
-    rows += [
-        figures.Difference(
-            f"{v.about}, pooled",
-            v.clustered.difference,
-            v.clustered.low,
-            v.clustered.high,
-        )
-        for v in comparison.verdicts
-        if v.clustered.settings > 1
-    ]
-    if rows:
-        figures.plot_differences(
-            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
-        )
-    if comparison.efficiency:
-        efficiency_plot.plot_efficiency(
-            out / "labels.png", curves=comparison.efficiency
-        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,10 @@ from gastric_keras.comparison.finished_runs import (
     Pair,
     pair_paths,
 )
-from gastric_keras.comparison.verdict import Efficiency, SettingDifference
+from gastric_keras.comparison.results import Efficiency, SettingDifference
 from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
 from gastric_keras.statistics.delong import pooled_auc_test
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.label_efficiency import curve_points, savings
 from gastric_keras.statistics.mcnemar import McNemar, mcnemar_test
 from gastric_keras.statistics.paired import (
@@ -29,8 +29,6 @@ from gastric_keras.statistics.paired import (
     times_drawn,
 )
 
-CONFIDENCE = 0.95
-
 
 @dataclass(frozen=True)
 class DrawnRuns:
@@ -39,38 +37,37 @@ class DrawnRuns:
     Attributes:
         runs: of :func:`gastric_keras.finished_runs.read_runs`.
         auc: (runs,).
-        drawn: (runs, draws).
+        drawn: (runs, draws.draws).
+        draws: how they were drawn.
         cases: number of test cases.
         rarer: number of test cases of the rarer class.
-        seed: of the draws.
     """
 
     runs: tuple[FinishedRun, ...]
     auc: np.ndarray
     drawn: np.ndarray
+    draws: Draws
     cases: int
     rarer: int
-    seed: int
 
 
-def draw_runs(runs: Sequence[FinishedRun], *, draws: int, seed: int) -> DrawnRuns:
+def draw_runs(runs: Sequence[FinishedRun], draws: Draws) -> DrawnRuns:
     """Draw cases with replacement and score every run on each draw.
 
     Args:
         runs: of one test split.
-        draws: how many.
-        seed: of the draws.
+        draws: how many, and from which seed.
     """
     case_id = np.array([row[0] for row in runs[0].rows])
     scores = np.stack([run.score for run in runs])
-    areas = [run.scores["test"]["patch"]["scores"]["auc"]["value"] for run in runs]
+    areas = [run.scores.test.patch.scores["auc"].value for run in runs]
     return DrawnRuns(
         runs=tuple(runs),
         auc=np.array(areas),
-        drawn=auc_draws(runs[0].label, scores, case_id, draws=draws, seed=seed),
+        draws=draws,
+        drawn=auc_draws(runs[0].label, scores, case_id, draws),
         cases=np.unique(case_id).size,
         rarer=rarer_cases(runs[0].label, case_id),
-        seed=seed,
     )
 
 
@@ -88,8 +85,7 @@ def pool(found: DrawnRuns, pairs: Sequence[Pair]) -> PooledDifference:
         setting=["/".join(p.setting) for p in pairs],
         replicate=[p.replicate for p in pairs],
         cases=found.rarer,
-        confidence=CONFIDENCE,
-        seed=found.seed,
+        draws=found.draws,
     )
 
 
@@ -134,7 +130,7 @@ def setting_differences(
 def _compare_calls(found: DrawnRuns, pair: Pair) -> McNemar:
     case_id = [row[0] for row in found.runs[0].rows]
     one, two = (
-        (run.score >= run.scores["threshold"]) == (run.label == 1)
+        (run.score >= run.scores.threshold) == (run.label == 1)
         for run in (found.runs[pair.one], found.runs[pair.two])
     )
     return mcnemar_test(one, two, case_id)
@@ -182,7 +178,7 @@ def _curves_of(
     found: DrawnRuns, backbone: str, chosen: Sequence[int]
 ) -> list[Efficiency]:
     seeds = sorted({found.runs[i].replicate for i in chosen})
-    times = times_drawn(len(seeds), found.drawn.shape[1], seed=found.seed)
+    times = times_drawn(len(seeds), found.draws)
     auc: dict[str, dict[float, list[float]]] = {}
     drawn: dict[str, dict[float, np.ndarray]] = {}
     for path in dict.fromkeys(found.runs[i].path for i in chosen):
@@ -195,14 +191,22 @@ def _curves_of(
                 found.drawn[rows], times[:, which].T
             )
     one = auc.get(ONE_STAGE, {})
-    few: dict[str, Any] = {"confidence": CONFIDENCE, "cases": found.rarer}
     return [
         Efficiency(
             backbone,
             path,
-            points=curve_points(auc[path], drawn[path], **few),
+            points=curve_points(
+                auc[path], drawn[path], draws=found.draws, cases=found.rarer
+            ),
             savings=(
-                savings(one, auc[path], drawn[ONE_STAGE], drawn[path], **few)
+                savings(
+                    one,
+                    auc[path],
+                    drawn[ONE_STAGE],
+                    drawn[path],
+                    draws=found.draws,
+                    cases=found.rarer,
+                )
                 if path != ONE_STAGE and len(one) > 1
                 else ()
             ),

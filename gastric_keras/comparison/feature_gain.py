@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from gastric_keras.comparison.finished_runs import FinishedRun, Pair
-from gastric_keras.runs.layer_scores import read_layer_scores
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.shapes import read_layer_scores
 
 
 @dataclass(frozen=True)

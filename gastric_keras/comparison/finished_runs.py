@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.runs.rows import NETWORKS, rows_by_key
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
 from gastric_keras.statistics.scores import not_numbers
 from gastric_keras.support import config_io
@@ -39,7 +39,7 @@ class FinishedRun:
 
     folder: Path
     config: ExperimentConfig
-    scores: dict[str, Any]
+    scores: RunScores
     rows: tuple[tuple, ...]
     label: np.ndarray
     score: np.ndarray
@@ -47,7 +47,7 @@ class FinishedRun:
     @property
     def mid(self) -> str | None:
         """Kind of the mid-level set; None: one stage."""
-        return self.scores["mid"]
+        return self.scores.mid
 
     @property
     def path(self) -> str:
@@ -68,7 +68,8 @@ class FinishedRun:
     @property
     def labels(self) -> float:
         """Expert labels per class that it was trained on."""
-        return self.scores["labels_per_class"]
+        assert self.scores.labels_per_class is not None, "read_runs refuses such a run"
+        return self.scores.labels_per_class
 
     @property
     def cell(self) -> tuple[str, str]:
@@ -138,7 +139,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     _check_same_test(runs)
     _check_classes(runs[0])
     _check_distinct(runs)
-    networks = list(NETWORKS)
+    networks = list(BACKBONES)
 
     def place(run: FinishedRun) -> tuple:
         order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)
@@ -151,7 +152,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
 def _read_run(folder: Path) -> FinishedRun:
     run_dir = RunDir(folder)
     scores = read_scores(run_dir)
-    if scores.get("labels_per_class") is None:
+    if scores.labels_per_class is None:
         raise InputError(
             "A report.json with labels_per_class was expected. Received: "
             f"{run_dir.report_json} of an older version. Run --stage evaluate: the "
@@ -160,7 +161,7 @@ def _read_run(folder: Path) -> FinishedRun:
     config = config_io.load(ExperimentConfig, run_dir.config)
     check_config(config, scores)
     test = read_split(run_dir, "test", scores)
-    rows, label, score = rows_by_key(test, scores["positive"])
+    rows, label, score = test.rows_by_key(scores.positive)
     return FinishedRun(
         folder=folder,
         config=config,

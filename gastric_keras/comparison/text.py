@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean, stdev
-from typing import Any
 
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
-from gastric_keras.comparison.verdict import (
+from gastric_keras.comparison.results import (
     PUBLISHED_GAIN,
     TABLE_SCORES,
-    Cell,
     Comparison,
     Efficiency,
+    ScoreCell,
     SettingDifference,
 )
-from gastric_keras.runs.rows import NETWORKS, spell_p, text_table
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.label_efficiency import spell_saving
-from gastric_keras.support.text import markdown_name
+from gastric_keras.statistics.paired import PooledDifference
+from gastric_keras.statistics.words import spell_p
+from gastric_keras.support.text import markdown_name, text_table
 
+#: Level of a test that is called significant.
+LEVEL = 0.05
 PUBLISHED = f"+{PUBLISHED_GAIN[0]} to +{PUBLISHED_GAIN[1]}"
 
 
@@ -56,7 +60,7 @@ def _join(parts: Sequence[str]) -> str:
     return text
 
 
-def _scores(cells: Sequence[Cell]) -> list[str]:
+def _scores(cells: Sequence[ScoreCell]) -> list[str]:
     parts = [
         "## Scores per patch",
         "Mean ± standard deviation over seeds, where there are several. AUC needs no "
@@ -67,7 +71,7 @@ def _scores(cells: Sequence[Cell]) -> list[str]:
         mine = [cell for cell in cells if cell.subset == subset]
         rows = [
             [
-                NETWORKS[cell.backbone],
+                BACKBONES[cell.backbone].title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
                 *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
@@ -211,7 +215,7 @@ _COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
 
 def _names(backbone: str, *names: str) -> list[str]:
     """A network as the paper spells it, and names out of configs and sets."""
-    return [NETWORKS[backbone], *map(markdown_name, names)]
+    return [BACKBONES[backbone].title, *map(markdown_name, names)]
 
 
 def _cells_of(found: SettingDifference) -> list[str]:
@@ -234,7 +238,7 @@ def _mean_sd(values: Sequence[float | None]) -> str:
     return f"{mean(known):.3f} ± {stdev(known):.3f}"
 
 
-def _interval(found: Any) -> str:
+def _interval(found: PooledDifference | PairedTest) -> str:
     if found.low is None:
         return "not defined"
     return f"{found.low:+.3f} to {found.high:+.3f}"
@@ -242,3 +246,46 @@ def _interval(found: Any) -> str:
 
 def _p(value: float | None) -> str:
     return "" if value is None else spell_p(value).removeprefix("= ")
+
+
+def spell_verdict(
+    about: str, pooled: PooledDifference, p_value: float | None, cases: int
+) -> str:
+    """The answer in one or two sentences, with difference, interval and p value.
+
+    Args:
+        about: a network, or ``all networks``.
+        pooled: two stages minus one.
+        p_value: adjusted where there are several tests; None: not defined.
+        cases: of the test split.
+    """
+    begin = f"{about}: "
+    change = f"AUC {pooled.difference:+.3f}"
+    if pooled.low is None or pooled.high is None or p_value is None:
+        return begin + (
+            f"the data are too few to tell. {change}, no interval: {pooled.reason}."
+        )
+    if pooled.high - pooled.low < 1e-9:
+        return begin + (
+            f"nothing to tell apart. {change} in every draw: on these {cases} test "
+            "cases both rank the patches equally well, which does not show that they "
+            "always do."
+        )
+    figures = (
+        f"{change} (95 % interval {pooled.low:+.3f} to {pooled.high:+.3f}, "
+        f"p {spell_p(p_value)})"
+    )
+    if p_value < LEVEL:
+        answer = "helped" if pooled.difference > 0 else "did harm"
+        if pooled.seeds == 1:
+            return (
+                f"{begin}the second stage {answer} in this one training. {figures}. "
+                "Interval and p value cover the choice of test cases only: another "
+                "seed may turn out otherwise."
+            )
+        return f"{begin}the second stage {answer}. {figures}."
+    half = (pooled.high - pooled.low) / 2
+    return (
+        f"{begin}the data are too few to tell. {figures}: with {cases} test cases a "
+        f"difference within about ±{half:.3f} cannot be told from none."
+    )

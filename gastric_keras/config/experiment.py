@@ -6,17 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.support.errors import InputError, require
 
-BackboneName = Literal["vgg16", "alexnet", "inception_v3"]
 #: Stage that a model stands for -> how a reader knows it.
 LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
-
-
-#: Side in px below which a network's pooling leaves nothing of a patch.
-SMALLEST_SIZES: dict[str, int] = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}
 
 
 @dataclass(frozen=True)
@@ -24,13 +20,13 @@ class BackboneConfig:
     """The pre-trained network, t=0.
 
     Attributes:
-        name: vgg16, alexnet or inception_v3.
+        name: vgg16, alexnet, inception_v3, or what ``register_backbone`` added.
         weights: ``imagenet`` (the official file), ``none`` (random), or the path of
             a weights file of that network.
         image_size: side in px that every patch is resized to.
         dropout: rate before the head, in [0, 1).
         batch_norm: ``frozen`` keeps the statistics of ImageNet, ``train`` adapts them
-            (Inception V3 only; the other two have none).
+            (Inception V3 only; VGG-16 and AlexNet have none).
     """
 
     name: BackboneName
@@ -40,13 +36,7 @@ class BackboneConfig:
     batch_norm: Literal["frozen", "train"] = "frozen"
 
     def __post_init__(self) -> None:
-        smallest = SMALLEST_SIZES[self.name]
-        require(
-            self.image_size >= smallest,
-            f"image_size of at least {smallest} px was expected for {self.name}.",
-            "Its pooling leaves nothing of a smaller patch.",
-            image_size=self.image_size,
-        )
+        check_image_size(self.name, self.image_size)
         require(
             0 <= self.dropout < 1,
             "dropout in [0, 1) was expected.",

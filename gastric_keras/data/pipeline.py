@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
@@ -10,8 +13,9 @@ from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
 
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import augment
+from gastric_keras.data.decode import decode
 from gastric_keras.data.label_shuffle import Labeler
-from gastric_keras.records.manifest import read_manifest, shard_paths
+from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
 from gastric_keras.records.schema import parse
 from gastric_keras.records.subsets import key_of, only, subset_keys, subset_size
 from gastric_keras.support.errors import InputError
@@ -19,71 +23,82 @@ from gastric_keras.support.errors import InputError
 AUTOTUNE = tf.data.AUTOTUNE
 
 
-def decode(image: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Encoded picture to patch; training, evaluation and serving share this function.
+@dataclass(frozen=True)
+class Selection:
+    """Which patches of a set are read, and by which labels.
 
-    Args:
-        image: () string, PNG or JPEG bytes (BMP too) of a picture of any size.
-        image_size: side in px to resize to, with antialiasing.
+    ``Selection("records/target")`` is the whole training split.
 
-    Returns:
-        (image_size, image_size, 3) uint8, RGB.
+    Attributes:
+        folder: of the set.
+        split: of that set.
+        subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
+        subset_seed: of its draw.
+        labeler: gives a patch its label; None: the record's own.
     """
-    pixels = tf.io.decode_image(image, channels=3, expand_animations=False)
-    pixels.set_shape((None, None, 3))
-    # A resize to the same size changes nothing and costs as much as decoding.
-    is_right = tf.reduce_all(tf.shape(pixels)[:2] == image_size)
-    patch = tf.cond(is_right, lambda: pixels, lambda: resize(pixels, image_size))
-    return tf.ensure_shape(patch, (image_size, image_size, 3))
 
+    folder: Path | str
+    split: str = "train"
+    subset: str | int | None = None
+    subset_seed: int = 0
+    labeler: Labeler | None = None
 
-def resize(pixels: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Patches to the side that the network takes, with antialiasing.
+    @cached_property
+    def manifest(self) -> Manifest:
+        """Of the set, read once."""
+        return read_manifest(self.folder)
 
-    Args:
-        pixels: (…, h, w, 3) uint8, one patch or a batch.
-        image_size: side, px.
+    @property
+    def shards(self) -> list[str]:
+        """Paths of the record files."""
+        return shard_paths(self.folder, self.manifest, self.split)
 
-    Returns:
-        (…, image_size, image_size, 3) uint8.
-    """
-    if pixels.shape[-3:-1] == (image_size, image_size):
-        return pixels
-    values = tf.image.resize(pixels, (image_size, image_size), antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
+    def count(self) -> int:
+        """Number of patches."""
+        if self.subset is None:
+            return self.manifest.count(self.split)
+        classes = len(self.manifest.classes)
+        return subset_size(self.manifest, self.subset) * classes
+
+    def chosen(self, records: tf.data.Dataset) -> tf.data.Dataset:
+        """Those of the split's serialized records that are in the subset."""
+        if self.subset is None:
+            return records
+        keys = subset_keys(self.folder, self.split, self.subset, seed=self.subset_seed)
+        return only(records, keys)
+
+    def example(
+        self, raw: tf.Tensor, names: Sequence[str], image_size: int
+    ) -> dict[str, tf.Tensor]:
+        """Columns of a serialized record: its image decoded, its label given."""
+        values = parse(raw, names)
+        if self.labeler is not None:
+            values["label"] = self.labeler(raw)
+        return values | {"image": decode(values["image"], image_size)}
 
 
 def steps_per_epoch(
-    folder: Path | str,
-    split: str,
-    batch_size: int,
-    *,
-    subset: str | int | None = None,
-    min_steps: int = 1,
+    selection: Selection, batch_size: int, *, min_steps: int = 1
 ) -> int:
-    """Batches in one epoch: the full ones of a pass over a split or subset, times the
-    fewest passes that make ``min_steps``.
+    """Batches in one epoch: the full ones of a pass over a selection, times the fewest
+    passes that make ``min_steps``.
 
     Raises:
         InputError: there is not one full batch.
     """
-    manifest = read_manifest(folder)
-    n = manifest.count(split)
-    if subset is not None:
-        n = subset_size(manifest, subset) * len(manifest.classes)
+    n = selection.count()
     if n < batch_size:
         raise InputError(
             f"At least one full batch was expected. Received: {n} patches in split "
-            f"{split!r} of {folder}, batch_size={batch_size}. Set batch_size to {n} "
-            "or less."
+            f"{selection.split!r} of {selection.folder}, batch_size={batch_size}. Set "
+            f"batch_size to {n} or less."
         )
     steps = n // batch_size
     return steps * math.ceil(min_steps / steps)
 
 
 def train_dataset(
-    folder: Path | str,
-    split: str = "train",
+    selection: Selection,
     *,
     image_size: int,
     batch_size: int,
@@ -92,19 +107,18 @@ def train_dataset(
     seed: int = 0,
     augment_config: AugmentConfig | None = None,
     min_steps: int = 1,
-    subset: str | int | None = None,
-    subset_seed: int = 0,
     shuffle_buffer: int = 4096,
-    labeler: Labeler | None = None,
 ) -> tf.data.Dataset:
     """Training batches of the epochs [initial_epoch, epochs), one after the other.
 
     Order and augmentation of an epoch depend on (seed, epoch) only, so that a run that
-    resumes at epoch k sees what an unbroken one would have seen.
+    resumes at epoch k sees what an unbroken one would have seen::
+
+        train_dataset(Selection("records/target"), image_size=224, batch_size=32,
+                      epochs=10, augment_config=AugmentConfig())
 
     Args:
-        folder: of a set.
-        split: train.
+        selection: of a set's patches.
         image_size: side in px.
         batch_size: patches a batch; the incomplete last batch of an epoch is dropped,
             because MirroredStrategy cannot divide it among replicas.
@@ -113,31 +127,24 @@ def train_dataset(
         seed: of order and augmentation.
         augment_config: what patches go through; None: nothing.
         min_steps: least batches an epoch, see :func:`steps_per_epoch`.
-        subset: nested subset, see ``TargetConfig.subset``.
-        subset_seed: of its draw.
         shuffle_buffer: encoded patches held for shuffling.
-        labeler: gives a patch its label; None: the record's own.
 
     Returns:
         Dataset of ((batch, size, size, 3) uint8, (batch,) int64).
     """
-    steps = steps_per_epoch(folder, split, batch_size, subset=subset)
+    steps = steps_per_epoch(selection, batch_size)
     passes = math.ceil(min_steps / steps)
     dataset = _training_records(
-        folder,
-        split,
-        steps * batch_size,
+        selection,
         range(initial_epoch * passes, epochs * passes),
+        patches=steps * batch_size,
         seed=seed,
-        subset=subset,
-        subset_seed=subset_seed,
         shuffle_buffer=shuffle_buffer,
     )
 
     def example(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = parse(raw, ("image", "label"))
-        label = values["label"] if labeler is None else labeler(raw)
-        return decode(values["image"], image_size), label
+        values = selection.example(raw, ("image", "label"), image_size)
+        return values["image"], values["label"]
 
     def views(
         step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
@@ -158,40 +165,31 @@ def train_dataset(
 
 
 def batch_keys(
-    folder: Path | str,
-    split: str = "train",
+    selection: Selection,
     *,
     number: int,
     batch_size: int,
     seed: int = 0,
-    subset: str | int | None = None,
-    subset_seed: int = 0,
     shuffle_buffer: int = 4096,
 ) -> list[str]:
     """Names of the patches in one batch of a ``train_dataset``.
 
     Args:
-        folder: of a set.
-        split: train.
+        selection: as in :func:`train_dataset`, like all that follow the number.
         number: of the batch in the whole fit, from 0.
-        batch_size: as in :func:`train_dataset`, like all that follow.
+        batch_size: patches a batch.
         seed: of the order.
-        subset: nested subset.
-        subset_seed: of its draw.
         shuffle_buffer: encoded patches held for shuffling.
 
     Returns:
         ``batch_size`` record keys, in order.
     """
-    steps = steps_per_epoch(folder, split, batch_size, subset=subset)
+    steps = steps_per_epoch(selection, batch_size)
     records = _training_records(
-        folder,
-        split,
-        steps * batch_size,
+        selection,
         range(number // steps, number // steps + 1),
+        patches=steps * batch_size,
         seed=seed,
-        subset=subset,
-        subset_seed=subset_seed,
         shuffle_buffer=shuffle_buffer,
     )
     records = records.skip(number % steps * batch_size).take(batch_size)
@@ -199,23 +197,19 @@ def batch_keys(
 
 
 def _training_records(
-    folder: Path | str,
-    split: str,
-    patches: int,
+    selection: Selection,
     passes: range,
     *,
+    patches: int,
     seed: int,
-    subset: str | int | None,
-    subset_seed: int,
     shuffle_buffer: int,
 ) -> tf.data.Dataset:
     """Serialized patches pass after pass, each pass in an order of its own."""
-    paths = tf.constant(shard_paths(folder, read_manifest(folder), split))
+    paths = tf.constant(selection.shards)
     chosen = None
-    if subset is not None:
-        keys = subset_keys(folder, split, subset, seed=subset_seed)
+    if selection.subset is not None:
         # Few, so they stay in memory: a pass over them should not read all the rest.
-        chosen = only(tf.data.TFRecordDataset(paths), keys).cache()
+        chosen = selection.chosen(tf.data.TFRecordDataset(paths)).cache()
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         seeds = stateless_fold_in(tf.constant([seed, 0], tf.int64), number)
@@ -253,42 +247,25 @@ def _shuffle(
 
 
 def eval_dataset(
-    folder: Path | str,
-    split: str,
-    *,
-    image_size: int,
-    batch_size: int,
-    subset: str | int | None = None,
-    subset_seed: int = 0,
-    labeler: Labeler | None = None,
+    selection: Selection, *, image_size: int, batch_size: int
 ) -> tf.data.Dataset:
-    """Every patch of a split or subset once, in the order of the records.
+    """Every patch of a selection once, in the order of the records.
 
     Args:
-        folder: of a set.
-        split: of that set.
+        selection: of a set's patches.
         image_size: side in px.
         batch_size: patches a batch; the last one may be smaller.
-        subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
-        subset_seed: of its draw.
-        labeler: gives a patch its label; None: the record's own.
 
     Returns:
         Dataset of dicts: image (batch, size, size, 3) uint8; label, x, y (batch,)
         int64; case_id, image_id (batch,) string.
     """
     names = ("image", "label", "case_id", "image_id", "x", "y")
-    paths = shard_paths(folder, read_manifest(folder), split)
 
     def example(raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        values = parse(raw, names)
-        if labeler is not None:
-            values["label"] = labeler(raw)
-        return values | {"image": decode(values["image"], image_size)}
+        return selection.example(raw, names, image_size)
 
     # One file after the other and a deterministic map: the order is the records'.
-    dataset = tf.data.TFRecordDataset(paths)
-    if subset is not None:
-        dataset = only(dataset, subset_keys(folder, split, subset, seed=subset_seed))
+    dataset = selection.chosen(tf.data.TFRecordDataset(selection.shards))
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
     return dataset.batch(batch_size).prefetch(AUTOTUNE)

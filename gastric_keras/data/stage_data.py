@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
-from gastric_keras.data.label_shuffle import Labeler, shuffle_labels
+from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import (
+    Selection,
     batch_keys,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
-from gastric_keras.records.manifest import read_manifest
 
 Section = MidConfig | TargetConfig
 
@@ -48,55 +47,51 @@ def training_data(section: Section, *, seed: int, image_size: int) -> TrainingDa
         seed: of order, augmentation and shuffled labels.
         image_size: side in px.
     """
-    which = _subset(section)
-    folder, fit = section.records, section.fit
-    order: dict[str, Any] = {
-        "batch_size": fit.batch_size,
-        "seed": seed,
-        "shuffle_buffer": fit.shuffle_buffer,
-    } | which
-    labeler = _labeler(section, "train", seed)
+    fit, selection = section.fit, _labeled(section, "train", seed=seed)
     return TrainingData(
         batches=lambda start: train_dataset(
-            folder,
-            image_size=image_size,
-            epochs=fit.epochs,
-            initial_epoch=start,
-            augment_config=section.augment,
-            min_steps=fit.min_steps,
-            labeler=labeler,
-            **order,
-        ),
-        plain=lambda: eval_dataset(
-            folder,
-            "train",
+            selection,
             image_size=image_size,
             batch_size=fit.batch_size,
-            labeler=labeler,
-            **which,
+            epochs=fit.epochs,
+            initial_epoch=start,
+            seed=seed,
+            augment_config=section.augment,
+            min_steps=fit.min_steps,
+            shuffle_buffer=fit.shuffle_buffer,
         ),
-        keys=lambda number: batch_keys(folder, number=number, **order),
-        steps_per_epoch=count_steps(section),
+        plain=lambda: eval_dataset(
+            selection, image_size=image_size, batch_size=fit.batch_size
+        ),
+        keys=lambda number: batch_keys(
+            selection,
+            number=number,
+            batch_size=fit.batch_size,
+            seed=seed,
+            shuffle_buffer=fit.shuffle_buffer,
+        ),
+        steps_per_epoch=steps_per_epoch(
+            selection, fit.batch_size, min_steps=fit.min_steps
+        ),
     )
 
 
 def validation_data(section: Section, *, seed: int, image_size: int) -> tf.data.Dataset:
     """Every validation patch of one set, in order; arguments as above."""
     return eval_dataset(
-        section.records,
-        "validation",
+        _labeled(section, "validation", seed=seed),
         image_size=image_size,
         batch_size=section.fit.batch_size,
-        labeler=_labeler(section, "validation", seed),
     )
 
 
 def class_weight(section: Section) -> dict[int, float] | None:
     """Label -> factor of its loss; None: every class counts the same."""
+    patches = _patches(section)
     # A subset has as many of each class.
-    if not section.fit.balance or _subset(section)["subset"] is not None:
+    if not section.fit.balance or patches.subset is not None:
         return None
-    counts = read_manifest(section.records).counts["train"]
+    counts = patches.manifest.counts["train"]
     total = sum(counts.values())
     return {
         label: total / (len(section.classes) * counts[name])
@@ -110,13 +105,8 @@ def count_steps(section: Section) -> int:
     Raises:
         InputError: there is not one full batch.
     """
-    return steps_per_epoch(
-        section.records,
-        "train",
-        section.fit.batch_size,
-        subset=_subset(section)["subset"],
-        min_steps=section.fit.min_steps,
-    )
+    fit = section.fit
+    return steps_per_epoch(_patches(section), fit.batch_size, min_steps=fit.min_steps)
 
 
 def with_updates_of_mid(config: ExperimentConfig) -> TargetConfig:
@@ -132,13 +122,17 @@ def with_updates_of_mid(config: ExperimentConfig) -> TargetConfig:
     return replace(target, fit=replace(target.fit, epochs=epochs))
 
 
-def _subset(section: Section) -> dict[str, Any]:
-    if isinstance(section, TargetConfig):
-        return {"subset": section.subset, "subset_seed": section.subset_seed}
-    return {"subset": None, "subset_seed": 0}
+def _patches(section: Section, split: str = "train") -> Selection:
+    """Of one set, by the labels of their records."""
+    if isinstance(section, TargetConfig) and split == "train":
+        return Selection(section.records, split, section.subset, section.subset_seed)
+    return Selection(section.records, split)
 
 
-def _labeler(section: Section, split: str, seed: int) -> Labeler | None:
+def _labeled(section: Section, split: str, *, seed: int) -> Selection:
+    """The same, by the labels that the variant gives them."""
+    patches = _patches(section, split)
     if isinstance(section, MidConfig) and section.variant == "shuffled_labels":
-        return shuffle_labels(section.records, split, seed=seed)
-    return None
+        labeler = shuffle_labels(section.records, split, seed=seed)
+        return replace(patches, labeler=labeler)
+    return patches

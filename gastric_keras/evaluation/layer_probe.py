@@ -8,19 +8,24 @@ test split is not read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, fields
+from pathlib import Path
 
 import keras
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
-from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.experiment import LADDER, ExperimentConfig
 from gastric_keras.data.stage_data import class_weight, training_data, validation_data
-from gastric_keras.evaluation import layer_plot
-from gastric_keras.models.classifier import BACKBONES, build_forward, predict
-from gastric_keras.runs.layer_scores import LayerScore
+from gastric_keras.figures.style import STYLE, WIDTH, png_of, style_of
+from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import require_target
+from gastric_keras.runs.shapes import LayerScore
 from gastric_keras.support.files import write_csv, write_json
 from gastric_keras.training.head_probe import fit_head
 from gastric_keras.training.start import load_stage
@@ -52,7 +57,7 @@ def run_probe(
         print(f"probe: {stage}, {last.layer}: validation AUC {last.val_auc:.4f}")
     names = [field.name for field in fields(LayerScore)]
     write_csv(run_dir.layer_scores, names, [astuple(row) for row in rows])
-    layer_plot.plot_layers(run_dir.stage("probe") / "layers.png", scores=rows)
+    plot_layers(run_dir.layer_picture, scores=rows)
     write_json(run_dir.done("probe"), {"layers": run_dir.layer_scores.name})
 
 
@@ -113,3 +118,27 @@ def _features(
         dataset = validation_data(target, **where)
     columns = predict(build_forward(taps), dataset)
     return columns["probability"].astype(np.float32), columns["label"]
+
+
+def plot_layers(path: Path | None, *, scores: Sequence[LayerScore]) -> bytes:
+    """A line for each stage over the layers.
+
+    Args:
+        path: PNG to write; None: only return it.
+        scores: of one run, each stage with the same layers.
+
+    Returns:
+        The PNG.
+    """
+    layers = list(dict.fromkeys(score.layer for score in scores))
+    with rc_context(STYLE):
+        figure = Figure((WIDTH, 3.6), layout="constrained")
+        axes = figure.subplots()
+        for i, stage in enumerate(dict.fromkeys(score.stage for score in scores)):
+            values = [score.val_auc for score in scores if score.stage == stage]
+            style = style_of(i)
+            axes.plot(values, marker="o", ms=4, label=LADDER[stage], **style)
+        axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right")
+        axes.set(ylabel="validation AUC", title="Linear probe of each layer")
+        axes.legend(loc="best")
+        return png_of(figure, path)

@@ -25,6 +25,7 @@ LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 WIDTH = 4.8
 #: Bytes.
 LARGEST_FILE = 300_000
+# As Matplotlib takes them: any value by name.
 STYLE: dict[str, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -45,6 +46,7 @@ STYLE: dict[str, Any] = {
 }
 
 
+# As Matplotlib takes them.
 def style_of(index: int) -> dict[str, Any]:
     """Color and line style of the i-th curve: distinct for 35 of them."""
     return {"color": color_of(index), "ls": LINES[index % len(LINES)], "lw": 1.8}

@@ -6,21 +6,17 @@ that shares the folder takes the cells that nobody works on.
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import defaultdict
-from typing import Any
 
 import keras
 
-from gastric_keras.config.grid import Cell, GridConfig, load_cells
+from gastric_keras.config.grid import GridConfig
 from gastric_keras.evaluation import evaluate
 from gastric_keras.grid import hparams
-from gastric_keras.runs.fit_records import read_done
+from gastric_keras.grid.cells import Cell, load_cells
+from gastric_keras.grid.rows import read_rows, summarize, summarize_differences
 from gastric_keras.runs.provenance import open_run
-from gastric_keras.runs.rows import text_table
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.scores import read_scores
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import FolderInUse, write_atomic, write_csv
@@ -108,100 +104,6 @@ def _say_progress(
     print(f"grid: {done} of {len(cells)} done, {left} left{guess}", flush=True)
 
 
-def read_rows(grid: GridConfig, cells: list[Cell]) -> list[dict[str, Any]]:
-    """One row a cell: axes, seed, validation AUC, and the test scores if there are any.
-
-    Args:
-        grid: that the cells are of.
-        cells: finished ones.
-    """
-    rows = []
-    for cell in cells:
-        run_dir = RunDir(grid.folder / cell.config.name)
-        done = read_done(run_dir.done("target"))
-        row = cell.values | {"seed": cell.seed, "val_auc": done["val_auc"]}
-        row |= {"best_epoch": done["best_epoch"] + 1, "seconds": done["seconds"]}
-        if grid.evaluate:
-            report = read_scores(run_dir)
-            row["test_auc"] = report["test"]["patch"]["scores"]["auc"]["value"]
-            for name, group in report.get("subgroups", {}).items():
-                row[f"test_auc_{name}"] = group["test"]["patch"]["scores"]["auc"][
-                    "value"
-                ]
-        rows.append(row)
-    return rows
-
-
-def summarize(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
-    """A Markdown table: mean ± standard deviation over the seeds of each combination.
-
-    Args:
-        grid: that the rows are of.
-        rows: of :func:`read_rows`.
-    """
-    axes = [axis.name for axis in grid.axes]
-    scores = [key for key in rows[0] if key.startswith(("val_", "test_"))]
-    groups: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row[axis] for axis in axes)].append(row)
-    body = [
-        [*names, str(len(group)), *(_spread([r[s] for r in group]) for s in scores)]
-        for names, group in groups.items()
-    ]
-    return text_table([*axes, "seeds", *scores], body)
-
-
-def summarize_differences(grid: GridConfig, rows: list[dict[str, Any]]) -> str:
-    """A Markdown table: the last axis' other values less its first one, seed by seed.
-
-    Args:
-        grid: that the rows are of.
-        rows: of :func:`read_rows`; a pair needs both its cells.
-
-    Returns:
-        Mean ± standard deviation over the seeds, and in how many the value is ahead.
-    """
-    axes = [axis.name for axis in grid.axes]
-    *rest, last = axes
-    first = next(iter(grid.axes[-1].values))
-    scores = [key for key in rows[0] if key.startswith(("val_", "test_"))]
-    base = {
-        (*(row[axis] for axis in rest), row["seed"]): row
-        for row in rows
-        if row[last] == first
-    }
-    groups: dict[tuple, list[list[float | None]]] = defaultdict(list)
-    for row in rows:
-        other = base.get((*(row[axis] for axis in rest), row["seed"]))
-        if row[last] != first and other is not None:
-            groups[tuple(row[axis] for axis in axes)].append(
-                [_difference(row[score], other[score]) for score in scores]
-            )
-    body = []
-    for names, group in groups.items():
-        columns = list(zip(*group, strict=True))
-        ahead = (sum((v or 0) > 0 for v in column) for column in columns)
-        cells = [
-            f"{_spread(list(column), sign='+')} ({n} of {len(column)})"
-            for column, n in zip(columns, ahead, strict=True)
-        ]
-        body.append([*names, *cells])
-    return text_table([*rest, f"{last}, less {first}", *scores], body)
-
-
-def _difference(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _spread(scores: list[float | None], sign: str = "") -> str:
-    values = [score for score in scores if score is not None]
-    if len(values) < len(scores):
-        # A group of patches may hold one class only.
-        return "not defined"
-    mean = f"{statistics.fmean(values):{sign}.4f}"
-    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
-
-
 def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
     if not cells:
         return
@@ -210,9 +112,10 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
         # Of a cell that was killed at its very end.
         if not hparams.has_row(grid, cell.config.name):
             hparams.write_row(grid, cell.config.name, row)
-    columns = list(rows[0])
-    values = ([row[column] for column in columns] for row in rows)
-    write_csv(grid.folder / "grid.csv", columns, values)
+    header = list(rows[0].cells)
+    write_csv(
+        grid.folder / "grid.csv", header, (list(row.cells.values()) for row in rows)
+    )
     table = summarize(grid, rows)
     if len(grid.axes[-1].values) > 1:
         table += "\n\n" + summarize_differences(grid, rows)

@@ -40,7 +40,7 @@ class Speed:
         return self.patches_per_second / self.bare_patches_per_second
 
 
-def ask_model(
+def predict_patches(
     model: ExportedModel,
     picture: Picture,
     plan: PatchPlan,
@@ -81,12 +81,14 @@ def ask_model(
         readers=readers,
     )
     total = -(-len(plan.origins) // batch_size)
+    is_known = False
     started = time.perf_counter()
     with closing(batches):
         for indices, patches in with_progress(
             batches, total, "heatmap", unit="batches"
         ):
-            found = model.predict(patches)
+            found = model.predict(patches, is_known=is_known)
+            is_known = True
             probability[indices], label[indices] = found.probability, found.label
     seconds = time.perf_counter() - started
     require(
@@ -104,7 +106,7 @@ def _time_bare(model: ExportedModel, ready: tf.Tensor) -> float:
     """Patches a second."""
     started = time.perf_counter()
     for batches in range(1, _BARE_BATCHES + 1):
-        model.predict(ready)
+        model.predict(ready, is_known=True)
         seconds = time.perf_counter() - started
         if seconds > _BARE_SECONDS:
             break

@@ -32,7 +32,7 @@ _SCALE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Caption:
+class OverlayCaption:
     """What is written around the picture.
 
     Attributes:
@@ -57,7 +57,7 @@ def draw_overlay(
     probability: ProbabilityMap,
     regions: Sequence[Region],
     *,
-    caption: Caption,
+    caption: OverlayCaption,
     opacity: float,
 ) -> bytes:
     """Draw the map over the slide, with its legend.
@@ -174,7 +174,7 @@ def _draw_scale(axes: Axes, shape: tuple[int, int], mpp: float) -> None:
     )
 
 
-def _draw_bar(axes: Axes, caption: Caption) -> None:
+def _draw_bar(axes: Axes, caption: OverlayCaption) -> None:
     mappable = ScalarMappable(Normalize(0, 1), _COLORS)
     axes.figure.colorbar(mappable, cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1])
     axes.set_title(f"{caption.positive}\nprobability", size=9, pad=10, loc="left")
@@ -189,7 +189,7 @@ def _draw_bar(axes: Axes, caption: Caption) -> None:
     )
 
 
-def _write(figure: Figure, caption: Caption, *, has_regions: bool) -> None:
+def _write(figure: Figure, caption: OverlayCaption, *, has_regions: bool) -> None:
     height = figure.get_figheight()
     left = 0.1 / figure.get_figwidth()
     figure.text(

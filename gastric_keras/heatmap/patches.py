@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from gastric_keras.data.pipeline import resize
+from gastric_keras.data.decode import resize
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.imaging.tissue import tissue_mask, tissue_share
 from gastric_keras.support.errors import InputError, require

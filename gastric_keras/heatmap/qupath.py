@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypedDict
 
 from gastric_keras.heatmap.patches import PatchPlan
 from gastric_keras.heatmap.probability_map import Region
@@ -17,7 +17,16 @@ POSITIVE_COLOR, OTHER_COLOR = (213, 94, 0), (0, 114, 178)
 _NAMESPACE = uuid.UUID("5d3b5a9e-6c1b-4a53-9a0a-5f0c7c9b8a11")
 
 
-def region_features(regions: Iterable[Region], positive: str) -> list[dict[str, Any]]:
+class Feature(TypedDict):
+    """A Feature of GeoJSON, with the properties that QuPath knows."""
+
+    type: str
+    id: str
+    geometry: Mapping[str, object]
+    properties: Mapping[str, object]
+
+
+def region_features(regions: Iterable[Region], positive: str) -> list[Feature]:
     """Regions as annotations of the positive class.
 
     Args:
@@ -46,9 +55,7 @@ def region_features(regions: Iterable[Region], positive: str) -> list[dict[str, 
     ]
 
 
-def tile_features(
-    plan: PatchPlan, answer: Answer, positive: str
-) -> list[dict[str, Any]]:
+def tile_features(plan: PatchPlan, answer: Answer, positive: str) -> list[Feature]:
     """Patches as tiles, with their probability as a measurement.
 
     Args:
@@ -74,7 +81,7 @@ def tile_features(
     return features
 
 
-def collection_of(features: Sequence[dict[str, Any]]) -> str:
+def collection_of(features: Sequence[Feature]) -> str:
     """Features as the text of one FeatureCollection."""
     collection = {"type": "FeatureCollection", "features": features}
     return json.dumps(collection, separators=(",", ":"), allow_nan=False) + "\n"
@@ -82,13 +89,13 @@ def collection_of(features: Sequence[dict[str, Any]]) -> str:
 
 def _feature(
     kind: str,
-    geometry: dict[str, Any],
+    geometry: Mapping[str, object],
     *,
     label: str,
     color: tuple[int, int, int],
     measurements: dict[str, float],
     **properties: str,
-) -> dict[str, Any]:
+) -> Feature:
     identity = uuid.uuid5(_NAMESPACE, json.dumps([kind, label, geometry]))
     return {
         "type": "Feature",

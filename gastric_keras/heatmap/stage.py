@@ -7,13 +7,12 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gastric_keras.config.heatmap import HeatmapConfig
-from gastric_keras.heatmap.inference import Speed, ask_model
-from gastric_keras.heatmap.overlay import Caption, draw_overlay
+from gastric_keras.heatmap.inference import Speed, predict_patches
+from gastric_keras.heatmap.overlay import OverlayCaption, draw_overlay
 from gastric_keras.heatmap.patches import PatchPlan, plan_patches
 from gastric_keras.heatmap.probability_map import (
     ProbabilityMap,
@@ -23,11 +22,11 @@ from gastric_keras.heatmap.probability_map import (
 )
 from gastric_keras.heatmap.qupath import collection_of, region_features, tile_features
 from gastric_keras.imaging.slides import Picture, open_picture
-from gastric_keras.runs.provenance import read_commit, read_versions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving.exported_model import Answer, ExportedModel, load_exported
 from gastric_keras.support import config_io, files
 from gastric_keras.support.errors import require
+from gastric_keras.support.versions import read_commit, read_versions
 
 #: Written last: a folder with this file is whole.
 _SUMMARY = "summary.json"
@@ -55,7 +54,7 @@ def run_heatmap(
             the slide is tissue.
     """
     loaded = load_exported(model)
-    folder = out or RunDir(loaded.folder.parent.parent).heatmap(slide.name)
+    folder = out or RunDir.of_export(loaded.folder).heatmap(slide.name)
     with open_picture(slide) as picture:
         made_of = _made_of(config, slide, loaded)
         with files.locked(
@@ -109,7 +108,7 @@ def patch_side(
 
 def _made_of(
     config: HeatmapConfig, slide: Path, model: ExportedModel
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What decides the result, ready for JSON."""
     stat = slide.stat()
     return {
@@ -123,7 +122,7 @@ def _made_of(
     }
 
 
-def _stands(summary: Path, made_of: dict[str, Any]) -> bool:
+def _stands(summary: Path, made_of: dict[str, object]) -> bool:
     if not summary.is_file():
         return False
     return bool(files.read_object(summary).get("made_of") == made_of)
@@ -156,7 +155,7 @@ def _read_slide(
         f"with less than {config.min_tissue:.0%} tissue, and are not read",
         flush=True,
     )
-    answer, speed = ask_model(
+    answer, speed = predict_patches(
         model,
         picture,
         plan,
@@ -207,10 +206,10 @@ def _write(
     files.write_atomic(folder / "overlay.png", overlay)
 
 
-def _caption(reading: _Reading, positive: str, name: str) -> Caption:
+def _caption(reading: _Reading, positive: str, name: str) -> OverlayCaption:
     side, mpp = reading.plan.side, reading.mpp
     scale = f"= {side * mpp:.0f} µm" if mpp else "(scale not known)"
-    return Caption(
+    return OverlayCaption(
         title=name,
         subtitle=f"{reading.called} of {len(reading.plan.origins)} patches of "
         f"{side} px {scale} called {positive}",
@@ -222,8 +221,8 @@ def _caption(reading: _Reading, positive: str, name: str) -> Caption:
 
 
 def _summarize(
-    reading: _Reading, made_of: dict[str, Any], picture: Picture, positive: str
-) -> dict[str, Any]:
+    reading: _Reading, made_of: dict[str, object], picture: Picture, positive: str
+) -> dict[str, object]:
     plan, speed = reading.plan, reading.speed
     return {
         "made_of": made_of,

@@ -8,11 +8,11 @@ import keras
 from keras import layers
 from keras.applications import imagenet_utils
 
-from gastric_keras.config.experiment import SMALLEST_SIZES
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.models.weights import load_weights
 from gastric_keras.support.errors import InputError
 
-SMALLEST_SIZE = SMALLEST_SIZES["alexnet"]
+SMALLEST_SIZE = BACKBONES["alexnet"].smallest_size
 
 
 def AlexNet(  # noqa: N802 (named as in keras.applications)

@@ -1,4 +1,5 @@
-"""PyTorch state dicts, read without PyTorch and without running what they say."""
+"""PyTorch state dicts, read without PyTorch and without running what they say; and
+the AlexNet of torchvision in ours."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
+from gastric_keras.config.backbones import TORCHVISION_ALEXNET
 from gastric_keras.support.errors import InputError
 
 _STORAGE_DTYPES = {
@@ -106,3 +109,73 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
             "torch.save(model.state_dict(), path)."
         )
     return state
+
+
+#: torchvision's features.N -> our layer.
+_ALEXNET_LAYERS = {
+    "features.0": "conv1",
+    "features.3": "conv2",
+    "features.6": "conv3",
+    "features.8": "conv4",
+    "features.10": "conv5",
+    "classifier.1": "fc6",
+    "classifier.4": "fc7",
+    "classifier.6": "predictions",
+}
+
+
+def assign_torch(
+    model: keras.Model, state: dict[str, np.ndarray], where: Path | str
+) -> None:
+    """Copy torchvision's AlexNet weights into our AlexNet, in place.
+
+    Args:
+        model: an AlexNet, with or without its top.
+        state: torchvision names -> arrays; a partial file may lack the classifier.
+        where: for the message.
+
+    Raises:
+        InputError: a layer of the model is not in the file, has another shape, or the
+            file holds a name that no AlexNet has.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    unknown = [k for k in state if k.rpartition(".")[0] not in _ALEXNET_LAYERS]
+    wanted = {t: k for t, k in _ALEXNET_LAYERS.items() if k in layers}
+    missing = [
+        f"{prefix}.{kind}"
+        for prefix in wanted
+        for kind in ("weight", "bias")
+        if f"{prefix}.{kind}" not in state
+    ]
+    if unknown or missing or not wanted:
+        raise InputError(
+            "torchvision's AlexNet weights for the layers "
+            f"{', '.join(wanted.values()) or 'of AlexNet'} were expected. Received: "
+            f"{where} without {missing or 'nothing'} and with unknown "
+            f"{unknown or 'nothing'}. Take {TORCHVISION_ALEXNET.url}"
+        )
+    for prefix, name in wanted.items():
+        kernel = _kernel_from_torch(state[f"{prefix}.weight"])
+        found = [kernel, state[f"{prefix}.bias"]]
+        shapes = [tuple(w.shape) for w in layers[name].weights]
+        if [w.shape for w in found] != shapes:
+            raise InputError(
+                f"Weights of the shapes {shapes} were expected for {name}. Received: "
+                f"{where} with {[w.shape for w in found]}. Is it another network?"
+            )
+        if not all(np.isfinite(weight).all() for weight in found):
+            raise InputError(
+                f"Finite weights were expected for {name}. Received: {where}: a weight "
+                f"is NaN or infinite. Take {TORCHVISION_ALEXNET.url}"
+            )
+        layers[name].set_weights(found)
+
+
+def _kernel_from_torch(weight: np.ndarray) -> np.ndarray:
+    if weight.ndim == 4:
+        return weight.transpose(2, 3, 1, 0)
+    if weight.ndim == 2 and weight.shape[1] == 256 * 6 * 6:
+        # torch flattens the last feature map channel first, Keras channel last.
+        weight = weight.reshape(-1, 256, 6, 6).transpose(0, 2, 3, 1)
+        weight = weight.reshape(len(weight), -1)
+    return weight.T

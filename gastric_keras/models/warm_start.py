@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from gastric_keras.runs.records import TransferReport
+from gastric_keras.runs.shapes import TransferReport
 from gastric_keras.support.errors import InputError
 
 

@@ -2,55 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.rows import positives_of, spell_score
-from gastric_keras.statistics.scores import check_pairs
-from gastric_keras.statistics.split_report import case_means, cluster_bootstrap
+from gastric_keras.statistics.bootstrap import cluster_bootstrap
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.statistics.thresholds import threshold_for
+from gastric_keras.statistics.words import SpelledScore, spell_score
 
 #: What validation must show at least.
 PROMISES = (0.90, 0.95, 0.99)
 #: Columns of the table, in order.
 COLUMNS = ("sensitivity", "specificity", "precision")
 
-_Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
+@dataclass(frozen=True)
+class PromiseRow:
+    """A promise, and what is left of it.
 
-def threshold_for(label: Any, score: Any, *, kept: str, least: float) -> float:
-    """The threshold that keeps a promise and gives away as little as it can.
-
-    Args:
-        label: (n,) 0 or 1, both present.
-        score: (n,) float in [0, 1].
-        kept: ``sensitivity``: the highest threshold whose sensitivity is at least
-            ``least``; ``specificity``: the lowest whose specificity is.
-        least: in (0, 1].
-
-    Returns:
-        The threshold: half-way between two scores, 0, or just above the highest, where
-        nothing is called positive.
-
-    Example:
-        >>> scores = [0.1, 0.6, 0.4, 0.9]
-        >>> threshold_for([0, 0, 1, 1], scores, kept="sensitivity", least=1)
-        0.25
+    Attributes:
+        promise: what validation shows at the threshold, in words.
+        threshold: chosen there.
+        cells: scores of the test split at that threshold, as of ``COLUMNS``.
     """
-    label, score = check_pairs(label, score)
-    distinct = np.unique(score)
-    middle = (distinct[1:] + distinct[:-1]) / 2
-    middle = np.where(middle > distinct[:-1], middle, distinct[1:])
-    candidates = np.concatenate([[0.0], middle, [np.nextafter(distinct[-1], 2)]])
-    own = np.sort(score[label == (kept == "sensitivity")])
-    below = np.searchsorted(own, candidates, side="left")
-    if kept == "sensitivity":
-        keeps = own.size - below >= least * own.size - 1e-9
-        return float(candidates[keeps].max())
-    keeps = below >= least * own.size - 1e-9
-    return float(candidates[keeps].min())
+
+    promise: str
+    threshold: float
+    cells: tuple[SpelledScore, ...]
 
 
 def operating_points(
@@ -59,10 +37,8 @@ def operating_points(
     positive: str,
     *,
     unit: str,
-    draws: int,
-    confidence: float,
-    seed: int,
-) -> list[dict[str, Any]]:
+    draws: Draws,
+) -> list[PromiseRow]:
     """One row a promise: the threshold from validation, the scores on test.
 
     Args:
@@ -70,15 +46,12 @@ def operating_points(
         test: is scored.
         positive: name of the positive class.
         unit: ``patch`` or ``case``: of the thresholds as of the scores.
-        draws: of whole cases, 100 or more.
-        confidence: of the intervals.
-        seed: of the draws.
+        draws: how many, from which seed, and the confidence of the intervals.
 
     Returns:
-        promise, threshold, and cells as of ``tables.spell_score`` for COLUMNS; none
-        where a split lacks a class.
+        The rows; none where a split lacks a class.
     """
-    parts = [_rows(split, positive, unit) for split in (validation, test)]
+    parts = [split.units(positive, unit) for split in (validation, test)]
     (label, score, _), (test_label, test_score, test_case) = parts
     if any(one.min() == one.max() for one in (label, test_label)):
         return []
@@ -92,23 +65,7 @@ def operating_points(
                 test_case,
                 threshold=threshold,
                 draws=draws,
-                confidence=confidence,
-                seed=seed,
             )
-            rows.append(
-                {
-                    "promise": f"{kept} ≥ {least:.2f}",
-                    "threshold": threshold,
-                    "cells": [spell_score(asdict(scores[name])) for name in COLUMNS],
-                }
-            )
+            cells = tuple(spell_score(scores[name]) for name in COLUMNS)
+            rows.append(PromiseRow(f"{kept} ≥ {least:.2f}", threshold, cells))
     return rows
-
-
-def _rows(split: Predictions, positive: str, unit: str) -> _Rows:
-    """Label, score and case of each patch, or of each case."""
-    label, score = positives_of(split, positive)
-    if unit == "patch":
-        return label, score, split.case_id
-    names, truth, mean = case_means(label, score, split.case_id)
-    return truth, mean, names

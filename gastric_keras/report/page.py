@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 import gastric_keras
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.report.operating_points import operating_points
+from gastric_keras.report.operating_points import PromiseRow, operating_points
 from gastric_keras.report.pictures import (
+    Inline,
     area_pictures,
     confusion_pictures,
     learning_curves,
     reliability_picture,
     visualized_pictures,
 )
-from gastric_keras.runs.fit_records import read_done, read_history
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.records import Provenance, read_provenance
 from gastric_keras.runs.rows import (
-    NETWORKS,
+    ScoreRow,
     calibration_rows,
     case_rows,
     score_rows,
-    spell_score,
     subgroup_rows,
-    warm_start_card,
+    warm_start_of,
 )
-from gastric_keras.runs.run_dir import FitStage, RunDir
-from gastric_keras.runs.scores import SPLITS, check_config, read_scores, read_split
-from gastric_keras.runs.sets import leak_rows, set_card
+from gastric_keras.runs.run_dir import SCORED_SPLITS, FitStage, RunDir
+from gastric_keras.runs.score_shapes import RunScores
+from gastric_keras.runs.scores import check_config, read_scores, read_split
+from gastric_keras.runs.sets import SetCard, leak_rows, set_card
+from gastric_keras.runs.shapes import (
+    FitFigures,
+    Provenance,
+    read_fit,
+    read_history,
+    read_provenance,
+)
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.statistics.words import SpelledScore, spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
+from gastric_keras.support.pages import render
 from gastric_keras.support.text import visible
 
 STAGE_TITLES: dict[FitStage, str] = {
     "mid": "t=1: mid-level set",
     "target": "t=2: target set",
 }
-UNITS = ("patch", "case")
 
 
 def run_report(
@@ -54,29 +62,17 @@ def run_report(
         config: of the run.
         run_dir: with a finished stage evaluate.
         force: makes no difference here.
+
+    Raises:
+        InputError: stage evaluate is not finished, or a file of the run is broken.
     """
     path = _write(config, run_dir)
     write_json(run_dir.done("report"), {"report": path.name})
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB, one file)")
 
 
-def write_report(config: ExperimentConfig) -> Path:
-    """Write ``report.html`` of a run.
-
-    Args:
-        config: of the run; its folder is ``config.runtime.output/config.name``.
-
-    Returns:
-        The path of the page: HTML with pictures inside, no script and no network.
-
-    Raises:
-        InputError: stage evaluate is not finished, or a file of the run is broken.
-    """
-    return _write(config, RunDir(Path(config.runtime.output) / config.name))
-
-
 def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
-    splits = [run_dir.predictions(split) for split in SPLITS]
+    splits = [run_dir.predictions(split) for split in SCORED_SPLITS]
     for path in (run_dir.report_json, *splits):
         if not path.is_file():
             raise InputError(
@@ -84,15 +80,12 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
                 f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
                 "evaluate first."
             )
-    environment = Environment(
-        loader=PackageLoader("gastric_keras"),
-        autoescape=True,
+    page = render(
+        "gastric_keras.report",
+        "report.html",
         finalize=_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        **_content(config, run_dir),
     )
-    page = environment.get_template("report.html").render(_content(config, run_dir))
     write_atomic(run_dir.report_html, page)
     return run_dir.report_html
 
@@ -102,21 +95,22 @@ def _visible(value: Any) -> Any:
     return type(value)(visible(value)) if isinstance(value, str) else value
 
 
+# Values of any type, by the names that the template has for them.
 def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     scores = read_scores(run_dir)
-    if scores.get("temperature") is None:
+    if scores.temperature is None:
         raise InputError(
             "Scores with a temperature were expected. Received: "
             f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
             "--force."
         )
     check_config(config, scores)
-    predictions = {split: read_split(run_dir, split, scores) for split in SPLITS}
+    predictions = {split: read_split(run_dir, split, scores) for split in SCORED_SPLITS}
     found = run_dir.provenance
     provenance = read_provenance(found) if found.is_file() else None
     return {
         "name": config.name,
-        "network": NETWORKS[config.backbone.name],
+        "network": BACKBONES[config.backbone.name].title,
         "config": config,
         "scores": scores,
         "provenance": provenance,
@@ -130,53 +124,67 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
             predictions,
         ),
         "stages": list(_stages(config, run_dir)),
-        "warm_starts": _warm_starts(run_dir),
+        "warm_starts": [
+            card
+            for stage, title in STAGE_TITLES.items()
+            if (card := warm_start_of(run_dir, stage, title))
+        ],
         "config_yaml": _config_text(run_dir),
         "weights_sha256": _weights_sha256(run_dir),
     }
 
 
 def _results(
-    scores: dict[str, Any], predictions: Mapping[str, Predictions]
-) -> dict[str, Any]:
+    scores: RunScores, predictions: Mapping[str, Predictions]
+) -> dict[str, object]:
     """What the test split says."""
-    test, positive = predictions["test"], scores["positive"]
+    test, positive = predictions["test"], scores.positive
     return {
-        "negative": next(name for name in scores["classes"] if name != positive),
-        "units": [_unit(scores, predictions, name) for name in UNITS],
+        "negative": next(name for name in scores.classes if name != positive),
+        "units": [_unit(scores, predictions, name) for name in ("patch", "case")],
         "curves": area_pictures(scores, test) + confusion_pictures(scores),
         "reliability": reliability_picture(scores, test),
         "subgroups": subgroup_rows(scores),
-        "cases": case_rows(test, positive, scores["threshold"]),
+        "cases": case_rows(test, positive, scores.threshold),
     }
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Scores of the test split per patch, or per case."""
+
+    name: str
+    n: int
+    positives: int
+    auc: SpelledScore
+    rows: list[ScoreRow]
+    calibration: list[ScoreRow]
+    points: list[PromiseRow]
 
 
 def _unit(
-    scores: dict[str, Any], predictions: Mapping[str, Predictions], name: str
-) -> dict[str, Any]:
-    split = scores["test"]
-    return {
-        "name": name,
-        "n": split[name]["n"],
-        "positives": split[name]["positives"],
-        "auc": spell_score(split[name]["scores"]["auc"]),
-        "rows": score_rows(split[name]),
-        "calibration": calibration_rows(split[name]),
-        "points": operating_points(
+    scores: RunScores, predictions: Mapping[str, Predictions], name: str
+) -> _Unit:
+    split = scores.test
+    unit = split.patch if name == "patch" else split.case
+    return _Unit(
+        name=name,
+        n=unit.n,
+        positives=unit.positives,
+        auc=spell_score(unit.scores["auc"]),
+        rows=score_rows(unit),
+        calibration=calibration_rows(unit),
+        points=operating_points(
             predictions["validation"],
             predictions["test"],
-            scores["positive"],
+            scores.positive,
             unit=name,
-            draws=split["bootstrap"],
-            confidence=split["confidence"],
-            seed=split["seed"],
+            draws=Draws(split.bootstrap, split.confidence, split.seed),
         ),
-    }
+    )
 
 
-def _sets(
-    config: ExperimentConfig, provenance: Provenance | None
-) -> list[dict[str, Any]]:
+def _sets(config: ExperimentConfig, provenance: Provenance | None) -> list[SetCard]:
     made = provenance or Provenance()
     wanted = [("Target set, t=2", config.target.records)]
     if config.mid is not None:
@@ -187,35 +195,35 @@ def _sets(
     ]
 
 
-def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Stage:
+    """How one stage was trained; done: None where it is not finished."""
+
+    title: str
+    done: FitFigures | None
+    picture: Inline
+
+
+def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[_Stage]:
     for stage, title in STAGE_TITLES.items():
-        history_file, done = run_dir.history(stage), run_dir.done(stage)
+        made, name = run_dir, str(stage)
         if stage == "mid" and config.mid and config.mid.init:
             # Beside weights that another run made lies what it wrote of them.
-            history_file = Path(config.mid.init).with_name(history_file.name)
-            done = history_file.with_name(done.name)
+            made, name = RunDir.of_weights(Path(config.mid.init))
+        history_file, done = made.history(name), made.done(name)
         history = read_history(history_file) if history_file.is_file() else {}
         if history:
-            figures = read_done(done) if done.is_file() else None
+            figures = read_fit(done) if done.is_file() else None
             epochs = len(history["epoch"])
             require(
                 # Of a linear probe, 0 epochs, the validation is a row.
-                figures is None or max(figures["epochs"], 1) == epochs,
+                figures is None or max(figures.epochs, 1) == epochs,
                 "A history of as many epochs as the finished stage had was expected.",
                 "Run that stage again with --force.",
                 path=str(history_file),
                 epochs=epochs,
             )
-            yield {
-                "title": title,
-                "done": figures,
-                "picture": learning_curves(history, title),
-            }
-
-
-def _warm_starts(run_dir: RunDir) -> list[dict[str, Any]]:
-    cards = {t: warm_start_card(run_dir, s) for s, t in STAGE_TITLES.items()}
-    return [{"title": title, **card} for title, card in cards.items() if card]
+            yield _Stage(title, figures, learning_curves(history, title))
 
 
 def _config_text(run_dir: RunDir) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.style import with_palette
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.records import read_pictures
-from gastric_keras.runs.rows import positives_of, spell_score
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import RunScores
+from gastric_keras.runs.shapes import read_pictures
 from gastric_keras.statistics.bands import Band, precision_recall_band, roc_band
 from gastric_keras.statistics.calibration import apply_temperature
-from gastric_keras.statistics.split_report import case_means
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
 
 #: Bytes; a picture above it is shown in 256 colors.
@@ -25,19 +24,32 @@ LARGEST_IN_FULL_COLOR = 60_000
 KINDS = ("error", "decision", "filters", "responses")
 
 
-def inline(png: bytes, alt: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Inline:
+    """A picture inside the page.
+
+    Attributes:
+        source: of an img.
+        alt: the text that stands for it.
+    """
+
+    source: str
+    alt: str
+
+
+def inline(png: bytes, alt: str) -> Inline:
     """A PNG as source of an img, with the text that stands for it."""
     if len(png) > LARGEST_IN_FULL_COLOR:
         png = min(png, with_palette(png), key=len)
     data = base64.b64encode(png).decode()
-    return {"source": f"data:image/png;base64,{data}", "alt": alt}
+    return Inline(f"data:image/png;base64,{data}", alt)
 
 
-def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> dict:
+def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> Inline:
     """Losses and validation AUC of one stage.
 
     Args:
-        history: as of ``fit_files.read_history``, one epoch or more.
+        history: as of ``shapes.read_history``, one epoch or more.
         title: of the stage.
     """
     return inline(
@@ -47,11 +59,11 @@ def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> dict:
     )
 
 
-def area_pictures(scores: Mapping[str, Any], test: Predictions) -> list[dict]:
+def area_pictures(scores: RunScores, test: Predictions) -> list[Inline]:
     """ROC and precision-recall curves with bands, per patch and per case.
 
     Args:
-        scores: content of report.json.
+        scores: of the run.
         test: predictions of the test split.
 
     Returns:
@@ -64,7 +76,7 @@ def area_pictures(scores: Mapping[str, Any], test: Predictions) -> list[dict]:
     shaded = ""
     if any(curve.band is not None for curve in roc):
         shaded = (
-            f" Shaded: {scores['test']['confidence']:.0%} of the curves of drawn cases "
+            f" Shaded: {scores.test.confidence:.0%} of the curves of drawn cases "
             "at each place."
         )
     return [
@@ -83,52 +95,50 @@ def area_pictures(scores: Mapping[str, Any], test: Predictions) -> list[dict]:
 
 
 def _curves(
-    scores: Mapping[str, Any],
+    scores: RunScores,
     test: Predictions,
     key: str,
     band: Callable[..., Band | None],
 ) -> list[figures.Curve]:
     """Patches and cases; a unit whose area is not defined is left out."""
-    label, score = positives_of(test, scores["positive"])
-    names, truth, mean = case_means(label, score, test.case_id)
-    rows = {"patch": (label, score, test.case_id), "case": (truth, mean, names)}
-    split = scores["test"]
-    settings = {
-        "draws": split["bootstrap"],
-        "confidence": split["confidence"],
-        "seed": split["seed"],
-    }
-    return [
-        figures.Curve(
-            name=f"per {unit}",
-            label=rows[unit][0],
-            score=rows[unit][1],
-            area=(area["value"], area["low"], area["high"]),
-            threshold=scores["threshold"],
-            band=band(*rows[unit], **settings),
+    split = scores.test
+    draws = Draws(split.bootstrap, split.confidence, split.seed)
+    curves = []
+    for unit, found in (("patch", split.patch), ("case", split.case)):
+        area = found.scores[key]
+        if area.value is None:
+            continue
+        label, score, case = test.units(scores.positive, unit)
+        curves.append(
+            figures.Curve(
+                name=f"per {unit}",
+                label=label,
+                score=score,
+                area=(area.value, area.low, area.high),
+                threshold=scores.threshold,
+                band=band(label, score, case, draws),
+            )
         )
-        for unit in rows
-        if (area := split[unit]["scores"][key])["value"] is not None
-    ]
+    return curves
 
 
 def _spell_areas(curves: Sequence[figures.Curve], area: str) -> str:
     return " ".join(f"{c.name}: {area} {c.area[0]:.3f}." for c in curves)
 
 
-def reliability_picture(scores: Mapping[str, Any], test: Predictions) -> dict:
+def reliability_picture(scores: RunScores, test: Predictions) -> Inline:
     """Reliability per patch, before and after temperature scaling.
 
     Args:
-        scores: content of report.json.
+        scores: of the run.
         test: predictions of the test split.
     """
-    label, score = positives_of(test, scores["positive"])
-    index = test.classes.index(scores["positive"])
-    temperature = scores["temperature"]
+    label, score = test.positives(scores.positive)
+    index = test.classes.index(scores.positive)
+    temperature = scores.temperature or 1.0
     scaled = apply_temperature(test.probability, temperature)[:, index]
-    errors = scores["test"]["patch"]["scores"]
-    before, after = (spell_score(errors[k])["value"] for k in ("ece", "ece_calibrated"))
+    errors = scores.test.patch.scores
+    before, after = (spell_score(errors[k]).value for k in ("ece", "ece_calibrated"))
     return inline(
         figures.plot_reliability(
             None,
@@ -142,18 +152,18 @@ def reliability_picture(scores: Mapping[str, Any], test: Predictions) -> dict:
     )
 
 
-def confusion_pictures(scores: Mapping[str, Any]) -> list[dict]:
+def confusion_pictures(scores: RunScores) -> list[Inline]:
     """Confusion per patch and per case at the validation threshold.
 
     Args:
-        scores: content of report.json.
+        scores: of the run.
     """
-    positive, threshold = scores["positive"], scores["threshold"]
-    names = [name for name in scores["classes"] if name != positive] + [positive]
+    positive, threshold = scores.positive, scores.threshold
+    names = [name for name in scores.classes if name != positive] + [positive]
     pictures = []
-    for unit in ("patch", "case"):
-        confusion = scores["test"][unit]["at_threshold"]["confusion"]
-        (tn, fp), (fn, tp) = np.asarray(confusion).tolist()
+    for unit, found in (("patch", scores.test.patch), ("case", scores.test.case)):
+        confusion = found.at_threshold.confusion
+        (tn, fp), (fn, tp) = confusion
         title = f"Confusion per {unit}, threshold {threshold:.3f}"
         pictures.append(
             inline(
@@ -167,7 +177,7 @@ def confusion_pictures(scores: Mapping[str, Any]) -> list[dict]:
     return pictures
 
 
-def visualized_pictures(run_dir: RunDir) -> dict[str, list[dict]]:
+def visualized_pictures(run_dir: RunDir) -> dict[str, list[Inline]]:
     """What stage visualize left: kind -> pictures, in their order;
     empty where the stage was not run.
 
@@ -179,7 +189,7 @@ def visualized_pictures(run_dir: RunDir) -> dict[str, list[dict]]:
     """
     if not run_dir.pictures.is_file():
         return {}
-    found: dict[str, list[dict]] = {kind: [] for kind in KINDS}
+    found: dict[str, list[Inline]] = {kind: [] for kind in KINDS}
     for picture in read_pictures(run_dir.pictures):
         path = run_dir.figures / picture.file
         if not path.is_file():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gastric_keras.statistics.split_report import case_means
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
 
@@ -37,6 +38,67 @@ class Predictions:
     y: np.ndarray
     label: np.ndarray
     probability: np.ndarray
+
+    def positives(self, positive: str) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) 0 or 1, and (n,) probability of the positive class, float64."""
+        index = self.classes.index(positive)
+        label = (self.label == index).astype(np.int64)
+        return label, self.probability[:, index].astype(np.float64)
+
+    def units(
+        self, positive: str, unit: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Label (0 or 1), probability of the positive class and case of each unit.
+
+        Args:
+            positive: name of the positive class.
+            unit: ``patch``, or ``case``: the mean over its patches.
+        """
+        label, score = self.positives(positive)
+        if unit == "patch":
+            return label, score, self.case_id
+        names, truth, mean = case_means(label, score, self.case_id)
+        return truth, mean, names
+
+    def rows_by_key(
+        self, positive: str
+    ) -> tuple[tuple[tuple, ...], np.ndarray, np.ndarray]:
+        """In the order of their keys, so that those of two models line up.
+
+        Args:
+            positive: name of the positive class.
+
+        Returns:
+            (case_id, image_id, x, y, label) of each patch, label 1 for the positive
+            class; (n,) label; (n,) probability of the positive class, float64.
+        """
+        label, score = self.positives(positive)
+        columns = (self.case_id, self.image_id, self.x, self.y, label)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        order = sorted(range(len(rows)), key=rows.__getitem__)
+        return tuple(rows[i] for i in order), label[order], score[order]
+
+    def hardest_errors(
+        self, positive: str, threshold: float, *, most: int
+    ) -> list[int]:
+        """Rows of the wrong calls that lie farthest from the truth, one a case.
+
+        Args:
+            positive: name of the positive class.
+            threshold: from the validation split.
+            most: how many rows, at most.
+
+        Returns:
+            Row numbers, the farthest first; none where every call is right.
+        """
+        label, score = self.positives(positive)
+        distance = np.abs(label - score)
+        is_wrong = (score >= threshold) != (label == 1)
+        rows: dict[str, int] = {}
+        for row in np.argsort(-distance, kind="stable"):
+            if is_wrong[row]:
+                rows.setdefault(str(self.case_id[row]), int(row))
+        return list(rows.values())[:most]
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

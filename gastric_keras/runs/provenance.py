@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
-import subprocess
 import sys
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,11 @@ from typing import Any
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.records.manifest import MANIFEST_NAME
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.shapes import Provenance
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_json
-
-PACKAGES = (
-    "tensorflow",
-    "keras",
-    "tensorflow-io",
-    "tensorboard",
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "opencv-python-headless",
-    "scikit-learn",
-)
+from gastric_keras.support.versions import read_commit, read_versions
 
 
 def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
@@ -55,65 +44,31 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
     config_io.save(config, run_dir.config)
     # What made a finished run is not what looked at it later.
     if force or not run_dir.done("target").is_file():
-        write_json(run_dir.provenance, collect(config))
+        write_json(run_dir.provenance, asdict(collect(config)))
 
 
-def collect(config: ExperimentConfig) -> dict[str, Any]:
-    """Command, time, commit, versions, machine and data checksums, ready for JSON."""
+def collect(config: ExperimentConfig) -> Provenance:
+    """Command, time, commit, versions, machine and data checksums."""
     folders = [config.target.records]
     if config.mid is not None:
         folders.append(config.mid.records)
-    return {
-        "command": " ".join(["python -m gastric_keras.run", *sys.argv[1:]]),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commit": read_commit(),
-        "python": platform.python_version(),
-        "packages": read_versions(),
-        "device": f"{platform.machine()}, {platform.system()}",
-        "seed": config.seed,
-        "records": {
+    return Provenance(
+        command=" ".join(["python -m gastric_keras.run", *sys.argv[1:]]),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        commit=read_commit(),
+        python=platform.python_version(),
+        packages=read_versions(),
+        device=f"{platform.machine()}, {platform.system()}",
+        seed=config.seed,
+        records={
             folder: {"manifest_sha256": sha256_of(Path(folder) / MANIFEST_NAME)}
             for folder in folders
             if (Path(folder) / MANIFEST_NAME).is_file()
         },
-    }
-
-
-def read_commit() -> str | None:
-    """Commit of the checkout that this code runs from, ``+changes`` when it was
-    changed since; None outside a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        commit = _git(here, "rev-parse", "--short=12", "HEAD")
-        changes = _git(here, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + ("+changes" if changes else "")
-
-
-def read_versions() -> dict[str, str | None]:
-    """Installed version of each package that a result depends on."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
     )
-    return done.stdout.strip()
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _identity(config: ExperimentConfig) -> dict[str, Any]:
+def _identity(config: ExperimentConfig) -> dict[str, object]:
     """What decides the weights: all but where it runs, how it is scored and served."""
     tree = config_io.to_dict(config)
     runtime = {"precision": tree.pop("runtime")["precision"]}

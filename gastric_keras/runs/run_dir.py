@@ -12,7 +12,11 @@ from gastric_keras.support import files
 FitStage = Literal["mid", "target"]
 
 #: Of ``--stage all``, in order; a later one builds on the earlier ones.
-STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
+RUN_STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
+
+
+#: Splits that are predicted and scored.
+SCORED_SPLITS = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class RunDir:
 
     root: Path
 
+    @classmethod
+    def of_weights(cls, path: Path) -> tuple[RunDir, str]:
+        """The run and the stage that weights belong to, by where they lie; what their
+        fit wrote beside them is found by both, whatever the folders are called."""
+        return cls(path.parent.parent), path.parent.name
+
+    @classmethod
+    def of_export(cls, version: Path) -> RunDir:
+        """The run that an exported version lies in."""
+        return cls(version.parent.parent)
+
     @property
     def config(self) -> Path:
         """The resolved config, YAML."""
@@ -73,7 +88,7 @@ class RunDir:
         """What an interrupted fit resumes from; gone when the stage is finished."""
         return self.stage(stage) / "snapshots"
 
-    def history(self, stage: FitStage) -> Path:
+    def history(self, stage: str) -> Path:
         """One row an epoch, CSV: epoch, loss, val_loss, val_auc, …"""
         return self.stage(stage) / "history.csv"
 
@@ -89,11 +104,11 @@ class RunDir:
         """Take back that a stage and those after it are finished: it is done again.
 
         Predictions go with the weights that made them."""
-        for later in STAGES[STAGES.index(stage) :]:
+        for later in RUN_STAGES[RUN_STAGES.index(stage) :]:
             self.done(later).unlink(missing_ok=True)
         if stage in ("mid", "target"):
             self.done("probe").unlink(missing_ok=True)
-            for split in ("validation", "test"):
+            for split in SCORED_SPLITS:
                 self.predictions(split).unlink(missing_ok=True)
 
     def predictions(self, split: str) -> Path:
@@ -111,9 +126,24 @@ class RunDir:
         return self.stage("probe") / "layers.csv"
 
     @property
+    def layer_picture(self) -> Path:
+        """The same as a plot, PNG."""
+        return self.stage("probe") / "layers.png"
+
+    @property
     def baselines(self) -> Path:
         """Folder of the classical methods' tables; each method has its own in it."""
         return self.root / "baselines"
+
+    @property
+    def baselines_csv(self) -> Path:
+        """Every classical method and every score, CSV."""
+        return self.baselines / "baselines.csv"
+
+    @property
+    def baselines_md(self) -> Path:
+        """The same for a reader, Markdown."""
+        return self.baselines / "baselines.md"
 
     def baseline(self, method: str) -> BaselineDir:
         """What one classical method wrote."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,63 +28,99 @@ CLUSTER_ROWS = {
 }
 
 
-def set_card(title: str, folder: str, recorded: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class SplitCounts:
+    """Patches of one split.
+
+    Attributes:
+        name: of the split.
+        counts: by class, in label order.
+        total: of all classes.
+        cases: that they are of.
+    """
+
+    name: str
+    counts: tuple[int, ...]
+    total: int
+    cases: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What data_prep measured of a set.
+
+    Attributes:
+        warnings: figures beyond their limits, in words.
+        rows: name, value and sense of each figure.
+    """
+
+    warnings: tuple[str, ...]
+    rows: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class SetCard:
+    """The data card of a set.
+
+    Attributes:
+        title: of the card.
+        folder: of the set.
+        quality: None where data_prep left none.
+        manifest: None where it cannot be read.
+        splits: of the manifest.
+        config: how it was made, YAML.
+        warning: "" if none.
+    """
+
+    title: str
+    folder: str
+    quality: Quality | None
+    manifest: Manifest | None
+    splits: tuple[SplitCounts, ...]
+    config: str
+    warning: str
+
+
+def set_card(title: str, folder: str, recorded: str | None) -> SetCard:
     """The data card of a set, from its manifest if that is still there.
 
     Args:
         title: of the card.
         folder: of the set.
         recorded: SHA-256 of its manifest when the run was made; None: not known.
-
-    Returns:
-        title, folder, warning ("" if none), manifest (None if not readable) and
-        quality (None where data_prep left none).
     """
-    card: dict[str, Any] = {"title": title, "folder": folder, "warning": ""}
-    card["quality"] = _quality(Path(folder) / QUALITY_NAME)
+    quality = _quality(Path(folder) / QUALITY_NAME)
     try:
-        card["manifest"] = _counted(read_manifest(folder))
+        manifest = read_manifest(folder)
     except InputError as error:
-        card |= {"manifest": None, "warning": f"The set cannot be read now. {error}"}
-        return card
+        warning = f"The set cannot be read now. {error}"
+        return SetCard(title, folder, quality, None, (), "", warning)
+    warning = ""
     if recorded and sha256_of(Path(folder) / MANIFEST_NAME) != recorded:
-        card["warning"] = (
+        warning = (
             "The set was made again since this run: its manifest has another checksum. "
             "What follows describes the set as it is now."
         )
-    return card
+    splits = tuple(
+        SplitCounts(
+            split,
+            tuple(counts.get(name, 0) for name in manifest.classes),
+            manifest.count(split),
+            len(manifest.cases.get(split, ())),
+        )
+        for split, counts in manifest.counts.items()
+    )
+    config = yaml.safe_dump(manifest.config, sort_keys=False, allow_unicode=True)
+    return SetCard(title, folder, quality, manifest, splits, config, warning)
 
 
-def _counted(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "dataset": manifest.dataset,
-        "classes": manifest.classes,
-        "splits": [
-            {
-                "name": split,
-                "counts": [counts.get(name, 0) for name in manifest.classes],
-                "total": manifest.count(split),
-                "cases": len(manifest.cases.get(split, ())),
-            }
-            for split, counts in manifest.counts.items()
-        ],
-        "dropped": manifest.dropped,
-        "set_aside": manifest.set_aside,
-        "subsets": manifest.subsets,
-        "patch_size": manifest.patch_size,
-        "mpp": manifest.mpp,
-        "is_grouped": manifest.is_grouped,
-        "config": yaml.safe_dump(manifest.config, sort_keys=False, allow_unicode=True),
-    }
-
-
-def _quality(path: Path) -> dict[str, Any] | None:
+def _quality(path: Path) -> Quality | None:
     if not path.is_file():
         return None
     found = read_object(path)
     try:
-        warnings = [str(warning) for warning in found["warnings"]]
-        return {"warnings": warnings, "rows": list(_quality_rows(found))}
+        warnings = tuple(str(warning) for warning in found["warnings"])
+        return Quality(warnings, tuple(_quality_rows(found)))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"The figures that data_prep measures were expected. Received: path={path} "
@@ -119,9 +156,26 @@ def _quality_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "Agreement", f"{found['agreement']:.1%}", sense
 
 
+@dataclass(frozen=True)
+class LeakRow:
+    """What was sought between splits or sets.
+
+    Attributes:
+        what: cases or images, in words.
+        found: how many.
+        first: one of them; "" if none.
+        is_bad: it must not be.
+    """
+
+    what: str
+    found: int
+    first: str
+    is_bad: bool
+
+
 def leak_rows(
     target: str, mid: str | None, predictions: Mapping[str, Predictions]
-) -> list[dict[str, Any]]:
+) -> list[LeakRow]:
     """What manifests and predictions tell of leaks; pixels are not compared here.
 
     Args:
@@ -130,8 +184,7 @@ def leak_rows(
         predictions: split -> predictions of the target set.
 
     Returns:
-        what was sought, how many were found, and is_bad; nothing of a set that cannot
-        be read.
+        One row for each that was sought; none of a set that cannot be read.
     """
     sets = {
         name: manifest
@@ -169,10 +222,6 @@ def _repeated(manifest: Manifest) -> set[str]:
     return {case for case, number in times.items() if number > 1}
 
 
-def _row(what: str, found: set[str], *, is_allowed: bool = False) -> dict[str, Any]:
-    return {
-        "what": what,
-        "found": len(found),
-        "first": min(found, default=""),
-        "is_bad": bool(found) and not is_allowed,
-    }
+def _row(what: str, found: set[str], *, is_allowed: bool = False) -> LeakRow:
+    is_bad = bool(found) and not is_allowed
+    return LeakRow(what, len(found), min(found, default=""), is_bad)

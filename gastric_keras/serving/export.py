@@ -6,23 +6,22 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.manifest import read_manifest
-from gastric_keras.runs.records import read_provenance
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import read_scores, require_target
 from gastric_keras.serving.graph import OperatingPoint, write_saved_model
-from gastric_keras.serving.model_card import write_model_card
+from gastric_keras.serving.metadata import ExportMetadata, collect_metadata
+from gastric_keras.serving.model_card import render_model_card
 from gastric_keras.serving.onnx import check_onnx, write_onnx
 from gastric_keras.serving.warmup import write_warmup
 from gastric_keras.support.checksums import write_checksums
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.files import read_object, sha256_of, write_atomic, write_json
+from gastric_keras.support.files import read_object, write_atomic, write_json
 from gastric_keras.training.start import load_stage
 
 
@@ -65,9 +64,9 @@ def run_export(
     write_saved_model(model, partial, point=point)
     if config.export.onnx:
         write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
-    write_json(partial / "assets" / "metadata.json", metadata)
+    write_json(partial / "assets" / "metadata.json", asdict(metadata))
     write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
-    write_atomic(partial / "model_card.md", write_model_card(metadata, scores))
+    write_atomic(partial / "model_card.md", render_model_card(metadata, scores))
     write_warmup(partial, _warmup_requests(metadata))
     # The card is for people, who may add to it.
     write_checksums(partial, leave=("model_card.md",))
@@ -77,26 +76,26 @@ def run_export(
     print(f"export: SavedModel for TF Serving in {folder}")
 
 
-def operating_point(scores: dict[str, Any]) -> OperatingPoint:
+def operating_point(scores: RunScores) -> OperatingPoint:
     """Threshold and temperature of a run.
 
     Args:
-        scores: the content of report.json.
+        scores: of the run.
 
     Raises:
         InputError: it is of a gastric_keras that did not calibrate.
     """
-    if scores.get("temperature") is None:
+    if scores.temperature is None:
         raise InputError(
             "A report.json with a temperature was expected, to calibrate by. Received: "
-            f"that of {scores['name']}, made before there was one. Run --stage "
+            f"that of {scores.name}, made before there was one. Run --stage "
             "evaluate: the kept predictions are scored anew."
         )
     return OperatingPoint(
-        classes=tuple(scores["classes"]),
-        positive=scores["positive"],
-        raw_threshold=float(scores["threshold"]),
-        temperature=float(scores["temperature"]),
+        classes=scores.classes,
+        positive=scores.positive,
+        raw_threshold=scores.threshold,
+        temperature=scores.temperature,
     )
 
 
@@ -108,59 +107,8 @@ def next_version(folder: Path) -> int:
     return max(numbers, default=0) + 1
 
 
-def collect_metadata(
-    config: ExperimentConfig, run_dir: RunDir, *, version: int, point: OperatingPoint
-) -> dict[str, Any]:
-    """The content of ``assets/metadata.json``: what a client must know.
-
-    Args:
-        config: of the run.
-        run_dir: of the run.
-        version: of the export.
-        point: of the run.
-
-    Returns:
-        Ready for JSON. ``threshold`` is for calibrated probabilities,
-        ``raw_threshold`` for those of the network; ``mpp`` is 0.0 where it is not
-        known; ``patch_size`` is that of the records, ``image_size`` the network's.
-
-    Raises:
-        InputError: the target set or the provenance is gone.
-    """
-    manifest = read_manifest(config.target.records)
-    provenance = read_provenance(run_dir.provenance)
-    stages = {"target": config.target.records}
-    if config.mid is not None:
-        stages = {"mid": config.mid.records} | stages
-    return {
-        "name": config.name,
-        "version": version,
-        "classes": list(point.classes),
-        "positive": point.positive,
-        "threshold": point.threshold,
-        "raw_threshold": point.raw_threshold,
-        "temperature": point.temperature,
-        "mpp": manifest.mpp,
-        "patch_size": manifest.patch_size,
-        "image_size": config.backbone.image_size,
-        "backbone": config.backbone.name,
-        "weights": config.backbone.weights,
-        "precision": config.runtime.precision,
-        "seed": config.seed,
-        "commit": provenance.commit,
-        "weights_sha256": sha256_of(run_dir.weights("target")),
-        "records": {
-            stage: {
-                "folder": folder,
-                "manifest_sha256": provenance.manifest_sha256(folder),
-            }
-            for stage, folder in stages.items()
-        },
-    }
-
-
 def _warmup_requests(
-    metadata: dict[str, Any],
+    metadata: ExportMetadata,
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Noise of the right size: a model that is passed on holds nobody's picture."""
     rng = np.random.default_rng(0)
@@ -168,8 +116,8 @@ def _warmup_requests(
     def noise(side: int) -> np.ndarray:
         return rng.integers(0, 256, (side, side, 3)).astype(np.uint8)
 
-    picture = tf.io.encode_jpeg(noise(metadata["patch_size"])).numpy()
-    patch = noise(metadata["image_size"])[None]
+    picture = tf.io.encode_jpeg(noise(metadata.patch_size)).numpy()
+    patch = noise(metadata.image_size)[None]
     return [
         ("serving_default", {"image_bytes": np.array([picture])}),
         ("serving_default", {"image_bytes": np.array([picture] * 8)}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 
 #: Largest picture, in px: 75 MB decoded. Its header is read before it is.

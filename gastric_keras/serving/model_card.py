@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from gastric_keras.runs.rows import NETWORKS, score_rows
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.runs.rows import score_rows
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.sets import set_card
+from gastric_keras.serving.metadata import ExportMetadata
+from gastric_keras.support.pages import render
 
 
-def write_model_card(metadata: dict[str, Any], scores: dict[str, Any]) -> str:
+def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
     """The text of ``model_card.md``.
 
     Args:
-        metadata: that of the export, see ``export.collect_metadata``.
-        scores: the content of report.json.
+        metadata: that of the export.
+        scores: of the run.
     """
-    environment = Environment(
-        loader=PackageLoader("gastric_keras"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     titles = {"mid": "Mid-level set, t=1", "target": "Target set, t=2"}
-    return environment.get_template("model_card.md").render(
-        **metadata,
-        network=NETWORKS[metadata["backbone"]],
-        subset=scores["subset"],
-        confidence=scores["test"]["confidence"],
+    return render(
+        "gastric_keras.serving",
+        "model_card.md",
+        **vars(metadata),
+        network=BACKBONES[metadata.backbone].title,
+        subset=scores.subset,
+        confidence=scores.test.confidence,
         sets=[
-            set_card(titles[stage], record["folder"], record["manifest_sha256"])
-            for stage, record in metadata["records"].items()
+            set_card(titles[stage], made_of.folder, made_of.manifest_sha256)
+            for stage, made_of in metadata.records.items()
         ],
         units=[
             {
                 "name": name,
-                **scores["test"][name],
-                "rows": score_rows(scores["test"][name]),
+                "n": unit.n,
+                "positives": unit.positives,
+                "rows": score_rows(unit),
             }
-            for name in ("patch", "case")
+            for name, unit in (("patch", scores.test.patch), ("case", scores.test.case))
         ],
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.serving.graph import OperatingPoint
+from gastric_keras.serving.metadata import ExportMetadata
 from gastric_keras.statistics.calibration import SMALLEST
 from gastric_keras.support.errors import InputError, require
 
@@ -40,7 +41,7 @@ def check_onnx(config: ExperimentConfig) -> None:
 
 
 def write_onnx(
-    model: keras.Model, path: Path, *, point: OperatingPoint, metadata: dict[str, Any]
+    model: keras.Model, path: Path, *, point: OperatingPoint, metadata: ExportMetadata
 ) -> None:
     """Write a classifier as ONNX.
 
@@ -69,5 +70,5 @@ def write_onnx(
     proto, _ = tf2onnx.convert.from_keras(
         keras.Model(model.input, outputs), opset=OPSET
     )
-    onnx.helper.set_model_props(proto, {"metadata": json.dumps(metadata)})
+    onnx.helper.set_model_props(proto, {"metadata": json.dumps(asdict(metadata))})
     onnx.save(proto, str(path))

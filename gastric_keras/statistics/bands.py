@@ -3,7 +3,7 @@
 The cases are drawn as for the intervals of the scores (see ``bootstrap``). The bands
 are pointwise, percentiles of the drawn curves widened for few cases
 (``intervals.widen``); a whole curve leaves them more often, and so does its end near 1,
-where most draws of few cases are 1 (benchmarks/band_coverage.py).
+where most draws of few cases are 1 (benchmarks/evidence/band_coverage.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastric_keras.statistics.bootstrap import rarer_cases
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.intervals import too_few, widen
-from gastric_keras.statistics.scores import check_cases, check_draws, check_pairs
+from gastric_keras.statistics.scores import check_cases, check_pairs
 
 #: Places of the axis, from 0 to 1.
 PLACES = 101
@@ -37,10 +38,7 @@ def roc_band(
     label: np.ndarray,
     score: np.ndarray,
     case_id: np.ndarray,
-    *,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> Band | None:
     """Sensitivity over 1 - specificity.
 
@@ -48,9 +46,7 @@ def roc_band(
         label: (n,) 0 or 1.
         score: (n,) float in [0, 1].
         case_id: (n,) str; cases are drawn whole.
-        draws: number of draws, 100 or more.
-        confidence: of each place, in (0, 1).
-        seed: of the draws.
+        draws: how many, from which seed, and the confidence of each place.
 
     Returns:
         The band; None where there are too few cases for one.
@@ -63,17 +59,14 @@ def roc_band(
     def heights(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
         return np.interp(x, negative / negative[-1], positive / positive[-1])
 
-    return _band(x, heights, label, score, case_id, draws, confidence, seed)
+    return _band(x, heights, label, score, case_id, draws)
 
 
 def precision_recall_band(
     label: np.ndarray,
     score: np.ndarray,
     case_id: np.ndarray,
-    *,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> Band | None:
     """Precision over recall; arguments and answer as of :func:`roc_band`.
 
@@ -88,7 +81,7 @@ def precision_recall_band(
         # The last place is 1, and so is the last recall, to the bit.
         return precision[np.searchsorted(recall, x)]
 
-    return _band(x, heights, label, score, case_id, draws, confidence, seed)
+    return _band(x, heights, label, score, case_id, draws)
 
 
 def _band(
@@ -97,19 +90,16 @@ def _band(
     label: np.ndarray,
     score: np.ndarray,
     case_id: np.ndarray,
-    draws: int,
-    confidence: float,
-    seed: int,
+    draws: Draws,
 ) -> Band | None:
-    check_draws(draws, confidence)
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
-    counts = list(_drawn_counts(label, score, case, len(names), draws, seed))
+    counts = list(_drawn_counts(label, score, case, len(names), draws))
     rarer = rarer_cases(label, case)
-    if too_few(len(counts), draws, rarer):
+    if too_few(len(counts), draws.draws, rarer):
         return None
     lines = np.stack([heights(positive, negative) for positive, negative in counts])
-    tail = (1 - widen(confidence, rarer)) / 2
+    tail = (1 - widen(draws.confidence, rarer)) / 2
     low, high = np.quantile(lines, [tail, 1 - tail], axis=0)
     return Band(x, low, high)
 
@@ -119,16 +109,15 @@ def _drawn_counts(
     score: np.ndarray,
     case: np.ndarray,
     cases: int,
-    draws: int,
-    seed: int,
+    draws: Draws,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Positives and negatives at or above each distinct score, from 0 to all of them;
     draws of one class only are left out."""
     order = np.argsort(-score, kind="stable")
     ends = np.flatnonzero(np.diff(-score[order], append=np.inf))
     truth, owner = label[order], case[order]
-    rng = np.random.default_rng(seed)
-    for _ in range(draws):
+    rng = np.random.default_rng(draws.seed)
+    for _ in range(draws.draws):
         weight = np.bincount(rng.integers(cases, size=cases), minlength=cases)[owner]
         positive = np.cumsum(weight * truth)[ends]
         total = np.cumsum(weight)[ends]

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.intervals import share_interval, too_few
 from gastric_keras.statistics.scores import (
     Score,
     calibration_scores,
     check_cases,
-    check_draws,
     check_pairs,
     ranking_scores,
     threshold_scores,
@@ -27,7 +27,7 @@ from gastric_keras.statistics.scores import (
 #: Values (draws x patches) held at once, about 32 MB in float64.
 CHUNK = 1 << 22
 
-Draws = dict[str, np.ndarray]
+_Drawn = dict[str, np.ndarray]
 
 
 def cluster_bootstrap(
@@ -37,9 +37,7 @@ def cluster_bootstrap(
     *,
     calibrated: Any = None,
     threshold: float = 0.5,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> dict[str, Score]:
     """Every score with its case-clustered interval.
 
@@ -50,9 +48,7 @@ def cluster_bootstrap(
         calibrated: (n,) float in [0, 1], the score after temperature scaling; None:
             not scaled, so there is nothing to say of it.
         threshold: positive where ``score >= threshold``.
-        draws: number of draws, 100 or more.
-        confidence: of the intervals, in (0, 1).
-        seed: of the draws; the order of the rows does not matter.
+        draws: how many, from which seed, and the confidence of the intervals.
 
     Returns:
         name -> Score: auc, pr_auc, brier, ece, accuracy, sensitivity (recall of the
@@ -64,12 +60,11 @@ def cluster_bootstrap(
     Raises:
         InputError: bad shape, range or NaN.
     """
-    check_draws(draws, confidence)
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
     scaled = None if calibrated is None else check_pairs(label, calibrated)[1]
 
-    def scores_of(weight: np.ndarray) -> Draws:
+    def scores_of(weight: np.ndarray) -> _Drawn:
         after = {} if scaled is None else calibration_scores(label, scaled, weight)
         return {
             **ranking_scores(label, score, weight),
@@ -81,14 +76,16 @@ def cluster_bootstrap(
     value = {
         name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
     }
-    drawn = _draw(scores_of, case, len(names), draws, seed)
+    drawn = _draw(scores_of, case, len(names), draws)
     evidence = _evidence(label, score >= threshold, case)
     missing = _reasons(label, score >= threshold)
     return {
         name: (
             Score(None, reason=missing[name])
             if np.isnan(value[name])
-            else _interval(name, value[name], drawn[name], evidence[name], confidence)
+            else _interval(
+                name, value[name], drawn[name], evidence[name], draws.confidence
+            )
         )
         for name in value
     }
@@ -98,9 +95,7 @@ def auc_draws(
     label: np.ndarray,
     scores: np.ndarray,
     case_id: np.ndarray,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> np.ndarray:
     """AUC of several scores of the same patches, on the same draws of cases.
 
@@ -108,21 +103,20 @@ def auc_draws(
         label: (n,) 0 or 1.
         scores: (k, n) float.
         case_id: (n,) str; cases are drawn whole.
-        draws: number of draws.
-        seed: of the draws.
+        draws: how many, and from which seed.
 
     Returns:
         (k, draws) float64, NaN where a draw holds one class only.
     """
     names, case = check_cases(case_id, label.size)
 
-    def scores_of(weight: np.ndarray) -> Draws:
+    def scores_of(weight: np.ndarray) -> _Drawn:
         return {
             str(k): ranking_scores(label, score, weight)["auc"]
             for k, score in enumerate(scores)
         }
 
-    drawn = _draw(scores_of, case, len(names), draws, seed)
+    drawn = _draw(scores_of, case, len(names), draws)
     return np.stack([drawn[str(k)] for k in range(len(scores))])
 
 
@@ -137,25 +131,24 @@ def rarer_cases(label: np.ndarray, case_id: np.ndarray) -> int:
 
 
 def _draw(
-    scores_of: Callable[[np.ndarray], Draws],
+    scores_of: Callable[[np.ndarray], _Drawn],
     case: np.ndarray,
     cases: int,
-    draws: int,
-    seed: int,
-) -> Draws:
+    draws: Draws,
+) -> _Drawn:
     """Scores of each draw, (draws,), computed in chunks of bounded memory."""
     parts = [
         scores_of(times[:, case])
-        for times in _times_drawn(cases, draws, max(1, CHUNK // case.size), seed)
+        for times in _times_drawn(cases, draws, max(1, CHUNK // case.size))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _times_drawn(cases: int, draws: int, chunk: int, seed: int) -> Iterator[np.ndarray]:
+def _times_drawn(cases: int, draws: Draws, chunk: int) -> Iterator[np.ndarray]:
     """(≤ chunk, cases) float64: how often each case was drawn; same for any chunk."""
-    rng = np.random.default_rng(seed)
-    for start in range(0, draws, chunk):
-        rows = min(chunk, draws - start)
+    rng = np.random.default_rng(draws.seed)
+    for start in range(0, draws.draws, chunk):
+        rows = min(chunk, draws.draws - start)
         picks = rng.integers(cases, size=(rows, cases))
         flat = picks + cases * np.arange(rows)[:, None]
         counts = np.bincount(flat.ravel(), minlength=rows * cases)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from gastric_keras.statistics.scores import check_confidence, check_pairs
+from gastric_keras.statistics.draws import check_confidence
+from gastric_keras.statistics.scores import check_pairs
 from gastric_keras.support.errors import InputError
 
 
@@ -85,37 +86,14 @@ def auc_interval(
     return value, max(0.0, value - half), min(1.0, value + half)
 
 
-def paired_auc_test(
-    label: Any, score_a: Any, score_b: Any, *, confidence: float = 0.95
-) -> PairedTest:
-    """DeLong's test of two correlated AUCs.
-
-    ``z = (auc_b - auc_a) / sqrt(var_a + var_b - 2·cov)``, p from the normal.
-
-    Args:
-        label: (n,) 0 or 1, two or more of each.
-        score_a: (n,) finite.
-        score_b: (n,) finite, of the same patches.
-        confidence: of the interval, in (0, 1).
-
-    Returns:
-        The difference b - a with interval, z and p value. Scores that order every
-        pair alike have difference 0, interval (0, 0), z 0, p 1 and a reason; where
-        the variance is 0 and the difference is not, interval, z and p are None.
-
-    Raises:
-        InputError: as :func:`auc_interval`.
-    """
-    return pooled_auc_test(label, [score_a], [score_b], confidence=confidence)
-
-
 def pooled_auc_test(
     label: Any, scores_a: Any, scores_b: Any, *, confidence: float = 0.95
 ) -> PairedTest:
     """DeLong's test of two mean AUCs, each over several scores of the same patches.
 
     The scores are those of several seeds. Their AUCs are correlated through the
-    patches, so the variance is that of the contrast of all of them. The seeds
+    patches, so the variance is that of the contrast of all of them, and
+    ``z = (mean auc_b - mean auc_a) / sqrt(variance)``, p from the normal. The seeds
     themselves count as fixed: another training is not part of the question.
 
     Args:
@@ -125,7 +103,10 @@ def pooled_auc_test(
         confidence: of the interval, in (0, 1).
 
     Returns:
-        As :func:`paired_auc_test`, of the means.
+        The difference b - a of the means with interval, z and p value. Scores that
+        order every pair alike have difference 0, interval (0, 0), z 0, p 1 and a
+        reason; where the variance is 0 and the difference is not, interval, z and p
+        are None.
 
     Raises:
         InputError: as :func:`auc_interval`.

@@ -3,7 +3,7 @@
 The plain percentile interval of 20 cases holds the truth in 83 to 92 % of trials where
 it promises 95 %: draws of m cases vary too little, by ``(m - 1)/m`` in variance, take
 the normal's tails for Student's, and keep the skewness of the sample. Two ways mend
-it, chosen by simulation (benchmarks/coverage.py, docs/STATISTICS.md):
+it, chosen by simulation (benchmarks/evidence/coverage.py, docs/STATISTICS.md):
 
 * a score takes the standard error of its draws, times ``sqrt(m/(m - 1))``, and
   Student's t; on the logit scale, where a share near 1 is no longer skewed (for the AUC
@@ -16,6 +16,8 @@ m counts the cases that bear on the figure: of the rarer class where it needs bo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, t
@@ -25,6 +27,19 @@ LEAST_DEFINED = 0.9
 #: Tails with a smaller share than 0.005 of the draws go on as those of a normal with
 #: the spread of the draws.
 LARGEST_Z = float(norm.isf(0.005))
+
+
+@dataclass(frozen=True)
+class FewCases:
+    """By how much draws of few cases vary too little.
+
+    Attributes:
+        factor: by which the variance of the draws is too small; m/(m - 1) for m cases.
+        degrees: of freedom of t, > 0.
+    """
+
+    factor: float
+    degrees: float
 
 
 def too_few(defined: int, draws: int, cases: int) -> str | None:
@@ -99,27 +114,26 @@ def widen(confidence: float, cases: int) -> float:
 
 
 def wide_percentiles(
-    drawn: np.ndarray, *, factor: float, degrees: float, confidence: float
+    drawn: np.ndarray, few: FewCases, *, confidence: float
 ) -> tuple[float, float]:
     """Percentiles ``Φ(±sqrt(factor)·t)`` of the draws.
 
     Args:
         drawn: (draws,) finite.
-        factor: by which the variance of the draws is too small; m/(m - 1) for m cases.
-        degrees: of freedom of t, > 0.
+        few: their factor and t.
         confidence: in (0, 1).
 
     Returns:
         low, high.
     """
-    z = factor**0.5 * float(t.ppf((1 + confidence) / 2, degrees))
+    z = few.factor**0.5 * float(t.ppf((1 + confidence) / 2, few.degrees))
     inner = min(z, LARGEST_Z)
     low, high = percentiles(drawn, 1 - 2 * float(norm.sf(inner)))
     beyond = (z - inner) * float(drawn.std(ddof=1))
     return low - beyond, high + beyond
 
 
-def two_sided_p(drawn: np.ndarray, *, factor: float, degrees: float) -> float:
+def two_sided_p(drawn: np.ndarray, few: FewCases) -> float:
     """The level at which the end of the wide percentiles reaches 0.
 
     With the share of draws beyond 0 (ties half) as ``Φ(-z)`` it is
@@ -127,8 +141,7 @@ def two_sided_p(drawn: np.ndarray, *, factor: float, degrees: float) -> float:
 
     Args:
         drawn: (draws,) finite differences.
-        factor: as in ``wide_percentiles``.
-        degrees: of freedom of t, > 0.
+        few: as in ``wide_percentiles``.
 
     Returns:
         p in [0, 1]; 1 where no draw differs from 0.
@@ -142,7 +155,7 @@ def two_sided_p(drawn: np.ndarray, *, factor: float, degrees: float) -> float:
         side = 1 if drawn.mean() > 0 else -1
         nearest = float(np.quantile(side * drawn, norm.sf(LARGEST_Z)))
         z = LARGEST_Z + max(0.0, nearest) / max(float(drawn.std(ddof=1)), 1e-300)
-    return min(1.0, float(2 * t.sf(z / factor**0.5, degrees)))
+    return min(1.0, float(2 * t.sf(z / few.factor**0.5, few.degrees)))
 
 
 def _spread(drawn: np.ndarray, cases: int) -> float:

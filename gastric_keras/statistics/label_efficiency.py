@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.intervals import percentiles, widen
 
 
@@ -57,7 +58,7 @@ def curve_points(
     auc: Mapping[float, Sequence[float]],
     drawn: Mapping[float, np.ndarray],
     *,
-    confidence: float,
+    draws: Draws,
     cases: int,
 ) -> tuple[CurvePoint, ...]:
     """A curve with its band.
@@ -66,7 +67,7 @@ def curve_points(
         auc: labels per class -> one AUC a seed.
         drawn: labels per class -> (draws,) mean AUC over drawn cases and seeds, on the
             same draws for every number of labels; NaN where it is not defined.
-        confidence: of the band.
+        draws: that ``drawn`` is of, with the confidence of the band.
         cases: of the rarer class; the band is widened for few (``intervals.widen``),
             and of one there is none.
     """
@@ -75,7 +76,7 @@ def curve_points(
         values = drawn[labels][np.isfinite(drawn[labels])]
         low = high = None
         if values.size and cases > 1:
-            low, high = percentiles(values, widen(confidence, cases))
+            low, high = percentiles(values, widen(draws.confidence, cases))
         mean = float(np.mean(auc[labels]))
         points.append(CurvePoint(labels, mean, low, high, len(auc[labels])))
     return tuple(points)
@@ -87,7 +88,7 @@ def savings(
     one_drawn: Mapping[float, np.ndarray],
     two_drawn: Mapping[float, np.ndarray],
     *,
-    confidence: float,
+    draws: Draws,
     cases: int,
 ) -> tuple[Saving, ...]:
     """What two stages save, for each number of labels that they were tried with.
@@ -97,7 +98,7 @@ def savings(
         two: the same for two stages.
         one_drawn: as ``drawn`` of :func:`curve_points`, for one stage.
         two_drawn: for two stages, on the same draws.
-        confidence: of the interval.
+        draws: as there, with the confidence of the interval.
         cases: as there; of one nothing can be said.
     """
     if cases < 2:
@@ -110,7 +111,7 @@ def savings(
         drawn = np.column_stack([curves, two_drawn[n]])
         drawn = drawn[np.isfinite(drawn).all(axis=1)]
         equal = [labels_for(row[-1], labels, row[:-1]) for row in drawn]
-        low, high = percentiles(np.array(equal), widen(confidence, cases))
+        low, high = percentiles(np.array(equal), widen(draws.confidence, cases))
         value = labels_for(float(np.mean(two[n])), labels, curve)
         found.append(Saving(n, value, low, high, (labels[0], labels[-1])))
     return tuple(found)
@@ -136,7 +137,8 @@ def labels_for(auc: float, labels: Sequence[float], curve: Sequence[float]) -> f
     above = int(np.searchsorted(rising, auc))
     share = (auc - rising[above - 1]) / (rising[above] - rising[above - 1])
     low, high = np.log(labels[above - 1]), np.log(labels[above])
-    return float(np.exp(low + share * (high - low)))
+    # A rounding of exp and log must not lift it above the number that it reaches.
+    return float(min(np.exp(low + share * (high - low)), labels[above]))
 
 
 def spell_saving(about: str, saving: Saving) -> str:

@@ -1,49 +1,19 @@
-"""Paired differences of AUC with case-clustered intervals, and their pooling."""
+"""Paired differences of AUC, pooled over seeds and settings; Holm's adjustment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
-from gastric_keras.statistics.intervals import too_few, two_sided_p, wide_percentiles
-from gastric_keras.statistics.scores import (
-    check_cases,
-    check_draws,
-    check_pairs,
-    ranking_scores,
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.statistics.intervals import (
+    FewCases,
+    too_few,
+    two_sided_p,
+    wide_percentiles,
 )
-from gastric_keras.support.errors import InputError
-
-
-@dataclass(frozen=True)
-class PairedBootstrap:
-    """The difference of two AUCs on the same patches, cases drawn with replacement.
-
-    Attributes:
-        auc_a: AUC of the first score.
-        auc_b: AUC of the second.
-        difference: ``auc_b - auc_a``.
-        low: lower end of the interval; None if not defined.
-        high: upper end.
-        p_value: two-sided; None if not defined.
-        cases: number of cases drawn from.
-        draws: number of draws that held both classes.
-        reason: in words, why the interval is missing; None if it is not.
-    """
-
-    auc_a: float
-    auc_b: float
-    difference: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    cases: int
-    draws: int
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,78 +39,6 @@ class PooledDifference:
     reason: str | None = None
 
 
-def paired_cluster_bootstrap(
-    label: Any,
-    score_a: Any,
-    score_b: Any,
-    case_id: Any,
-    *,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> PairedBootstrap:
-    """Difference of two AUCs with case-clustered interval and p value.
-
-    Each draw takes as many cases as there are, with replacement, and scores both
-    models on the same patches. The ends of the interval are percentiles of the draws,
-    wider for few cases, with m cases of the rarer class and m - 1 degrees of freedom;
-    p is the level at which they reach 0, so the interval excludes 0 where p is below
-    ``1 - confidence``, up to the grain of the draws.
-
-    Args:
-        label: (n,) 0 or 1.
-        score_a: (n,) finite; only its order counts.
-        score_b: (n,) finite, of the same patches.
-        case_id: (n,) str; cases are drawn whole.
-        draws: number of draws, 100 or more.
-        confidence: of the interval, in (0, 1).
-        seed: of the draws.
-
-    Returns:
-        The difference b - a; interval and p value are None, with a reason, where
-        there is one case only or one draw in ten or more holds one class only.
-
-    Raises:
-        InputError: bad shape, range or NaN, or one class only.
-    """
-    check_draws(draws, confidence)
-    label, score_a = check_pairs(label, score_a, is_probability=False)
-    label, score_b = check_pairs(label, score_b, is_probability=False)
-    names, case = check_cases(case_id, label.size)
-    if label.min() == label.max():
-        raise InputError(
-            "Patches of both classes were expected. Received: label with "
-            f"{label.size} times {label[0]}. Use a test set with both classes."
-        )
-
-    scores = np.stack([score_a, score_b])
-    auc_a, auc_b = (
-        float(ranking_scores(label, score, np.ones((1, label.size)))["auc"][0])
-        for score in scores
-    )
-    drawn = auc_draws(label, scores, names[case], draws=draws, seed=seed)
-    difference = drawn[1] - drawn[0]
-    difference = difference[np.isfinite(difference)]
-    rarer = rarer_cases(label, case)
-    reason = too_few(difference.size, draws, rarer)
-    low = high = p_value = None
-    if reason is None:
-        few = {"factor": rarer / (rarer - 1), "degrees": rarer - 1}
-        low, high = wide_percentiles(difference, confidence=confidence, **few)
-        p_value = two_sided_p(difference, **few)
-    return PairedBootstrap(
-        auc_a=auc_a,
-        auc_b=auc_b,
-        difference=auc_b - auc_a,
-        low=low,
-        high=high,
-        p_value=p_value,
-        cases=len(names),
-        draws=int(difference.size),
-        reason=reason,
-    )
-
-
 def pool_differences(
     value: np.ndarray,
     drawn: np.ndarray,
@@ -148,8 +46,7 @@ def pool_differences(
     setting: Sequence[str],
     replicate: Sequence[str],
     cases: int,
-    confidence: float = 0.95,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> PooledDifference:
     """Average differences of the same test cases over seeds and settings.
 
@@ -170,14 +67,14 @@ def pool_differences(
         setting: (p,) name of the setting of each.
         replicate: (p,) name of the seed of each.
         cases: m, number of test cases of the rarer class (``bootstrap.rarer_cases``).
-        confidence: of the interval, in (0, 1).
-        seed: of the draws of seeds.
+        draws: that ``drawn`` is of, with the confidence of the interval; the same
+            seed draws the seeds.
 
     Returns:
         The pooled difference with interval and p value.
     """
     seeds, which = np.unique(np.asarray(replicate), return_inverse=True)
-    times = times_drawn(len(seeds), drawn.shape[1], seed=seed)
+    times = times_drawn(len(seeds), draws)
     names = np.asarray(setting)
     values, pooled = [], []
     for name in np.unique(names):
@@ -187,12 +84,12 @@ def pool_differences(
     mean = np.mean(pooled, axis=0)
     is_defined = np.isfinite(mean)
     mean = mean[is_defined]
-    reason = too_few(mean.size, drawn.shape[1], cases)
+    reason = too_few(mean.size, draws.draws, cases)
     low = high = p_value = None
     if reason is None:
         few = _small_sample(value, drawn[:, is_defined], names, which, mean, cases)
-        low, high = wide_percentiles(mean, confidence=confidence, **few)
-        p_value = two_sided_p(mean, **few)
+        low, high = wide_percentiles(mean, few, confidence=draws.confidence)
+        p_value = two_sided_p(mean, few)
     return PooledDifference(
         difference=float(np.mean(values)),
         low=low,
@@ -211,7 +108,7 @@ def _small_sample(
     seed: np.ndarray,
     pooled: np.ndarray,
     cases: int,
-) -> dict[str, float]:
+) -> FewCases:
     """By how much the variance of the pooled draws is wrong, and degrees of freedom."""
     counts = np.array([(setting == name).sum() for name in setting])
     share = 1 / (counts * np.unique(setting).size)  # of each row in the pooled mean
@@ -234,7 +131,7 @@ def _small_sample(
             degrees = min(degrees, (of_cases + of_seeds) ** 2 / parts)
     spread = float(pooled.var(ddof=1))
     factor = (of_cases + of_seeds) / spread if spread > 1e-18 else 1.0
-    return {"factor": factor, "degrees": degrees}
+    return FewCases(factor, degrees)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -255,16 +152,15 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def times_drawn(seeds: int, draws: int, *, seed: int) -> np.ndarray:
+def times_drawn(seeds: int, draws: Draws) -> np.ndarray:
     """(draws, seeds) int: how often each training seed is drawn, with replacement.
 
     Args:
         seeds: how many there are.
-        draws: how many draws of them.
-        seed: of the draws.
+        draws: how many draws of them, and from which seed.
     """
-    rng = np.random.default_rng([seed, 1])
-    return rng.multinomial(seeds, [1 / seeds] * seeds, size=draws)
+    rng = np.random.default_rng([draws.seed, 1])
+    return rng.multinomial(seeds, [1 / seeds] * seeds, size=draws.draws)
 
 
 def draw_seeds(drawn: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -124,33 +124,6 @@ def check_cases(case_id: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(case_id.astype(str), return_inverse=True)
 
 
-def check_draws(draws: int, confidence: float) -> None:
-    """Validate the settings of a bootstrap.
-
-    Raises:
-        InputError: fewer than 100 draws, or a confidence outside (0, 1).
-    """
-    if draws < 100:
-        raise InputError(
-            "100 or more bootstrap draws were expected. "
-            f"Received: draws={draws}. 1000 is usual."
-        )
-    check_confidence(confidence)
-
-
-def check_confidence(confidence: float) -> None:
-    """Validate a confidence.
-
-    Raises:
-        InputError: outside (0, 1).
-    """
-    if not 0 < confidence < 1:
-        raise InputError(
-            "A confidence in (0, 1) was expected. "
-            f"Received: confidence={confidence}. 0.95 is usual."
-        )
-
-
 def ranking_scores(
     label: np.ndarray, score: np.ndarray, weight: np.ndarray
 ) -> dict[str, np.ndarray]:

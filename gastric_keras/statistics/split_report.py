@@ -1,47 +1,28 @@
-"""The scores of a two-class classifier, with intervals; never TensorFlow.
+"""Every score of one split of a two-class classifier, with intervals.
 
-``report`` makes the whole table; the parts can be used alone: ``auc_interval`` and
-``paired_auc_test`` (DeLong), ``cluster_bootstrap`` and ``paired_cluster_bootstrap``
-(cases drawn whole), ``best_threshold`` (on the validation split).
+The parts can be used alone: ``delong.auc_interval``, ``bootstrap.cluster_bootstrap``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gastric_keras.statistics.bootstrap import cluster_bootstrap
-from gastric_keras.statistics.delong import PairedTest, auc_interval, paired_auc_test
-from gastric_keras.statistics.paired import PairedBootstrap, paired_cluster_bootstrap
+from gastric_keras.statistics.delong import auc_interval
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.scores import (
     Score,
     check_cases,
-    check_draws,
     check_pairs,
     confusion_matrix,
     not_numbers,
     threshold_scores,
 )
-from gastric_keras.statistics.thresholds import best_threshold
-from gastric_keras.support.errors import InputError
-
-__all__ = [
-    "OperatingPoint",
-    "PairedBootstrap",
-    "PairedTest",
-    "Report",
-    "Score",
-    "UnitReport",
-    "auc_interval",
-    "best_threshold",
-    "case_means",
-    "cluster_bootstrap",
-    "paired_auc_test",
-    "paired_cluster_bootstrap",
-    "report",
-]
+from gastric_keras.support.errors import require
 
 Confusion = tuple[tuple[int, int], tuple[int, int]]
 
@@ -49,7 +30,7 @@ NO_CALLS: Confusion = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class Calls:
     """The calls at one threshold and how good they are.
 
     Attributes:
@@ -83,8 +64,8 @@ class UnitReport:
     n: int
     positives: int
     scores: dict[str, Score]
-    at_half: OperatingPoint
-    at_threshold: OperatingPoint
+    at_half: Calls
+    at_threshold: Calls
 
 
 @dataclass(frozen=True)
@@ -124,9 +105,7 @@ def report(
     *,
     threshold: float,
     calibrated: Any = None,
-    bootstrap: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    draws: Draws = Draws(),
 ) -> Report:
     """All scores of one split with case-clustered intervals.
 
@@ -135,12 +114,10 @@ def report(
         score: (n,) float in [0, 1], probability of the positive class; where one is
             NaN or infinite no score of the split is defined.
         case_id: (n,) str.
-        threshold: in [0, 1], from :func:`best_threshold` on the validation split.
+        threshold: in [0, 1], from ``best_threshold`` on the validation split.
         calibrated: (n,) float in [0, 1], the score after temperature scaling (see
             ``calibration``), for brier_calibrated and ece_calibrated; None: neither.
-        bootstrap: number of draws, 100 or more.
-        confidence: of the intervals, in (0, 1).
-        seed: of the draws.
+        draws: how many, from which seed, and the confidence of the intervals.
 
     Returns:
         The report. A score that is not defined (one class only, nothing called
@@ -150,35 +127,28 @@ def report(
     Raises:
         InputError: bad shape or range.
     """
-    check_draws(bootstrap, confidence)
-    settings: dict[str, Any]
     if reason := not_numbers(score):
-        settings = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
         zeros = np.zeros(np.shape(score))
         scaled = None if calibrated is None else zeros
         whole = report(
-            label, zeros, case_id, threshold=threshold, calibrated=scaled, **settings
+            label, zeros, case_id, threshold=threshold, calibrated=scaled, draws=draws
         )
         return replace(
             whole, patch=_blank(whole.patch, reason), case=_blank(whole.case, reason)
         )
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
-    if not 0 <= threshold <= 1:
-        raise InputError(
-            f"A threshold in [0, 1] was expected. Received: threshold={threshold}. "
-            "Take it from best_threshold on the validation split."
-        )
-    settings = {
-        "draws": bootstrap,
-        "confidence": confidence,
-        "seed": seed,
-    }
+    require(
+        0 <= threshold <= 1,
+        "A threshold in [0, 1] was expected.",
+        "Take it from best_threshold on the validation split.",
+        threshold=threshold,
+    )
     case_names, case_label, case_score = case_means(label, score, names[case])
-    by_case = dict(settings)
+    case_calibrated = None
     if calibrated is not None:
-        settings["calibrated"] = calibrated
-        by_case["calibrated"] = case_means(label, calibrated, names[case])[2]
+        case_calibrated = case_means(label, calibrated, names[case])[2]
+    unit = partial(_unit_report, threshold=threshold, draws=draws)
     negative_too = np.bincount(case, weights=1 - label) > 0
     return Report(
         n=label.size,
@@ -186,11 +156,11 @@ def report(
         positives=int(label.sum()),
         mixed_cases=int((negative_too & (case_label == 1)).sum()),
         threshold=float(threshold),
-        confidence=float(confidence),
-        bootstrap=int(bootstrap),
-        seed=int(seed),
-        patch=_unit_report(label, score, names[case], threshold, settings),
-        case=_unit_report(case_label, case_score, case_names, threshold, by_case),
+        confidence=draws.confidence,
+        bootstrap=draws.draws,
+        seed=draws.seed,
+        patch=unit(label, score, names[case], calibrated),
+        case=unit(case_label, case_score, case_names, case_calibrated),
     )
 
 
@@ -222,22 +192,26 @@ def _unit_report(
     label: np.ndarray,
     score: np.ndarray,
     case_id: np.ndarray,
+    calibrated: np.ndarray | None,
+    *,
     threshold: float,
-    settings: dict[str, Any],
+    draws: Draws,
 ) -> UnitReport:
     points = {
-        at: cluster_bootstrap(label, score, case_id, threshold=at, **settings)
+        at: cluster_bootstrap(
+            label, score, case_id, calibrated=calibrated, threshold=at, draws=draws
+        )
         for at in {0.5, threshold}
     }
     called = threshold_scores(label, score, 0.5, np.ones((1, label.size)))
     free = {key: v for key, v in points[0.5].items() if key not in called}
     free = {
         "auc": free.pop("auc"),
-        "auc_delong": _delong_score(label, score, settings),
+        "auc_delong": _delong_score(label, score, draws.confidence),
     } | free
 
-    def point(at: float) -> OperatingPoint:
-        return OperatingPoint(
+    def point(at: float) -> Calls:
+        return Calls(
             threshold=float(at),
             confusion=confusion_matrix(label, score, at),
             scores={key: points[at][key] for key in called},
@@ -255,9 +229,9 @@ def _unit_report(
 def _blank(unit: UnitReport, reason: str) -> UnitReport:
     """The same unit with every score not defined, for one reason."""
 
-    def point(at: OperatingPoint) -> OperatingPoint:
+    def point(at: Calls) -> Calls:
         scores = {name: Score(None, reason=reason) for name in at.scores}
-        return OperatingPoint(at.threshold, NO_CALLS, scores)
+        return Calls(at.threshold, NO_CALLS, scores)
 
     return replace(
         unit,
@@ -267,10 +241,8 @@ def _blank(unit: UnitReport, reason: str) -> UnitReport:
     )
 
 
-def _delong_score(
-    label: np.ndarray, score: np.ndarray, settings: dict[str, Any]
-) -> Score:
+def _delong_score(label: np.ndarray, score: np.ndarray, confidence: float) -> Score:
     if min(label.sum(), (1 - label).sum()) < 2:
         return Score(None, reason="needs two or more of each class")
-    value, low, high = auc_interval(label, score, confidence=settings["confidence"])
+    value, low, high = auc_interval(label, score, confidence=confidence)
     return Score(value, low, high, method="delong")

@@ -1,4 +1,4 @@
-"""The threshold of a call, chosen on the validation split; never TensorFlow."""
+"""Thresholds of calls, chosen on the validation split; never TensorFlow."""
 
 from __future__ import annotations
 
@@ -51,3 +51,36 @@ def best_threshold(label: Any, score: Any) -> float:
     youden = spared * positive.size - missed * negative.size
     best = candidates[youden == youden.max()]
     return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def threshold_for(label: Any, score: Any, *, kept: str, least: float) -> float:
+    """The threshold that keeps a promise and gives away as little as it can.
+
+    Args:
+        label: (n,) 0 or 1, both present.
+        score: (n,) float in [0, 1].
+        kept: ``sensitivity``: the highest threshold whose sensitivity is at least
+            ``least``; ``specificity``: the lowest whose specificity is.
+        least: in (0, 1].
+
+    Returns:
+        The threshold: half-way between two scores, 0, or just above the highest, where
+        nothing is called positive.
+
+    Example:
+        >>> scores = [0.1, 0.6, 0.4, 0.9]
+        >>> threshold_for([0, 0, 1, 1], scores, kept="sensitivity", least=1)
+        0.25
+    """
+    label, score = check_pairs(label, score)
+    distinct = np.unique(score)
+    middle = (distinct[1:] + distinct[:-1]) / 2
+    middle = np.where(middle > distinct[:-1], middle, distinct[1:])
+    candidates = np.concatenate([[0.0], middle, [np.nextafter(distinct[-1], 2)]])
+    own = np.sort(score[label == (kept == "sensitivity")])
+    below = np.searchsorted(own, candidates, side="left")
+    if kept == "sensitivity":
+        keeps = own.size - below >= least * own.size - 1e-9
+        return float(candidates[keeps].max())
+    keeps = below >= least * own.size - 1e-9
+    return float(candidates[keeps].min())

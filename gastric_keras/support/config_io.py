@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
@@ -81,7 +81,8 @@ def load(
 
     Args:
         schema: the dataclass; nested dataclasses, ``X | None``, ``Literal``,
-            ``tuple[X, ...]`` and ``dict[str, X]`` of leaves are understood.
+            ``Annotated[str, choices]``, ``tuple[X, ...]`` and ``dict[str, X]`` of
+            leaves are understood.
         path: the YAML file; None: all from the defaults and the overrides.
         overrides: ``dotted.key=value`` strings, value in YAML, applied in order.
 
@@ -104,6 +105,7 @@ def build(schema: type[Schema], tree: Any, where: str = "config") -> Any:
     return _read(schema, tree, "", where)
 
 
+# The tree of any schema.
 def to_dict(config: Any) -> dict[str, Any]:
     """A config dataclass as plain dicts and lists, ready for YAML or JSON."""
     return _plain(dataclasses.asdict(config))
@@ -209,6 +211,9 @@ def _read(kind: Any, value: Any, path: str, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return _read_union(arguments, value, path, where)
+    if origin is Annotated:
+        # A Literal whose choices may grow.
+        origin, arguments = Literal, tuple(arguments[1])
     if origin is Literal:
         if value not in arguments or isinstance(value, bool) != any(
             value is choice for choice in arguments if isinstance(choice, bool)
@@ -238,7 +243,7 @@ def _read(kind: Any, value: Any, path: str, where: str) -> Any:
 def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
     if not isinstance(value, dict):
         _fail(path, where, f"a section ({kind.__name__})", value, "Write key: value.")
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:

@@ -1,4 +1,4 @@
-"""The one error that a user can mend."""
+"""The one error that a user can fix."""
 
 import errno
 import re
@@ -10,8 +10,9 @@ _LONGEST = 2400
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message says what was wanted, then ``Received: name=value``, then the way
-    out. Both command lines print it without a traceback and exit with status 2.
+    The message says what must hold, what came, and a way out: "blend must be in
+    (0, 1], got 1.5. Use 1 to keep all of t=1." Both command lines print it without a
+    traceback and exit with status 2.
 
     Args:
         message: of a long one, as a hostile file may bring about, the middle goes, and
@@ -28,21 +29,34 @@ def _abridged(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
-def require(condition: bool, wanted: str, way_out: str, **received: object) -> None:
+def require(condition: bool, rule: str, way_out: str, **received: object) -> None:
     """Raise an InputError in the house's form unless the condition holds.
+
+    ``require(0 < blend <= 1, "blend must be in (0, 1]", "Use 1 to keep all of t=1.",
+    blend=blend)`` says: blend must be in (0, 1], got 1.5. Use 1 to keep all of t=1.
 
     Args:
         condition: what must be true.
-        wanted: what was expected, a sentence.
+        rule: what must hold, a clause without a full stop: subject first.
         way_out: what to do, a sentence.
-        **received: name=value of what came.
+        **received: name=value of what came; a single value is given without its name
+            where the rule begins with it.
 
     Raises:
         InputError: the condition does not hold.
     """
-    if not condition:
+    if not condition and rule.endswith("."):
+        # The earlier form; goes when the last caller has changed.
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        raise InputError(f"{wanted} Received: {values}. {way_out}")
+        raise InputError(f"{rule} Received: {values}. {way_out}")
+    if not condition:
+        raise InputError(f"{rule}, got {_spell(rule, received)}. {way_out}")
+
+
+def _spell(rule: str, received: dict[str, object]) -> str:
+    if len(received) == 1 and rule.startswith(f"{next(iter(received))} "):
+        return repr(next(iter(received.values())))
+    return ", ".join(f"{name}={value!r}" for name, value in received.items())
 
 
 #: What a disk says when it cannot be written.

@@ -92,6 +92,7 @@ def read_json(path: Path | str) -> Any:
         ) from error
 
 
+# What a file holds is not known before its reader has looked.
 def read_object(path: Path | str) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 

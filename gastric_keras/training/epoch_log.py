@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
-from gastric_keras.config.fit import FitConfig
-from gastric_keras.models.classifier import build_forward, predict
-from gastric_keras.runs import fit_records as fit_files
-from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.models.inference import build_forward, predict
+from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
+from gastric_keras.support.workers import is_chief
 from gastric_keras.training.optimizers import plateau_rate
+from gastric_keras.training.plan import FitPlan
 
 
 def validation_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
@@ -47,6 +48,23 @@ def validation_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, f
     }
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that was run and validated.
+
+    Attributes:
+        row: of history.csv.
+        label: (n,) int, of the validation patches.
+        probability: (n, classes) float32.
+        is_last: whether the fit ends with it.
+    """
+
+    row: dict[str, float]
+    label: np.ndarray
+    probability: np.ndarray
+    is_last: bool
+
+
 class EpochLog(keras.callbacks.Callback):
     """Validates each epoch, keeps its row in history.csv and the best weights.
 
@@ -56,7 +74,7 @@ class EpochLog(keras.callbacks.Callback):
 
     Attributes:
         rows: of history.csv, one an epoch.
-        validated: columns of the last validation, see ``models.predict``.
+        latest: the last epoch that was run in this process.
     """
 
     COLUMNS = (
@@ -71,26 +89,15 @@ class EpochLog(keras.callbacks.Callback):
         "seconds",
     )
 
-    def __init__(
-        self,
-        validation: tf.data.Dataset,
-        *,
-        scored: keras.Model,
-        run_dir: RunDir,
-        stage: FitStage,
-        config: FitConfig,
-        images_per_epoch: int,
-        initial_epoch: int = 0,
-        is_chief: bool = True,
-        name_batch: Callable[[int], list[str]] | None = None,
-    ) -> None:
-        """See ``train.fit``, which makes the one that there is."""
+    latest: Epoch
+
+    def __init__(self, plan: FitPlan, *, initial_epoch: int = 0) -> None:
+        """Of a plan; initial_epoch: how many epochs are done."""
         super().__init__()
-        self.validation, self.config, self.scored = validation, config, scored
-        self.run_dir = run_dir
-        self.path, self.best_path = run_dir.history(stage), run_dir.weights(stage)
-        self.stage, self.images_per_epoch = stage, images_per_epoch
-        self.is_chief, self.name_batch = is_chief, name_batch
+        self.plan, self.stage, self.config = plan, plan.stage, plan.config
+        self.path = plan.run_dir.history(plan.stage)
+        self.best_path = plan.run_dir.weights(plan.stage)
+        self.is_chief = is_chief()
         # Rows past the snapshot belong to an epoch that is about to be run again.
         self.rows = read_epochs(self.path)[:initial_epoch]
 
@@ -115,15 +122,15 @@ class EpochLog(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Trace the model once for all epochs; a bare one to save, as a compiled model
         would take its optimizer into the file."""
-        self._forward = build_forward(self.scored)
-        self._bare = keras.Model(self.scored.inputs, self.scored.outputs)
+        self._forward = build_forward(self.plan.scored)
+        self._bare = keras.Model(self.plan.scored.inputs, self.plan.scored.outputs)
 
     def keep_start(self) -> None:
         """Score and keep the model as it starts: all that there is without epochs."""
         self.on_train_begin()
         started = time.perf_counter()
         row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
-        row |= self._validate()
+        row |= validation_scores(*self._validate())
         self.rows = [row | {"seconds": time.perf_counter() - started}]
         if self.is_chief:
             self._save_best()
@@ -143,10 +150,8 @@ class EpochLog(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             return
-        steps = self.images_per_epoch // self.config.batch_size
-        patches = (
-            self.name_batch(self._epoch * steps + batch) if self.name_batch else []
-        )
+        steps = self.plan.data.steps_per_epoch
+        patches = self.plan.data.keys(self._epoch * steps + batch)
         kept = (
             f"the best weights so far stay in {self.best_path}"
             if self.rows
@@ -154,9 +159,8 @@ class EpochLog(keras.callbacks.Callback):
         )
         raise InputError(
             f"A finite loss was expected in stage {self.stage}. Received: loss={loss} "
-            f"in epoch {self._epoch + 1}, batch {batch + 1} of {steps}"
-            + (f" ({', '.join(patches)})" if patches else "")
-            + f". Lower {self.stage}.fit.learning_rate (it is "
+            f"in epoch {self._epoch + 1}, batch {batch + 1} of {steps} "
+            f"({', '.join(patches)}). Lower {self.stage}.fit.learning_rate (it is "
             f"{self.config.learning_rate}) or look at these patches; {kept}."
         )
 
@@ -165,23 +169,27 @@ class EpochLog(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         trained = time.perf_counter() - self._started
         with self._averaged():
-            logs |= self._validate()
+            label, probability = self._validate()
+            logs |= validation_scores(label, probability)
             # Under a strategy it is a variable on each device.
             rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
             logs["learning_rate"] = float(rate)
-            logs["images_per_second"] = self.images_per_epoch / trained
+            images = self.plan.data.steps_per_epoch * self.config.batch_size
+            logs["images_per_second"] = images / trained
             seconds = time.perf_counter() - self._started
-            self.rows.append({"epoch": epoch, **logs, "seconds": seconds})
+            row = {"epoch": epoch, **logs, "seconds": seconds}
+            self.rows.append(row)
             if self.is_chief and self.best["epoch"] == epoch:
                 self._save_best()
         if self.is_chief:
             self._write()
             self._print(seconds)
-        self.model.stop_training = self.is_finished
+        self.latest = Epoch(row, label, probability, is_last=self.is_finished)
+        self.model.stop_training = self.latest.is_last
 
-    def _validate(self) -> dict[str, float]:
-        self.validated = predict(self._forward, self.validation)
-        return validation_scores(self.validated["label"], self.validated["probability"])
+    def _validate(self) -> tuple[np.ndarray, np.ndarray]:
+        columns = predict(self._forward, self.plan.validation)
+        return columns["label"], columns["probability"]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -226,6 +234,6 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    columns = fit_files.read_history(path)
+    columns = read_history(path)
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from gastric_keras.models.classifier import build_forward, predict
+from gastric_keras.models.inference import build_forward, predict
 
 
 def extract_features(

@@ -14,56 +14,33 @@ import tensorflow as tf
 
 from gastric_keras.config.experiment import MidConfig
 from gastric_keras.data.stage_data import (
-    Section,
     TrainingData,
     class_weight,
     count_steps,
     training_data,
-    validation_data,
 )
-from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.training.event_log import Caption
-from gastric_keras.training.fit import FitResult, fit
 from gastric_keras.training.head_probe import probe_head
+from gastric_keras.training.plan import FitPlan
 
 MID_HEAD = "mid_head"
 
 
-def fit_joint(
-    model: keras.Model,
-    target: Section,
-    mid: MidConfig,
-    *,
-    seed: int,
-    image_size: int,
-    run_dir: RunDir,
-    strategy: tf.distribute.Strategy,
-    caption: Caption,
-) -> FitResult:
-    """Fit a classifier on the target set while a second head learns the mid-level set.
+def plan_joint(plan: FitPlan, mid: MidConfig, *, seed: int, image_size: int) -> FitPlan:
+    """Let a second head learn the mid-level set while the target's is fitted.
 
     Args:
-        model: the target classifier, built under ``strategy.scope()``; it alone is
-            validated and kept.
-        target: section of the config, with the epochs to run.
-        mid: section of the config.
+        plan: of the target classifier, which alone is validated and kept.
+        mid: section of the config; its epochs do not count.
         seed: of order and augmentation.
         image_size: side in px.
-        run_dir: of the run.
-        strategy: that the model was built under.
-        caption: of what TensorBoard shows.
-
-    Raises:
-        InputError: see :func:`gastric_keras.train.fit`.
     """
-    data = training_data(target, seed=seed, image_size=image_size)
-    updates = target.fit.epochs * data.steps_per_epoch
+    updates = plan.config.epochs * plan.data.steps_per_epoch
     epochs = math.ceil(updates / count_steps(mid))
     mid = replace(mid, fit=replace(mid.fit, epochs=epochs))
     other = training_data(mid, seed=seed, image_size=image_size)
     weights = class_weight(mid)
-    with strategy.scope():
-        both = build_joint(model, len(mid.classes))
+    with plan.strategy.scope():
+        both = build_joint(plan.model, len(mid.classes))
         if mid.fit.head == "probe":
             probe_head(
                 both,
@@ -72,21 +49,15 @@ def fit_joint(
                 balance=weights is not None,
                 head=MID_HEAD,
             )
-    classes = len(target.classes)
-    return fit(
-        both,
-        join_data(data, other, target_classes=classes),
-        validation_data(target, seed=seed, image_size=image_size),
-        config=target.fit,
-        run_dir=run_dir,
-        stage="target",
+    classes = plan.model.output_shape[-1]
+    return replace(
+        plan,
+        model=both,
+        data=join_data(plan.data, other, target_classes=classes),
         class_weight=_join_weights(
-            class_weight(target), weights, classes, len(mid.classes)
+            plan.class_weight, weights, classes, len(mid.classes)
         ),
-        strategy=strategy,
-        scored=model,
-        build_accuracy=lambda: JointAccuracy(classes),
-        caption=caption,
+        accuracy=lambda: JointAccuracy(classes),
     )
 
 

@@ -19,16 +19,16 @@ from gastric_keras.data.stage_data import (
 )
 from gastric_keras.records.checks import check_no_shared_cases, check_set
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
-from gastric_keras.runs.fit_records import read_done
 from gastric_keras.runs.run_dir import FitStage, RunDir
+from gastric_keras.runs.shapes import read_fit
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_json
 from gastric_keras.support.workers import is_chief
 from gastric_keras.training.epoch_log import read_epochs
-from gastric_keras.training.event_log import Caption
-from gastric_keras.training.fit import FitResult, fit
-from gastric_keras.training.joint import fit_joint
+from gastric_keras.training.fit import fit
+from gastric_keras.training.joint import plan_joint
+from gastric_keras.training.plan import BoardCaption, FitPlan
 from gastric_keras.training.runtime import agree, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 
@@ -85,10 +85,10 @@ def _run_fit(
     config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
-        done = read_done(run_dir.done(stage))
+        done = read_fit(run_dir.done(stage))
         print(
-            f"{stage}: finished, best validation AUC {done['val_auc']:.4f} in epoch "
-            f"{done['best_epoch'] + 1} stands in {run_dir.stage(stage)}; "
+            f"{stage}: finished, best validation AUC {done.val_auc:.4f} in epoch "
+            f"{done.best_epoch + 1} stands in {run_dir.stage(stage)}; "
             "--force does it again"
         )
         return
@@ -111,7 +111,7 @@ def _run_fit(
         f"{len(report.unused)} left"
     )
     started = time.time()
-    result = _fit(config, section, model, strategy, run_dir, stage)
+    result = fit(_plan(config, section, model, strategy, run_dir, stage))
     if is_chief():
         checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
         write_json(
@@ -158,37 +158,30 @@ def _check_batch(
         )
 
 
-def _fit(
+def _plan(
     config: ExperimentConfig,
     section: MidConfig | TargetConfig,
     model: keras.Model,
     strategy: tf.distribute.Strategy,
     run_dir: RunDir,
     stage: FitStage,
-) -> FitResult:
-    mid, size = config.mid, config.backbone.image_size
-    if stage == "target" and mid is not None and mid.variant == "joint":
-        return fit_joint(
-            model,
-            section,
-            mid,
-            seed=config.seed,
-            image_size=size,
-            run_dir=run_dir,
-            strategy=strategy,
-            caption=_caption(config, section, run_dir, stage),
-        )
-    return fit(
-        model,
-        training_data(section, seed=config.seed, image_size=size),
-        validation_data(section, seed=config.seed, image_size=size),
-        config=section.fit,
-        run_dir=run_dir,
+) -> FitPlan:
+    seed, size = config.seed, config.backbone.image_size
+    plan = FitPlan(
         stage=stage,
+        run_dir=run_dir,
+        config=section.fit,
+        model=model,
+        scored=model,
+        data=training_data(section, seed=seed, image_size=size),
+        validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
         strategy=strategy,
         caption=_caption(config, section, run_dir, stage),
     )
+    if stage == "target" and config.mid and config.mid.variant == "joint":
+        return plan_joint(plan, config.mid, seed=seed, image_size=size)
+    return plan
 
 
 def _caption(
@@ -196,14 +189,14 @@ def _caption(
     section: MidConfig | TargetConfig,
     run_dir: RunDir,
     stage: FitStage,
-) -> Caption:
+) -> BoardCaption:
     before = 0
     if stage == "target" and config.has_mid_stage:
         # Beside the weights, wherever t=1 was trained; another lab may have sent the
         # weights alone.
-        mid = stage_weights(config, run_dir, "mid")
-        before = len(read_epochs(mid.with_name(run_dir.history("mid").name)))
-    return Caption(
+        made, name = RunDir.of_weights(stage_weights(config, run_dir, "mid"))
+        before = len(read_epochs(made.history(name)))
+    return BoardCaption(
         classes=section.classes,
         positive=section.positive if isinstance(section, TargetConfig) else None,
         epochs_before=before,

@@ -6,11 +6,11 @@ from functools import cache
 
 import keras
 import tensorflow as tf
-from keras.src.backend.tensorflow import trainer as keras_trainer
 
 from gastric_keras.config.experiment import RuntimeConfig
 from gastric_keras.support import workers as cluster
 from gastric_keras.support.errors import InputError, require
+from gastric_keras.training import keras_faults
 
 
 def set_up(config: RuntimeConfig, seed: int) -> None:
@@ -84,22 +84,7 @@ def distribute(
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return dataset
-    # Two faults of Keras 3.15 (keras-team reports them as tensorflow issue 72388). It
-    # would build metrics and loss on the mean of the replicas' first batches, which
-    # several workers cannot take outside of a graph: built on one batch here, there is
-    # nothing left for it to build. And it would average each metric over axis 0, which
-    # a scalar has not; under this strategy a metric's state is that of all workers
-    # already, so that there is nothing to average.
-    keras_trainer._collective_all_reduce_multi_worker = lambda strategy: False
-    images, labels = dataset.element_spec[:2]
-    with strategy.scope():
-        model._symbolic_build(
-            data_batch=(
-                tf.zeros(images.shape, images.dtype),
-                tf.zeros(labels.shape, labels.dtype),
-            )
-        )
-    model._maybe_symbolic_build = lambda **_: None
+    keras_faults.prepare_for_workers(strategy, model, dataset)
     options = tf.data.Options()
     # By batch and not by file: all workers then see the batches of one process.
     options.experimental_distribute.auto_shard_policy = (

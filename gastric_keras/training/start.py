@@ -103,7 +103,8 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
 
 def _check_weights(path: Path) -> None:
     """HDF5 has no checksum, and one flipped bit would be another network in silence."""
-    done = path.with_name("done.json")
+    made, stage = RunDir.of_weights(path)
+    done = made.done(stage)
     wanted = read_object(done).get("weights_sha256") if done.is_file() else None
     # A run of an earlier version, or weights from elsewhere, come without one.
     if wanted is not None and path.is_file() and sha256_of(path) != wanted:

@@ -11,12 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.models.classifier import BACKBONES
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.support.errors import require
-
-#: Network -> layer whose maps are weighed: the last that still has a fine grid, as the
-#: paper takes the last convolution. With Inception that is the last concatenation.
-LAYERS = {"vgg16": "block5_conv3", "alexnet": "conv5", "inception_v3": "mixed10"}
 
 
 def decision_maps(
@@ -29,17 +25,17 @@ def decision_maps(
     """Evidence for one class in each place of each patch.
 
     ``L = ReLU(Σ_k α_k·A_k)`` with ``α_k`` the mean over all places of ``∂y/∂A_k``:
-    A_k are the maps of ``LAYERS[backbone]`` and y is the log-odds of the class before
-    the softmax, ``y_c - log Σ_{j≠c} exp y_j``. The paper takes y_c alone; of two
-    classes only the difference of the two decides, so it is the difference that is
-    explained. Maps, gradients and sums are in float32, whatever the policy; the network
-    in between computes in its own precision.
+    A_k are the maps of the network's ``gradcam_layer`` and y is the log-odds of the
+    class before the softmax, ``y_c - log Σ_{j≠c} exp y_j``. The paper takes y_c alone;
+    of two classes only the difference of the two decides, so it is the difference that
+    is explained. Maps, gradients and sums are in float32, whatever the policy; the
+    network in between computes in its own precision.
 
     Args:
         model: a classifier out of ``build_classifier``.
         patches: (N, h, w, 3) uint8, of the model's size.
         classes: (N,) index of the class to explain for each patch.
-        backbone: vgg16, alexnet or inception_v3.
+        backbone: its name in the table of networks, such as vgg16.
 
     Returns:
         (N, h', w') float32 ≥ 0, 0 where nothing speaks for the class; not scaled.
@@ -56,10 +52,11 @@ def decision_maps(
         "Pass the index of the class that was called.",
         classes=index.tolist(),
     )
+    kind = BACKBONES[backbone]
     network, head = model.get_layer("backbone"), model.get_layer("head")
-    layer = network.get_layer(LAYERS[backbone])
+    layer = network.get_layer(kind.gradcam_layer)
     tapped = keras.Model(network.input, [layer.output, network.output])
-    prepared = BACKBONES[backbone].preprocess(tf.cast(patches, tf.float32))
+    prepared = kind.preprocess(tf.cast(patches, tf.float32))
     with tf.GradientTape() as tape:
         # Frozen weights are not watched by themselves, and nothing would be recorded.
         tape.watch(prepared)

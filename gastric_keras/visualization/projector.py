@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorboard.plugins import projector
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.imaging.mosaic import WHITE, join_patches
 from gastric_keras.records.schema import PatchRecord, read_records, record_key
 from gastric_keras.records.subsets import first_ranked

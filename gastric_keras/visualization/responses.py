@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.models.classifier import BACKBONES
+from gastric_keras.config.backbones import BACKBONES
 
 
 def filter_responses(
@@ -17,7 +17,7 @@ def filter_responses(
     Args:
         model: a classifier.
         patches: (N, h, w, 3) uint8, of the model's size.
-        backbone: vgg16, alexnet or inception_v3.
+        backbone: its name in the table of networks, such as vgg16.
 
     Returns:
         block -> (N, h', w', channels) float32, after the convolution's own activation.
@@ -39,7 +39,7 @@ def first_kernels(model: keras.Model, *, backbone: str) -> np.ndarray:
 
     Args:
         model: a classifier.
-        backbone: vgg16, alexnet or inception_v3.
+        backbone: its name in the table of networks, such as vgg16.
 
     Returns:
         (h, w, 3, channels) float32, for red, green and blue in this order, whatever

@@ -11,10 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.rows import hardest_errors
 from gastric_keras.support.errors import InputError
 
 #: Wrong calls that are shown, each of another case.
@@ -61,7 +60,7 @@ def read_test_views(
         for label, name in enumerate(classes)
         if (test.label == label).any()
     }
-    errors = hardest_errors(test, config.target.positive, threshold, most=ERRORS)
+    errors = test.hardest_errors(config.target.positive, threshold, most=ERRORS)
     records = _read_test(config, test, {*firsts, *errors})
     size = config.backbone.image_size
     views = []

@@ -11,15 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.responses import most_changed
-from gastric_keras.models.classifier import BACKBONES
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.records import Picture, read_pictures
-from gastric_keras.runs.rows import NETWORKS, positives_of
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import read_scores, read_split, require_target
+from gastric_keras.runs.shapes import ListedPicture, read_pictures
 from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
 from gastric_keras.visualization.gradcam import decision_maps
@@ -57,7 +57,7 @@ def run_visualize(
         views = read_own_views(config, images)
     else:
         run_dir.reopen("visualize")
-        views = read_test_views(config, test, threshold=scores["threshold"])
+        views = read_test_views(config, test, threshold=scores.threshold)
     run_dir.figures.mkdir(parents=True, exist_ok=True)
     by_stage = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
     models = {config.ladder[stage]: model for stage, model in by_stage.items()}
@@ -66,7 +66,7 @@ def run_visualize(
     pictures += _plot_decisions(config, run_dir, models["t=2"], views, scores)
     _keep_list(run_dir, pictures, is_added=bool(images))
     written = [run_dir.figures / picture.file for picture in pictures]
-    written.append(_plot_roc(run_dir, config, test, scores))
+    written += _plot_roc(run_dir, config, test, scores)
     _write_events(run_dir.stage("visualize"), written)
     if not images:
         write_projector(config, run_dir, by_stage)
@@ -76,17 +76,18 @@ def run_visualize(
 
 def _plot_filters(
     config: ExperimentConfig, run_dir: RunDir, models: Mapping[str, keras.Model]
-) -> Picture:
+) -> ListedPicture:
     name = config.backbone.name
     kernels = {t: first_kernels(model, backbone=name) for t, model in models.items()}
-    title = f"{NETWORKS[name]}: kernels of the first convolution"
+    network = BACKBONES[name].title
+    title = f"{network}: kernels of the first convolution"
     figures.plot_filters(run_dir.figures / "filters.png", kernels=kernels, title=title)
     text = (
         f"The {kernels['t=2'].shape[-1]} kernels of the first convolution of "
-        f"{NETWORKS[name]} as color pictures at {_spell(list(models))}, those that "
+        f"{network} as color pictures at {_spell(list(models))}, those that "
         f"changed most first. {_spell_change(list(kernels.values()), 'weight')}"
     )
-    return Picture("filters.png", "filters", text)
+    return ListedPicture("filters.png", "filters", text)
 
 
 def _plot_responses(
@@ -94,23 +95,24 @@ def _plot_responses(
     run_dir: RunDir,
     models: Mapping[str, keras.Model],
     views: Sequence[View],
-) -> Iterator[Picture]:
+) -> Iterator[ListedPicture]:
     name = config.backbone.name
+    kind = BACKBONES[name]
     shown = [view for view in views if not view.is_error]
     patches = np.stack([view.pixels for view in shown])
     found = {t: filter_responses(m, patches, backbone=name) for t, m in models.items()}
     for index, view in enumerate(shown):
-        for block in BACKBONES[name].first_convolutions:
+        for block in kind.first_convolutions:
             stages = {title: blocks[block][index] for title, blocks in found.items()}
             file = f"responses_{view.name}_{block}.png"
             figures.plot_responses(
                 run_dir.figures / file,
                 patch=view.pixels,
                 responses=stages,
-                title=f"{view.title}: {NETWORKS[name]} {block}, first convolution",
+                title=f"{view.title}: {kind.title} {block}, first convolution",
             )
             channels = most_changed(list(stages.values()), 8)
-            yield Picture(
+            yield ListedPicture(
                 file,
                 "responses",
                 f"Responses of the first convolution of {block} to {view.text} at "
@@ -124,12 +126,12 @@ def _plot_decisions(
     run_dir: RunDir,
     model: keras.Model,
     views: Sequence[View],
-    scores: dict[str, Any],
-) -> Iterator[Picture]:
+    scores: RunScores,
+) -> Iterator[ListedPicture]:
     patches = np.stack([view.pixels for view in views])
     positive = config.target.classes.index(config.target.positive)
     score = np.asarray(model(patches, training=False))[:, positive]
-    called = np.where(score >= scores["threshold"], positive, 1 - positive)
+    called = np.where(score >= scores.threshold, positive, 1 - positive)
     maps = decision_maps(model, patches, called, backbone=config.backbone.name)
     for view, p, index, evidence in zip(views, score, called, maps, strict=True):
         call = config.target.classes[index]
@@ -141,7 +143,7 @@ def _plot_decisions(
             evidence=evidence,
             title=f"{view.title}, called {call}",
         )
-        yield Picture(
+        yield ListedPicture(
             file,
             kind,
             f"{view.text[0].upper()}{view.text[1:]}{view.place}, called {call} with "
@@ -171,18 +173,23 @@ def _spell_place(evidence: np.ndarray, call: str) -> str:
 
 
 def _plot_roc(
-    run_dir: RunDir, config: ExperimentConfig, test: Predictions, scores: dict
-) -> Path:
-    label, score = positives_of(test, config.target.positive)
-    auc = scores["test"]["patch"]["scores"]["auc"]
+    run_dir: RunDir, config: ExperimentConfig, test: Predictions, scores: RunScores
+) -> list[Path]:
+    """The curve of the test split, if its area is defined."""
+    auc = scores.test.patch.scores["auc"]
+    if auc.value is None:
+        return []
+    label, score = test.positives(config.target.positive)
     path = run_dir.figures / "roc.png"
-    area = (auc["value"], auc["low"], auc["high"])
-    curve = figures.Curve(config.name, label, score, area, scores["threshold"])
+    area = (auc.value, auc.low, auc.high)
+    curve = figures.Curve(config.name, label, score, area, scores.threshold)
     figures.plot_roc(path, curves=[curve], title="Test split, patches")
-    return path
+    return [path]
 
 
-def _keep_list(run_dir: RunDir, pictures: Sequence[Picture], *, is_added: bool) -> None:
+def _keep_list(
+    run_dir: RunDir, pictures: Sequence[ListedPicture], *, is_added: bool
+) -> None:
     """pictures.json; pictures of one's own are added to those that stand there."""
     kept = {}
     if is_added and run_dir.pictures.is_file():

@@ -42,7 +42,7 @@ def write(rng: random.Random, folder: Path) -> str:
 def read(folder: Path) -> None:
     """List the pictures as ``data_prep target`` does before it opens any."""
     from data_prep.config.sets import SourceConfig, TargetSetConfig
-    from data_prep.sets.build import _check_labels
+    from data_prep.sets.kinds import check_labels
     from data_prep.sources.pictures import read_sources
     from gastric_keras.support.errors import InputError
 
@@ -52,7 +52,7 @@ def read(folder: Path) -> None:
     config = TargetSetConfig(sources=(source,))
     try:
         images = read_sources(config, "label")
-        _check_labels(config, images)
+        check_labels(config, images)
     except InputError as error:
         assert truth["must"] != "right", f"refused: {error}"
         raise

@@ -17,8 +17,8 @@ Outcome = Literal["right", "refused", "failed"]
 
 #: Longer messages than this bury the way out.
 _LONGEST = 3000
-#: What was wanted, ``Received:``, and a way out behind it.
-_FORM = re.compile(r".{10,}Received: .+[.?!)'’:] ?\S.{5,}", re.DOTALL)
+#: What must hold, what came, and a way out behind it.
+_FORM = re.compile(r".{10,}(Received:|, got) .+[.?!)'’:] ?\S.{5,}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def find_bad_form(message: str) -> str:
     if len(message) > _LONGEST:
         return f"a message of {len(message)} characters: {message[:200]!r}"
     if not _FORM.search(message):
-        return f"not in the form wanted, Received:, way out: {message!r}"
+        return f"not in the form rule, got …, way out: {message!r}"
     if "MemoryError" in message or "Unable to allocate" in message:
         return f"stopped by the limit of the worker, not by its own: {message!r}"
     return ""

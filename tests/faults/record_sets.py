@@ -66,9 +66,9 @@ def read(folder: Path) -> None:
 
 
 def _train(folder: Path) -> None:
-    from gastric_keras.data.pipeline import train_dataset
+    from gastric_keras.data.pipeline import Selection, train_dataset
 
-    batches = train_dataset(folder, image_size=16, batch_size=2, epochs=1)
+    batches = train_dataset(Selection(folder), image_size=16, batch_size=2, epochs=1)
     for images, labels in batches.as_numpy_iterator():
         assert images.shape == (2, 16, 16, 3) and set(labels) <= {0, 1}
 

@@ -149,7 +149,7 @@ def _check_picture(
     """The answer to a picture is that to its pixels, resized as in training."""
     import tensorflow as tf
 
-    from gastric_keras.data.pipeline import resize
+    from gastric_keras.data.decode import resize
 
     if pixels.shape[:2] != (SIDE, SIDE):
         pixels = resize(tf.constant(pixels), SIDE).numpy()

@@ -8,17 +8,17 @@ import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from data_prep.config.sets import (
     NucleiSetConfig,
-    PhantomConfig,
     TargetSetConfig,
     TissueSetConfig,
 )
+from data_prep.phantom.config import PhantomConfig
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.support import config_io
@@ -69,13 +69,15 @@ def trees(kind: Any) -> st.SearchStrategy:
     """Plain values of a type, valid as to their types: any number, any text."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = typing.get_type_hints(kind, include_extras=True)
         fields = dataclasses.fields(kind)
         needed = {f.name: trees(hints[f.name]) for f in fields if _is_needed(f)}
         others = {f.name: trees(hints[f.name]) for f in fields if not _is_needed(f)}
         return st.fixed_dictionaries(needed, optional=others)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(map(trees, arguments))
+    if origin is Annotated:
+        return st.sampled_from(list(arguments[1]))
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin is tuple:
@@ -140,7 +142,7 @@ def leaves(schema: type) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def _leaves(schema: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    hints = typing.get_type_hints(schema)
+    hints = typing.get_type_hints(schema, include_extras=True)
     for field in dataclasses.fields(schema):
         hint, here = hints[field.name], (*path, field.name)
         yield here, hint
@@ -161,6 +163,8 @@ def accepts(hint: Any, value: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(accepts(kind, value) for kind in arguments)
+    if origin is Annotated:
+        return isinstance(value, str) and value in arguments[1]
     if origin is Literal:
         return any(type(value) is type(c) and value == c for c in arguments)
     if origin is tuple:

@@ -55,8 +55,8 @@ def write(rng: random.Random, folder: Path) -> str:
 
 def read(folder: Path) -> None:
     """Fill the network with it, as ``backbone.weights`` does."""
-    from gastric_keras.models.torch_files import read_torch_state
-    from gastric_keras.models.weights import assign_torch, load_file
+    from gastric_keras.models.torch_files import assign_torch, read_torch_state
+    from gastric_keras.models.weights import load_file
     from gastric_keras.support.errors import InputError
 
     must = json.loads((folder / "truth.json").read_text())["must"]

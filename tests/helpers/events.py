@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.util import tensor_util
 
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.training.tensorboard import PATTERN
 
 
 def read_events(folder: Path) -> dict[str, list[tuple[int, object]]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.evaluate import score
+from gastric_keras.evaluation.scoring import score
 from gastric_keras.figures.plots import plot_responses
 from gastric_keras.records.manifest import (
     MANIFEST_NAME,
@@ -169,10 +170,19 @@ def make_run(
     test = predictions(seed, test_seed=test_seed, cases=cases, **names)
     write_predictions(run_dir.predictions("validation"), validation)
     write_predictions(run_dir.predictions("test"), test)
-    write_json(run_dir.report_json, score(config, validation, test))
+    write_json(run_dir.report_json, asdict(score(config, validation, test)))
     write_json(run_dir.done("evaluate"), {"report": run_dir.report_json.name})
     write_json(run_dir.provenance, _provenance(config))
     return config
+
+
+def write_report(config: ExperimentConfig) -> Path:
+    """The page of a run, by stage report."""
+    from gastric_keras.report.page import run_report
+
+    run_dir = RunDir(Path(config.runtime.output) / config.name)
+    run_report(config, run_dir)
+    return run_dir.report_html
 
 
 def _write_stage(run_dir: RunDir, stage: str) -> None:

@@ -16,6 +16,7 @@ from gastric_keras.models.classifier import build_classifier
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
 from gastric_keras.training.fit import fit
+from gastric_keras.training.plan import FitPlan
 
 BATCH = 256
 
@@ -35,12 +36,15 @@ def main(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         fit(
-            model,
-            data,
-            tf.data.Dataset.range(0),
-            config=FitConfig(epochs=1, batch_size=BATCH),
-            run_dir=RunDir(folder),
-            stage="mid",
+            FitPlan(
+                stage="mid",
+                run_dir=RunDir(folder),
+                config=FitConfig(epochs=1, batch_size=BATCH),
+                model=model,
+                scored=model,
+                data=data,
+                validation=tf.data.Dataset.range(0),
+            )
         )
     except InputError as error:
         print(f"REFUSED {error}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from gastric_keras.models.classifier import BACKBONES, build_classifier
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.models.classifier import build_classifier
 
 #: The smallest side, and an oblong above it.
 SMALL = {"vgg16": 32, "alexnet": 63, "inception_v3": 75}

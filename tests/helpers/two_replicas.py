@@ -9,10 +9,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from gastric_keras.config.backbones import BACKBONES, BackboneName
 from gastric_keras.config.experiment import (
-    SMALLEST_SIZES,
     BackboneConfig,
-    BackboneName,
     ExperimentConfig,
     MidConfig,
     RuntimeConfig,
@@ -45,7 +44,10 @@ def main(folder: Path, network: BackboneName) -> None:
             name=f"on-{len(devices)}",
             # Dropout would draw for each replica apart.
             backbone=BackboneConfig(
-                network, "none", image_size=SMALLEST_SIZES[network], dropout=0.0
+                network,
+                "none",
+                image_size=BACKBONES[network].smallest_size,
+                dropout=0.0,
             ),
             mid=MidConfig(
                 str(folder / "set"),

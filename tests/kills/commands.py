@@ -13,23 +13,19 @@ stands after a kill, all its files are compared there and then.
 from __future__ import annotations
 
 import argparse
-import random
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
+from tests.kills.loop import Job, kill, parse
 
-STAGES = ("evaluate", "visualize", "export", "report", "compare")
-#: What a stage writes, below the folder of the run.
+#: Stage -> what it writes, below the folder of the run.
 OUTPUT = {
     "evaluate": ("evaluate",),
     "visualize": ("visualize", "figures"),
@@ -44,52 +40,47 @@ _VARIABLES = "variables/variables"
 _TIMED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+00:00)?( UTC)?")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A stage of a run that can be done again."""
+class Stage(Job):
+    """A stage of the first run; the others are there to be compared with it."""
 
-    stage: str
-    run: Path
-    others: tuple[Path, ...]
+    noun = "times"
 
-    @property
-    def command(self) -> list[str]:
-        """The command line."""
-        line = [sys.executable, "-m", "gastric_keras.run", "--stage", self.stage]
-        if self.stage == "compare":
-            runs = [str(self.run), *map(str, self.others)]
-            return [*line, "--runs", *runs, "--out", str(self.run / "compare")]
-        output = ["--set", f"runtime.output={self.run.parent}"]
-        output += ["--set", f"name={self.run.name}"]
-        return [*line, "--config", str(self.run / "config.yaml"), *output]
+    def __init__(self, stage: str, runs: Sequence[Path]) -> None:
+        super().__init__([stage])
+        self.name = f"{stage}: "
+        self._runs = runs
+        self._outputs = [runs[0] / name for name in OUTPUT[stage]]
+        self.clear()
 
-    def clear(self) -> None:
-        """Take back all that the stage wrote."""
-        for name in OUTPUT[self.stage]:
-            path = self.run / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    def command(self, step: str) -> list[str]:
+        run = self._runs[0]
+        line = [sys.executable, "-m", "gastric_keras.run", "--stage", step]
+        if step == "compare":
+            return [*line, "--runs", *map(str, self._runs), "--out", f"{run}/compare"]
+        output = ["--set", f"runtime.output={run.parent}", "--set", f"name={run.name}"]
+        return [*line, "--config", str(run / "config.yaml"), *output]
 
     def read(self) -> dict[str, bytes]:
-        """Name -> content of all that it wrote, times blotted out."""
+        """Times blotted out; TensorBoard's files carry time and process in the name."""
         found: dict[str, bytes] = {}
-        for name in OUTPUT[self.stage]:
-            root = self.run / name
+        for root in self._outputs:
             for path in sorted([root, *root.rglob("*")]):
-                # TensorBoard's files carry the time and the process in their names.
                 is_event = ".tfevents." in path.name
                 if not path.is_file() or path.name.endswith(DIFFER) or is_event:
                     continue
-                key = str(path.relative_to(self.run))
+                key = str(path.relative_to(root.parent))
                 if _VARIABLES not in key:
                     found[key] = _TIMED.sub(b"(time)", path.read_bytes())
                 elif path.suffix == ".index":
                     found[key] = _values(path.with_suffix(""))
         return found
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the stage says that it is finished."""
-        return RunDir(self.run).done(self.stage).is_file()
+    def clear(self) -> None:
+        for path in self._outputs:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def says_done(self, step: str) -> bool:
+        return RunDir(self._runs[0]).done(step).is_file()
 
 
 def _values(prefix: Path) -> bytes:
@@ -107,16 +98,14 @@ def main() -> int:
     """Kill, finish, compare; 0 when nothing differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    parser.add_argument("--kills", type=int, default=20, help="of each stage")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    parser.add_argument("--stages", nargs="+", choices=OUTPUT, default=list(OUTPUT))
+    options = parse(parser)
     different = 0
     with tempfile.TemporaryDirectory() as folder:
         copies = [_copy(run, Path(folder)) for run in options.runs]
         for stage in options.stages:
-            job = Job(stage, copies[0], tuple(copies[1:]))
-            different += _try(job, options.kills, random.Random(options.seed))
+            job = Stage(stage, copies)
+            different += kill(job, kills=options.kills, seed=options.seed)
     return 1 if different else 0
 
 
@@ -130,66 +119,6 @@ def _copy(run: Path, folder: Path) -> Path:
         copy / "config.yaml",
     )
     return copy
-
-
-def _try(job: Job, wanted: int, rng: random.Random) -> int:
-    """Kill a stage ``wanted`` times; the number of times that something differed."""
-    job.clear()
-    started = time.monotonic()
-    _finish(job)
-    length = time.monotonic() - started
-    whole = job.read()
-    if not whole:
-        raise SystemExit(f"stage {job.stage} wrote nothing")
-    kills = finished = different = 0
-    while kills < wanted:
-        job.clear()
-        while kills < wanted and _kill(job, rng.uniform(0.02, 1.0) * length):
-            kills += 1
-            if job.is_done and (changes := _changes(whole, job.read())):
-                print(f"{job.stage}: done.json before {', '.join(changes)}", flush=True)
-                different += 1
-        _finish(job)
-        finished += 1
-        if changes := _changes(whole, job.read()):
-            print(f"{job.stage}: {', '.join(changes)} differ", flush=True)
-            different += 1
-    print(
-        f"{job.stage}: {kills} kills, {finished} times finished after them, "
-        f"{len(whole)} files, {different} different",
-        flush=True,
-    )
-    return different
-
-
-def _kill(job: Job, seconds: float) -> bool:
-    """Start the stage and kill it after some seconds; False where it ended before."""
-    process = subprocess.Popen(
-        job.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        status = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
-    if status:
-        raise SystemExit(f"stage {job.stage} ended with status {status}")
-    return False
-
-
-def _finish(job: Job) -> None:
-    done = subprocess.run(job.command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(job.command)}: {done.stderr[-2000:]}")
-
-
-def _changes(wanted: dict[str, bytes], found: dict[str, bytes]) -> list[str]:
-    return [
-        name
-        for name in sorted(wanted.keys() | found.keys())
-        if wanted.get(name) != found.get(name)
-    ]
 
 
 if __name__ == "__main__":

@@ -10,16 +10,49 @@ unbroken run, removed, and begun anew, until the number of kills is reached.
 from __future__ import annotations
 
 import argparse
-import os
-import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.kills.loop import Job, kill, parse
+
+
+class Set(Job):
+    """A set that data_prep makes of the pictures of a config."""
+
+    noun = "sets"
+    moments = (0.05, 0.8)
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        super().__init__([options.dataset])
+        self._out = folder / "set"
+        self._partial = folder / ".set.partial"
+        self._options = ["--config", options.config, "--workers", str(options.workers)]
+
+    def command(self, step: str) -> list[str] | None:
+        if self._out.exists() and not self._partial.exists():
+            return None
+        command = [sys.executable, "-m", "data_prep", step, *self._options]
+        # Killed between the set's name and the end: it is whole; tidied by --force.
+        force = ["--force"] if self._out.exists() else []
+        return [*command, "--out", str(self._out), *force]
+
+    def read(self) -> dict[str, bytes]:
+        found = {path.name: path.read_bytes() for path in self._out.iterdir()}
+        beside = sorted(path.name for path in self._out.parent.iterdir())
+        return found | {"beside it": " ".join(beside).encode()}
+
+    def clear(self) -> None:
+        shutil.rmtree(self._out)
+
+    def describe(self, step: str) -> str:
+        parts = {
+            name: len(list((self._partial / name).glob("[0-9a-z]*")))
+            for name in ("found", "cut", "set")
+            if (self._partial / name).is_dir()
+        }
+        return ", ".join(f"{n} files in {name}" for name, n in parts.items()) or "-"
 
 
 def main() -> int:
@@ -27,67 +60,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", choices=("tissue", "nuclei", "target"))
     parser.add_argument("--config", required=True)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parsed = parser.parse_args()
-    command = [sys.executable, "-m", "data_prep", parsed.dataset]
-    command += ["--config", parsed.config, "--workers", str(parsed.workers), "--out"]
+    options = parse(parser)
     with tempfile.TemporaryDirectory() as folder:
-        whole, broken = Path(folder) / "whole", Path(folder) / "broken"
-        start = time.monotonic()
-        subprocess.run([*command, str(whole)], check=True, capture_output=True)
-        length = time.monotonic() - start
-        print(f"unbroken run: {length:.1f} s", flush=True)
-        kills = different = sets = 0
-        while kills < parsed.kills:
-            for moment in _kill([*command, str(broken)], length, parsed, kills):
-                kills += 1
-                print(f"kill {kills}: {moment}", flush=True)
-            different += _read(whole) != _read(broken)
-            shutil.rmtree(broken)
-            sets += 1
-            left = sorted(path.name for path in Path(folder).iterdir())
-            different += left != ["whole"]
-        print(f"{kills} kills, {sets} sets finished after them, {different} different")
-    return 1 if different else 0
-
-
-def _kill(
-    command: list[str], length: float, parsed: argparse.Namespace, kills: int
-) -> Iterator[str]:
-    """Start and kill until the set is whole; where each kill found it."""
-    rng = random.Random(f"{parsed.seed}:{kills}")
-    out = Path(command[-1])
-    partial = out.with_name(f".{out.name}.partial")
-    while not out.exists() or partial.exists():
-        if out.exists():
-            # Killed between the set's name and the end: it is whole; tidied by --force.
-            command = [*command, "--force"]
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            limit = rng.uniform(0.05, 0.8) * length
-            process.wait(None if kills >= parsed.kills else limit)
-        except subprocess.TimeoutExpired:
-            # All at once, as the kernel does it for want of memory or power.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-            parts = {
-                name: len(list((partial / name).glob("[0-9a-z]*")))
-                for name in ("found", "cut", "set")
-                if (partial / name).is_dir()
-            }
-            yield ", ".join(f"{n} files in {name}" for name, n in parts.items()) or "-"
-
-
-def _read(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        job = Set(options, Path(folder))
+        return 1 if kill(job, kills=options.kills, seed=options.seed) else 0
 
 
 if __name__ == "__main__":

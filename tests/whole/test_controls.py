@@ -14,7 +14,7 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.data.label_shuffle import shuffle_labels
-from gastric_keras.data.pipeline import eval_dataset, train_dataset
+from gastric_keras.data.pipeline import Selection, eval_dataset, train_dataset
 from gastric_keras.data.stage_data import training_data, with_updates_of_mid
 from gastric_keras.records.subsets import key_of, read_labels
 from gastric_keras.runs.run_dir import RunDir
@@ -83,17 +83,14 @@ def test_both_pipelines_give_the_dealt_labels(config: ExperimentConfig) -> None:
     assert config.mid is not None
     folder = config.mid.records
     labeler = shuffle_labels(folder, "train", seed=0)
-    plain = eval_dataset(
-        folder, "train", image_size=64, batch_size=30, labeler=labeler
-    ).get_single_element()
+    dealt = Selection(folder, labeler=labeler)
+    plain = eval_dataset(dealt, image_size=64, batch_size=30).get_single_element()
     wanted = {
         image.tobytes(): int(label)
         for image, label in zip(plain["image"].numpy(), plain["label"], strict=True)
     }
     assert list(wanted.values()) != list(read_labels(folder, "train").values())
-    batches = train_dataset(
-        folder, image_size=64, batch_size=30, epochs=1, labeler=labeler
-    )
+    batches = train_dataset(dealt, image_size=64, batch_size=30, epochs=1)
     images, labels = batches.get_single_element()
     for image, label in zip(images.numpy(), labels, strict=True):
         assert wanted[image.tobytes()] == int(label)

@@ -11,18 +11,17 @@ import pytest
 
 from data_prep.__main__ import main
 from data_prep.config.sets import (
-    SET_CONFIGS,
     NucleiSetConfig,
-    PhantomConfig,
     SetConfig,
     SourceConfig,
     TargetSetConfig,
     TissueSetConfig,
     WhiteConfig,
-    load_config,
     with_source,
 )
-from gastric_keras.support.config_io import dump
+from data_prep.phantom.config import PhantomConfig
+from data_prep.sets.kinds import KINDS
+from gastric_keras.support.config_io import dump, load
 from gastric_keras.support.errors import InputError
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_pictures import write_target_folder, write_tissue_folder
@@ -135,6 +134,51 @@ def test_mistakes_end_with_status_2_and_no_set(
     assert "folder of records with a manifest.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "surplus"),
+    [
+        (["check", "SET"], ["--runner", "NoSuchRunner"]),
+        (["check", "SET"], ["--runner-option=--a=b"]),
+        (["check", "SET"], ["--strict"]),
+        (["inspect", "SET"], ["--workers", "2"]),
+        (["quality", "SET"], ["--config", "none.yaml"]),
+        (["phantom", "--out", "SET"], ["--force"]),
+        (["target", "--out", "SET"], ["--annotations", "SET"]),
+        (["nuclei", "--out", "SET"], ["--page", "leaks.html"]),
+    ],
+)
+def test_an_option_that_a_command_does_not_take_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    command: list[str],
+    surplus: list[str],
+) -> None:
+    folder = str(tmp_path / "set")
+    arguments = [folder if word == "SET" else word for word in [*command, *surplus]]
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: python -m data_prep {command[0]} ")
+    assert f"unrecognized arguments: {surplus[0]}" in error
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--runner-option=--a=b"], "Received: runner=None, runner_option=['--a=b']."),
+        (["--runner", "DirectRunner"], "Received: workers=1, runner='DirectRunner'."),
+    ],
+)
+def test_an_engine_that_cannot_be_meant_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, more: list[str], message: str
+) -> None:
+    assert main(_target_arguments(tmp_path, *more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+
+
 def test_the_process_shows_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "data_prep", "target", "--out", str(tmp_path / "set")],
@@ -147,12 +191,13 @@ def test_the_process_shows_no_traceback(tmp_path: Path) -> None:
 
 def test_every_config_file_loads_and_comes_back() -> None:
     assert {path.name for path in CONFIGS} >= {
-        f"{prefix}{name}.yaml" for name in SET_CONFIGS for prefix in ("", "ebhi_")
+        f"{prefix}{name}.yaml" for name in KINDS for prefix in ("", "ebhi_")
     }
-    schemas: dict[str, type] = {**SET_CONFIGS, "phantom": PhantomConfig}
+    schemas: dict[str, type] = {name: kind.schema for name, kind in KINDS.items()}
+    schemas["phantom"] = PhantomConfig
     for path in CONFIGS:
         kind = next(part for part in path.stem.split("_") if part in schemas)
-        config = load_config(schemas[kind], path)
+        config = load(schemas[kind], path)
         assert kind == "phantom" or config.sources, path
         opening = path.read_text().split("\n\n")[0]
         assert opening.startswith("#"), path
@@ -171,7 +216,7 @@ def test_configs_survive_a_round_trip(tmp_path: Path) -> None:
     for schema in (TissueSetConfig, NucleiSetConfig, TargetSetConfig):
         config: SetConfig = schema(sources=(source,))
         (tmp_path / "config.yaml").write_text(dump(config))
-        assert load_config(schema, tmp_path / "config.yaml") == config
+        assert load(schema, tmp_path / "config.yaml") == config
 
 
 def test_flags_fill_the_one_source() -> None:

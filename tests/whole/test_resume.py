@@ -130,7 +130,7 @@ def test_a_slide_in_bands_is_the_slide_in_one(
     # 128 µm are 257 px of 0.499 µm; stored at 128 px a pixel shows 1 µm.
     assert manifest.mpp == pytest.approx(1.0, rel=0.01)
     assert manifest.count("train") > 50
-    monkeypatch.setattr("data_prep.sets.look._PART_PIXELS", 1_200_000)
+    monkeypatch.setattr("data_prep.sets.view._PART_PIXELS", 1_200_000)
     build_tissue_set(config, tmp_path / "bands", options=HERE)
     one = list(read_records(tmp_path / "one", "train"))
     assert one == list(read_records(tmp_path / "bands", "train"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +17,9 @@ from gastric_keras.config.experiment import (
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.imaging.native import find_tensorflow_io
-from gastric_keras.runs import run_dir
-from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_json
@@ -39,7 +41,7 @@ except SystemExit as done:
     [
         (
             "gastric_keras.run",
-            [*run.STAGES, *run.ASIDE, "all", "compare", "heatmap", "doctor"],
+            list(run.STAGES),
         ),
         (
             "data_prep",
@@ -130,7 +132,8 @@ def record_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple, dict
 
 
 def test_the_stages_that_can_be_asked_for_are_those_of_the_run_folder() -> None:
-    assert tuple(run.STAGES) == run_dir.STAGES
+    assert run.STAGES["all"].steps == RUN_STAGES
+    assert run.STAGES.keys() > set(RUN_STAGES)
 
 
 def test_all_is_the_six_stages_in_order_under_one_lock(
@@ -139,11 +142,13 @@ def test_all_is_the_six_stages_in_order_under_one_lock(
     asked = record_calls(monkeypatch)
     arguments = ["--stage", "all", "--config", str(config), "--images", "a.png"]
     assert run.main([*arguments, "--set", "target.fit.epochs=7"]) == 0
-    assert [name for name, _, _ in asked] == list(run.STAGES.values())
+    six = [run.STAGES[stage].function for stage in RUN_STAGES]
+    assert [name for name, _, _ in asked] == six
     run_dir = RunDir(tmp_path / "runs" / "run")
     for name, (resolved, folder), options in asked:
         assert resolved.target.fit.epochs == 7 and folder == run_dir
-        images = {"images": ["a.png"]} if name == "visualize:run_visualize" else {}
+        is_visualize = name == "visualization.visualize:run_visualize"
+        images = {"images": ["a.png"]} if is_visualize else {}
         assert options == {"force": False} | images
     held = config_io.load(ExperimentConfig, run_dir.config)
     assert held.target.fit.epochs == 7
@@ -153,20 +158,62 @@ def test_all_is_the_six_stages_in_order_under_one_lock(
 
 
 def test_every_stage_is_a_function_that_is_there() -> None:
-    import importlib
+    for name, stage in run.STAGES.items():
+        if stage.steps:
+            assert not stage.function and set(stage.steps) <= run.STAGES.keys()
+            continue
+        function = pkgutil.resolve_name(f"gastric_keras.{stage.function}")
+        known = set(inspect.signature(function).parameters)
+        assert callable(function) and set(stage.needs) <= stage.takes
+        assert stage.takes - {"config", "set"} <= known, name
 
-    functions = [
-        *run.STAGES.values(),
-        *run.ASIDE.values(),
-        "doctor:run_doctor",
-        "compare:run_compare",
-        "heatmap:run_heatmap",
+
+@pytest.mark.parametrize("stage", run.STAGES)
+def test_an_option_that_a_stage_does_not_take_is_refused(
+    stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = record_calls(monkeypatch)
+    typed = {
+        "--config": ["none.yaml"],
+        "--set": ["seed=3"],
+        "--force": [],
+        "--images": ["a.png"],
+        "--runs": ["a", "b"],
+        "--slide": ["a.png"],
+        "--model": ["export"],
+        "--out": ["out"],
+    }
+    taken = {f"--{option}" for option in run.STAGES[stage].takes}
+    assert taken < typed.keys()
+    for option in typed.keys() - taken:
+        assert run.main(["--stage", stage, option, *typed[option]]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: --stage {stage} takes ")
+        assert f". Received: {option}. Leave that out." in error
+        assert all(name in error for name in taken)
+    assert not asked
+
+
+def test_the_stages_without_a_run_get_what_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = record_calls(monkeypatch)
+    assert run.main(["--stage", "compare", "--runs", "a", "b"]) == 0
+    assert run.main(["--stage", "compare", "--runs", "a", "--out", "c"]) == 0
+    heatmap = ["--stage", "heatmap", "--slide", "s", "--model", "m"]
+    assert run.main([*heatmap, "--set", "stride=0.5", "--force"]) == 0
+    runs = [Path("a"), Path("b")]
+    assert [(arguments, options) for _, arguments, options in asked] == [
+        ((), {"runs": runs}),
+        ((), {"runs": runs[:1], "out": Path("c")}),
+        (
+            (HeatmapConfig(stride=0.5),),
+            {"slide": Path("s"), "model": Path("m"), "force": True},
+        ),
     ]
-    for function in functions:
-        module, name = function.split(":")
-        assert callable(
-            getattr(importlib.import_module(f"gastric_keras.{module}"), name)
-        )
+    for stage, missing in (("compare", "--runs"), ("grid", "--config")):
+        assert run.main(["--stage", stage]) == 2
+        assert f"Received: no {missing}." in capsys.readouterr().err
 
 
 def test_an_unknown_stage_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,6 @@ validation patches and always rises (Platt 1999), so that the order stays its ow
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import ParameterGrid
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -130,7 +129,7 @@ class Fitted:
     """
 
     model: Pipeline
-    parameters: dict[str, Any]
+    parameters: dict[str, float]
     validation_auc: float
     center: float
     scale: float
@@ -160,7 +159,7 @@ def fit_best(
         decisions there. Deterministic.
     """
     best: tuple[float, dict, Pipeline] | None = None
-    for parameters in _points(GRIDS[classifier]):
+    for parameters in ParameterGrid(GRIDS[classifier]):
         model = make_pipeline(
             StandardScaler(), _build(classifier, parameters, len(train[1]))
         ).fit(*train)
@@ -180,11 +179,6 @@ def fit_best(
     )
 
 
-def _points(grid: dict[str, tuple]) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
-
-
 def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
     if classifier == "lda":
         return LinearDiscriminantAnalysis(solver="lsqr", **parameters)
@@ -194,7 +188,7 @@ def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
         return SVC(kernel="rbf", **parameters)
     if classifier == "logistic":
         return LogisticRegression(max_iter=1000, **parameters)
-    return SubspaceClassifier(**parameters)
+    return SubspaceClassifier(int(parameters["components"]))
 
 
 def _decide(model: Pipeline, features: np.ndarray) -> np.ndarray:

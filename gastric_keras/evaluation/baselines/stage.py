@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from gastric_keras.evaluation.baselines.methods import (
     Method,
     fit_best,
 )
-from gastric_keras.evaluation.evaluate import score
+from gastric_keras.evaluation.scoring import score
 from gastric_keras.records.checks import check_set
 from gastric_keras.runs.predictions import (
     KEYS,
@@ -30,26 +29,19 @@ from gastric_keras.runs.predictions import (
     read_predictions,
     write_predictions,
 )
-from gastric_keras.runs.provenance import read_commit
-from gastric_keras.runs.rows import rows_by_key, spell_score, text_table
-from gastric_keras.runs.run_dir import BaselineDir, RunDir
+from gastric_keras.runs.run_dir import SCORED_SPLITS, BaselineDir, RunDir
+from gastric_keras.runs.score_shapes import BaselineScores
+from gastric_keras.runs.scores import read_baseline_scores
+from gastric_keras.statistics.split_report import Score, UnitReport
+from gastric_keras.statistics.words import spell_score
 from gastric_keras.support import config_io
-from gastric_keras.support.errors import InputError, require
-from gastric_keras.support.files import (
-    read_json,
-    read_object,
-    write_atomic,
-    write_csv,
-    write_json,
-)
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import read_json, write_atomic, write_csv, write_json
+from gastric_keras.support.text import text_table
+from gastric_keras.support.versions import read_commit
 
-#: Columns of the table: name, where in report.json, key of the score.
-COLUMNS = (
-    ("AUC", "scores", "auc"),
-    ("ACC", "at_threshold", "accuracy"),
-    ("precision", "at_threshold", "precision"),
-    ("recall", "at_threshold", "sensitivity"),
-)
+#: Of the table, as ``_cells`` orders them.
+COLUMNS = ("AUC", "ACC", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class Baseline:
         name: of its folder.
         title: for a reader.
         parameters: the point of the grid that validation chose.
-        scores: the content of its report.json.
+        scores: of its report.json.
         rows: (case_id, image_id, x, y, label) of each test patch, label 1 for the
             positive class, as in ``finished_runs.FinishedRun``.
         label: (n,) int64, 1 for the positive class.
@@ -69,8 +61,8 @@ class Baseline:
 
     name: str
     title: str
-    parameters: dict[str, Any]
-    scores: dict[str, Any]
+    parameters: dict[str, float]
+    scores: BaselineScores
     rows: tuple[tuple, ...]
     label: np.ndarray
     score: np.ndarray
@@ -111,7 +103,7 @@ def run_baselines(
     write_summary(run_dir)
 
 
-def _settings(config: ExperimentConfig, method: Method) -> dict[str, Any]:
+def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
     """What a method's result depends on, besides the features."""
     target, grid = config.target, GRIDS[method.classifier]
     return config_io.to_dict(method) | {
@@ -160,7 +152,7 @@ def _run_method(
     method: Method,
     tables: dict[str, FeatureTable],
     place: BaselineDir,
-) -> dict[str, Any]:
+) -> BaselineScores:
     positive = config.target.classes.index(config.target.positive)
 
     def sides(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -169,22 +161,22 @@ def _run_method(
 
     fitted = fit_best(method.classifier, sides("train"), sides("validation"))
     predictions = {}
-    for split in ("validation", "test"):
+    for split in SCORED_SPLITS:
         predictions[split] = _predict(config, method, fitted, tables[split])
         write_predictions(place.predictions(split), predictions[split])
     alone = replace(config, mid=None)
-    report = score(alone, predictions["validation"], predictions["test"]) | {
+    found = score(alone, predictions["validation"], predictions["test"])
+    report = BaselineScores(
         # Not the network that the config also names.
-        "backbone": method.name,
-        "weights": None,
-        "title": method.title,
-        "parameters": fitted.parameters,
-        "subset_seed": config.target.subset_seed,
-        "train": np.bincount(tables["train"].label).tolist(),
-        "validation_auc": fitted.validation_auc,
-        "commit": read_commit(),
-    }
-    write_json(place.report_json, report)
+        **vars(found) | {"backbone": method.name, "weights": None},
+        title=method.title,
+        parameters=fitted.parameters,
+        subset_seed=config.target.subset_seed,
+        train=tuple(np.bincount(tables["train"].label).tolist()),
+        validation_auc=fitted.validation_auc,
+        commit=read_commit(),
+    )
+    write_json(place.report_json, asdict(report))
     return report
 
 
@@ -199,12 +191,12 @@ def _predict(
     return Predictions(config.target.classes, **columns, probability=probability)
 
 
-def _spell(report: dict[str, Any]) -> str:
-    auc = spell_score(report["test"]["patch"]["scores"]["auc"])
-    chosen = ", ".join(f"{k}={v:g}" for k, v in report["parameters"].items())
+def _spell(report: BaselineScores) -> str:
+    auc = spell_score(report.test.patch.scores["auc"])
+    chosen = ", ".join(f"{k}={v:g}" for k, v in report.parameters.items())
     return (
-        f"{report['title']}: validation AUC {report['validation_auc']:.3f} with "
-        f"{chosen}; test AUC {auc['value']} ({auc['interval'] or auc['note']})"
+        f"{report.title}: validation AUC {report.validation_auc:.3f} with "
+        f"{chosen}; test AUC {auc.value} ({auc.beside})"
     )
 
 
@@ -212,35 +204,35 @@ def write_summary(run_dir: RunDir) -> None:
     """Write ``baselines.md`` and ``baselines.csv``: every method, whole and hard."""
     reports = [found.scores for found in read_baselines(run_dir.root)]
     header = ["patches", "method"]
-    for name, _, _ in COLUMNS:
+    for name in COLUMNS:
         header += [name, f"{name} low", f"{name} high"]
-    rows, lines = [], []
-    for part in ("all", *reports[0]["subgroups"]):
+    rows: list[list[str | float | None]] = []
+    lines = []
+    for part in ("all", *reports[0].subgroups):
         for report in reports:
-            cells = _cells(report, part)
-            values = [c[key] for c in cells for key in ("value", "low", "high")]
-            rows.append([part, report["backbone"], *values])
-            lines.append([part, report["title"], *map(_spell_cell, cells)])
-    write_csv(run_dir.baselines / "baselines.csv", header, rows)
-    names = [f"{name} (interval)" for name, _, _ in COLUMNS]
+            test = report.test if part == "all" else report.subgroups[part].test
+            cells = _cells(test.patch)
+            values = [end for c in cells for end in (c.value, c.low, c.high)]
+            rows.append([part, report.backbone, *values])
+            words = map(spell_score, cells)
+            spelled = (f"{each.value} ({each.beside})" for each in words)
+            lines.append([part, report.title, *spelled])
+    write_csv(run_dir.baselines_csv, header, rows)
+    names = [f"{name} (interval)" for name in COLUMNS]
     table = text_table(["patches", "method", *names], lines)
-    write_atomic(run_dir.baselines / "baselines.md", table + "\n")
+    write_atomic(run_dir.baselines_md, table + "\n")
     print(table)
     print(f"baselines: tables and predictions in {run_dir.baselines}")
 
 
-def _cells(report: dict[str, Any], part: str) -> list[dict[str, Any]]:
-    group = report if part == "all" else report["subgroups"][part]
-    unit = group["test"]["patch"]
+def _cells(unit: UnitReport) -> list[Score]:
+    calls = unit.at_threshold.scores
     return [
-        (unit[at] if at == "scores" else unit[at]["scores"])[key]
-        for _, at, key in COLUMNS
+        unit.scores["auc"],
+        calls["accuracy"],
+        calls["precision"],
+        calls["sensitivity"],
     ]
-
-
-def _spell_cell(cell: dict[str, Any]) -> str:
-    words = spell_score(cell)
-    return f"{words['value']} ({words['interval'] or words['note']})"
 
 
 def read_baselines(folder: Path) -> list[Baseline]:
@@ -266,20 +258,13 @@ def read_baselines(folder: Path) -> list[Baseline]:
 
 
 def _read(method: Method, place: BaselineDir) -> Baseline:
-    scores = read_object(place.report_json)
-    require(
-        {"positive", "parameters", "test"} <= scores.keys(),
-        "The scores of a classical method were expected.",
-        "Run --stage baselines --force.",
-        path=str(place.report_json),
-        keys=list(scores),
-    )
+    scores = read_baseline_scores(place)
     test = read_predictions(place.predictions("test"))
-    rows, label, score_of = rows_by_key(test, scores["positive"])
+    rows, label, score_of = test.rows_by_key(scores.positive)
     return Baseline(
         name=method.name,
         title=method.title,
-        parameters=scores["parameters"],
+        parameters=scores.parameters,
         scores=scores,
         rows=rows,
         label=label,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from data_prep.leaks.find import Contents, Leak, find_leaks, hash_pixels, read_contents
+from data_prep.leaks.find import Contents, Leak, find_leaks, read_contents
 from data_prep.leaks.text import describe_contents, describe_leaks
 from gastric_keras.imaging.images import encode_png
 from gastric_keras.records.manifest import Manifest, Shard, shard_name, write_manifest
@@ -111,15 +111,19 @@ def test_mid_level_and_target_share_nothing_in_any_split() -> None:
     ]
 
 
-def test_pixels_are_compared_and_not_bytes() -> None:
+def test_pixels_are_compared_and_not_bytes(tmp_path: Path) -> None:
     pixels = noise(0)
     other = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     assert other.tobytes() != encode_png(pixels)
-    assert hash_pixels(other.tobytes()) == hash_pixels(encode_png(pixels))
-    pixels[0, 0, 0] ^= 1
-    assert hash_pixels(other.tobytes()) != hash_pixels(encode_png(pixels))
-    with pytest.raises(InputError, match="path=somewhere"):
-        hash_pixels(b"", name="somewhere")
+    changed = pixels.copy()
+    changed[0, 0, 0] ^= 1
+    train = [record("a", other.tobytes())]
+    test = [record("b", encode_png(pixels)), record("c", encode_png(changed))]
+    folder = write_records(tmp_path / "set", {"train": train, "test": test})
+    found = [
+        leak for leak in find_leaks(read_contents(folder)) if leak.kind == "pixels"
+    ]
+    assert [leak.pairs for leak in found] == [(("a.png@0,0", "b.png@0,0"),)]
 
 
 def test_every_planted_copy_in_a_set_is_found_and_nothing_else(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from data_prep.measure.artifacts import (
     BLUR,
     PEN,
     artifact_reason,
+    nonglass_share,
     pen_share,
     sharpness,
-    tissue_share,
 )
 from data_prep.measure.stain import rgb_from_stains
 from gastric_keras.imaging.images import read_image
@@ -75,7 +75,7 @@ def test_glass_is_blank(level: int) -> None:
 def test_the_share_of_tissue_is_counted_to_the_pixel() -> None:
     patch = np.full((10, 10, 3), 250, np.uint8)
     patch[0, :4] = (200, 120, 180)
-    assert tissue_share(patch) == 0.04
+    assert nonglass_share(patch) == 0.04
     assert artifact_reason(patch) == BLANK
     patch[0, 4] = (200, 120, 180)
     assert artifact_reason(patch) is None

@@ -9,7 +9,7 @@ import pytest
 
 from data_prep.sets.caps import cap_plan, spread
 from data_prep.sets.patches import PatchRef
-from data_prep.sets.writer import PlannedImage
+from data_prep.sets.plan import PlannedImage
 
 
 @pytest.mark.parametrize(

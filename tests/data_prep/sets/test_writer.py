@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,11 @@ import pytest
 from PIL import Image
 
 from data_prep.engine import Engine, map_bundles
-from data_prep.sets import writer
 from data_prep.sets.patches import PatchRef
+from data_prep.sets.plan import PlannedImage
+from data_prep.sets.spool import CutPatches, Spool
 from data_prep.sets.unfinished import unfinished
-from data_prep.sets.writer import (
-    CutPatches,
-    PlannedImage,
-    check_out,
-    take_name,
-    write_set,
-)
+from data_prep.sets.writer import check_out, take_name, write_set
 from gastric_keras.imaging.images import decode_image, resize
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import Manifest, read_manifest
@@ -53,15 +47,14 @@ def _write_into(
     workers: int = 1,
     stored_size: int | None = None,
     records_per_shard: int = 7,
-    map_in: Callable[..., Any] = map_bundles,
 ) -> Manifest:
     return write_set(
         plan,
         BEFORE,
         work,
         cut=CutPatches(stored_size, 10_000),
-        map_bundles=partial(map_in, title="writing", engine=Engine(workers=workers)),
         records_per_shard=records_per_shard,
+        engine=Engine(workers=workers),
     )
 
 
@@ -197,7 +190,9 @@ def test_planned_images_are_plain_values(tmp_path: Path) -> None:
     assert image.key(image.refs[1]) == "0.png@8,0"
 
 
-def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> None:
+def test_what_is_cut_at_a_time_does_not_grow_with_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # By their number alone, 40 pictures are cut two at a time: 1,250 patches.
     path = write_picture(tmp_path / "picture.png", noise(0, 40, 65))
     refs = tuple(PatchRef(x, y, (x + y) % 2) for y in range(25) for x in range(25))
@@ -212,7 +207,8 @@ def test_what_is_cut_at_a_time_does_not_grow_with_the_set(tmp_path: Path) -> Non
             cut_at_a_time.append(sum(len(image.refs) for image in bundle))
             yield bundle, spool
 
-    manifest = _write_into(tmp_path, plan, records_per_shard=1000, map_in=noting)
+    monkeypatch.setattr("data_prep.sets.writer.map_bundles", noting)
+    manifest = _write_into(tmp_path, plan, records_per_shard=1000)
     assert sum(cut_at_a_time) == manifest.count("train") == 25_000
     assert max(cut_at_a_time) <= 1024
 
@@ -222,13 +218,13 @@ def test_a_file_is_opened_only_for_records(
 ) -> None:
     # 20 files of cut patches and 240 shards: 4,800 readings, were each asked for each.
     readings = []
-    read = writer._read_spool
+    read = Spool._read
 
     def counting(*arguments: Any) -> Any:
         readings.append(arguments)
         return read(*arguments)
 
-    monkeypatch.setattr(writer, "_read_spool", counting)
+    monkeypatch.setattr(Spool, "_read", counting)
     plan = _plan(tmp_path / "in", images=40)
     manifest = _write_into(tmp_path, plan, records_per_shard=1)
     assert len(manifest.shards) == 240

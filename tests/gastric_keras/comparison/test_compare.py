@@ -16,14 +16,12 @@ from gastric_keras.comparison.text import spell_tables
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.predictions import read_predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.statistics.split_report import (
-    paired_auc_test,
-    paired_cluster_bootstrap,
-)
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, write_csv, write_json
 from tests.helpers.fake_runs import make_run
+from tests.helpers.paired_tests import paired_auc_test, paired_cluster_bootstrap
 
 
 def run(folder: Path, name: str, **options: object) -> Path:
@@ -78,7 +76,7 @@ def test_a_setting_with_one_seed_equals_the_paired_tests(grid: tuple) -> None:
     one, two = (read_predictions(RunDir(r).predictions("test")) for r in runs[-2:])
     scores = (one.label, one.probability[:, 1], two.probability[:, 1])
     difference = next(d for d in found.differences if d.backbone == "vgg16")
-    expected = paired_cluster_bootstrap(*scores, one.case_id, draws=400)
+    expected = paired_cluster_bootstrap(*scores, one.case_id, Draws(400))
     clustered = difference.clustered
     assert (clustered.low, clustered.high, clustered.p_value) == pytest.approx(
         (expected.low, expected.high, expected.p_value)
@@ -366,7 +364,7 @@ def test_subsets_come_by_size(tmp_path: Path) -> None:
 
 def test_compare_never_loads_tensorflow() -> None:
     code = (
-        "import sys, gastric_keras.compare; "
+        "import sys, gastric_keras.comparison.compare; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

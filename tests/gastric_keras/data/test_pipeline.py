@@ -11,9 +11,10 @@ import pytest
 import tensorflow as tf
 
 from gastric_keras.config.fit import AugmentConfig
+from gastric_keras.data.decode import decode
 from gastric_keras.data.pipeline import (
+    Selection,
     batch_keys,
-    decode,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
@@ -45,7 +46,7 @@ def _images(dataset: tf.data.Dataset) -> list[bytes]:
 
 def test_eval_dataset_is_every_record_in_order(target: tuple[Path, list]) -> None:
     folder, records = target
-    batches = eval_dataset(folder, "test", image_size=64, batch_size=4)
+    batches = eval_dataset(Selection(folder, "test"), image_size=64, batch_size=4)
     found = [
         (image_id.decode(), int(x), int(label))
         for b in batches.as_numpy_iterator()
@@ -59,7 +60,7 @@ def test_eval_dataset_is_every_record_in_order(target: tuple[Path, list]) -> Non
 
 def test_train_dataset_is_every_record_once_an_epoch(target: tuple[Path, list]) -> None:
     folder, records = target
-    dataset = train_dataset(folder, image_size=64, batch_size=5, epochs=2)
+    dataset = train_dataset(Selection(folder), image_size=64, batch_size=5, epochs=2)
     images = _images(dataset)
     wanted = Counter(_decoded(r) for r in records if r.case_id.startswith("train"))
     assert Counter(images[:20]) == wanted
@@ -72,11 +73,13 @@ def test_resumed_epochs_equal_unbroken_ones(target: tuple[Path, list]) -> None:
     settings = dict(
         image_size=64, batch_size=5, epochs=3, seed=7, augment_config=AugmentConfig()
     )
-    unbroken = _images(train_dataset(folder, **settings))
-    resumed = _images(train_dataset(folder, initial_epoch=2, **settings))
+    unbroken = _images(train_dataset(Selection(folder), **settings))
+    resumed = _images(train_dataset(Selection(folder), initial_epoch=2, **settings))
     assert unbroken[40:] == resumed
-    assert unbroken == _images(train_dataset(folder, **settings))
-    assert unbroken != _images(train_dataset(folder, **settings | {"seed": 8}))
+    assert unbroken == _images(train_dataset(Selection(folder), **settings))
+    assert unbroken != _images(
+        train_dataset(Selection(folder), **settings | {"seed": 8})
+    )
 
 
 def test_a_small_set_is_gone_through_several_times_an_epoch(
@@ -85,37 +88,37 @@ def test_a_small_set_is_gone_through_several_times_an_epoch(
     folder, _ = target
     # 20 patches are 4 batches of 5; 9 steps take three passes.
     settings = dict(image_size=64, batch_size=5, min_steps=9, seed=3)
-    assert steps_per_epoch(folder, "train", 5, min_steps=9) == 12
-    assert steps_per_epoch(folder, "train", 5, min_steps=4) == 4
-    images = _images(train_dataset(folder, epochs=2, **settings))
+    assert steps_per_epoch(Selection(folder), 5, min_steps=9) == 12
+    assert steps_per_epoch(Selection(folder), 5, min_steps=4) == 4
+    images = _images(train_dataset(Selection(folder), epochs=2, **settings))
     assert len(images) == 2 * 12 * 5
     passes = [images[i : i + 20] for i in range(0, 120, 20)]
     assert len({tuple(each) for each in passes}) == 6
     assert all(sorted(each) == sorted(passes[0]) for each in passes)
-    later = train_dataset(folder, epochs=2, initial_epoch=1, **settings)
+    later = train_dataset(Selection(folder), epochs=2, initial_epoch=1, **settings)
     assert _images(later) == images[60:]
 
 
 @pytest.mark.parametrize("subset", [None, "small"])
 def test_a_batch_can_be_named(target: tuple[Path, list], subset: str | None) -> None:
     folder, records = target
-    order = dict(batch_size=4, seed=5, subset=subset)
+    selection = Selection(folder, subset=subset)
+    order = dict(batch_size=4, seed=5)
     key_of = {_decoded(r): record_key(r.image_id, r.x, r.y) for r in records}
     batches = list(
         train_dataset(
-            folder, image_size=64, epochs=2, min_steps=7, **order
+            selection, image_size=64, epochs=2, min_steps=7, **order
         ).as_numpy_iterator()
     )
     for number in (0, 1, 6, len(batches) - 1):
         wanted = [key_of[image.tobytes()] for image in batches[number][0]]
-        assert batch_keys(folder, number=number, **order) == wanted
+        assert batch_keys(selection, number=number, **order) == wanted
 
 
 def test_a_subset_can_be_read_plain(target: tuple[Path, list]) -> None:
     folder, _ = target
-    dataset = eval_dataset(
-        folder, "train", image_size=64, batch_size=3, subset=4, subset_seed=1
-    )
+    selection = Selection(folder, subset=4, subset_seed=1)
+    dataset = eval_dataset(selection, image_size=64, batch_size=3)
     found = [
         record_key(name.decode(), int(x), int(y))
         for b in dataset.as_numpy_iterator()
@@ -131,9 +134,9 @@ def _decoded(record: PatchRecord) -> bytes:
 
 def test_incomplete_batches_are_dropped(target: tuple[Path, list]) -> None:
     folder, _ = target
-    dataset = train_dataset(folder, image_size=64, batch_size=8, epochs=1)
+    dataset = train_dataset(Selection(folder), image_size=64, batch_size=8, epochs=1)
     assert [x.shape for x, _ in dataset.as_numpy_iterator()] == [(8, 64, 64, 3)] * 2
-    assert steps_per_epoch(folder, "train", 8) == 2
+    assert steps_per_epoch(Selection(folder), 8) == 2
 
 
 def test_subsets_are_nested_and_balanced(target: tuple[Path, list]) -> None:
@@ -152,11 +155,10 @@ def test_train_dataset_reads_the_subset_only(target: tuple[Path, list]) -> None:
     wanted = Counter(
         _decoded(r) for r in records if record_key(r.image_id, r.x, r.y) in keys
     )
-    dataset = train_dataset(
-        folder, image_size=64, batch_size=4, epochs=1, subset="small"
-    )
+    selection = Selection(folder, subset="small")
+    dataset = train_dataset(selection, image_size=64, batch_size=4, epochs=1)
     assert Counter(_images(dataset)) == wanted
-    assert steps_per_epoch(folder, "train", 4, subset="small") == 2
+    assert steps_per_epoch(selection, 4) == 2
 
 
 def test_unknown_or_too_large_subset_is_refused(target: tuple[Path, list]) -> None:
@@ -170,7 +172,7 @@ def test_unknown_or_too_large_subset_is_refused(target: tuple[Path, list]) -> No
 def test_batch_larger_than_the_set_is_refused(target: tuple[Path, list]) -> None:
     folder, _ = target
     with pytest.raises(InputError, match="Set batch_size to 20 or less"):
-        steps_per_epoch(folder, "train", 21)
+        steps_per_epoch(Selection(folder), 21)
 
 
 def test_decode_keeps_a_patch_of_the_right_size_to_the_bit() -> None:

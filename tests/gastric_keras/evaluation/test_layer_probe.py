@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.evaluation import layer_probe
 from gastric_keras.evaluation.layer_probe import probe_layers, run_probe
-from gastric_keras.models.classifier import BACKBONES, build_classifier
-from gastric_keras.runs.layer_scores import LayerScore, read_layer_scores
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.shapes import LayerScore, read_layer_scores
 from gastric_keras.support.errors import InputError
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.head_probe import extract_features, probe_head
@@ -67,10 +68,11 @@ def test_the_last_layer_scores_as_the_probed_head(
     last = probe_layers(config, model, stage="initial")[-1]
     from sklearn.metrics import roc_auc_score
 
-    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.pipeline import Selection, eval_dataset
 
     def dataset(split: str) -> object:
-        return eval_dataset(config.target.records, split, image_size=64, batch_size=6)
+        selection = Selection(config.target.records, split)
+        return eval_dataset(selection, image_size=64, batch_size=6)
 
     probe_head(model, dataset("train"), strength=0.1, balance=True)
     features, label = extract_features(model, dataset("validation"))

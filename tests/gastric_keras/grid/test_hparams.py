@@ -12,7 +12,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gastric_keras.config.grid import Axis, GridConfig
 from gastric_keras.grid.hparams import has_row, write_row
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.grid.rows import GridRow
+from gastric_keras.training.tensorboard import PATTERN
 from tests.helpers.events import read_events
 
 GRID = GridConfig(
@@ -21,7 +22,7 @@ GRID = GridConfig(
     axes=(Axis("labels", {"n20": (), "all": ()}), Axis("path", {"tissue": ()})),
     seeds=(0, 3),
 )
-ROW = {"labels": "all", "path": "tissue", "seed": 3, "val_auc": 0.75}
+ROW = GridRow({"labels": "all", "path": "tissue"}, 3, 0.75)
 
 
 def test_a_row_written_again_takes_the_place_of_the_first(tmp_path: Path) -> None:
@@ -32,7 +33,9 @@ def test_a_row_written_again_takes_the_place_of_the_first(tmp_path: Path) -> Non
     curves.parent.mkdir(parents=True)
     curves.touch()
     write_row(grid, "all-tissue-s3", ROW)
-    write_row(grid, "all-tissue-s3", ROW | {"val_auc": 0.875, "test_auc": None})
+    write_row(
+        grid, "all-tissue-s3", replace(ROW, val_auc=0.875, tests={"test_auc": None})
+    )
     assert has_row(grid, "all-tissue-s3") and curves.is_file()
     events = read_events(grid.folder / "all-tissue-s3")
     [(_, value)] = events["summary/val_auc"]
@@ -42,7 +45,7 @@ def test_a_row_written_again_takes_the_place_of_the_first(tmp_path: Path) -> Non
 
 def test_what_a_run_was_given_is_told_in_words(tmp_path: Path) -> None:
     grid = replace(GRID, output=str(tmp_path))
-    write_row(grid, "all-tissue-s3", ROW | {"best_epoch": 2, "seconds": 9.0})
+    write_row(grid, "all-tissue-s3", replace(ROW, best_epoch=2, seconds=9.0))
     start = _read(grid.folder / "all-tissue-s3").session_start_info
     assert start.group_name == "all-tissue-s3"
     given = {name: value.string_value for name, value in start.hparams.items()}

@@ -12,13 +12,20 @@ import pytest
 from gastric_keras import run
 from gastric_keras.config.experiment import EvaluateConfig
 from gastric_keras.config.fit import FitConfig
-from gastric_keras.config.grid import Axis, GridConfig, load_cells
+from gastric_keras.config.grid import Axis, GridConfig
 from gastric_keras.grid import stage as grid
+from gastric_keras.grid.cells import load_cells
+from gastric_keras.grid.rows import (
+    GridRow,
+    read_rows,
+    summarize,
+    summarize_differences,
+)
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
-from gastric_keras.training.event_files import PATTERN
+from gastric_keras.training.tensorboard import PATTERN
 from tests.helpers.events import read_events
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_experiments import write_experiment
@@ -119,7 +126,7 @@ def test_a_grid_ends_with_a_table(finished: GridConfig) -> None:
 
 def test_a_finished_cell_has_one_row_in_tensorboard(finished: GridConfig) -> None:
     cells = load_cells(finished)
-    for cell, row in zip(cells, grid.read_rows(finished, cells), strict=True):
+    for cell, row in zip(cells, read_rows(finished, cells), strict=True):
         events = read_events(finished.folder / cell.config.name)
         assert {tag: len(points) for tag, points in events.items()} == {
             "_hparams_/session_start_info": 1,
@@ -127,7 +134,7 @@ def test_a_finished_cell_has_one_row_in_tensorboard(finished: GridConfig) -> Non
             "summary/test_auc": 1,
             "summary/test_auc_some": 1,
         }
-        assert events["summary/test_auc"][0][1] == np.float32(row["test_auc"])
+        assert events["summary/test_auc"][0][1] == np.float32(row.tests["test_auc"])
     assert len(read_events(finished.folder)["_hparams_/experiment"]) == 1
 
 
@@ -142,7 +149,7 @@ def test_a_cell_that_was_killed_before_its_row_gets_it(finished: GridConfig) -> 
 def test_differences_by_hand(finished: GridConfig) -> None:
     grid_of_two = replace(finished, seeds=(0, 1))
     rows = [
-        {"subset": "few", "path": path, "seed": seed, "val_auc": auc}
+        GridRow({"subset": "few", "path": path}, seed, auc)
         for path, seed, auc in (
             ("one", 0, 0.5),
             ("one", 1, 0.7),
@@ -151,7 +158,7 @@ def test_differences_by_hand(finished: GridConfig) -> None:
             ("half", 1, 0.9),
         )
     ]
-    table = grid.summarize_differences(grid_of_two, rows).splitlines()
+    table = summarize_differences(grid_of_two, rows).splitlines()
     header = [cell.strip() for cell in table[0].split("|")[1:-1]]
     assert header == ["subset", "path, less one", "val_auc"]
     assert "+0.0000 ± 0.1414 (1 of 2)" in table[2]
@@ -159,8 +166,9 @@ def test_differences_by_hand(finished: GridConfig) -> None:
 
 
 def test_a_score_that_is_not_defined_is_said_to_be(finished: GridConfig) -> None:
-    row = {"subset": "few", "path": "one", "val_auc": 0.75, "test_auc_hard": None}
-    table = grid.summarize(finished, [row, row | {"val_auc": 0.25}])
+    values = {"subset": "few", "path": "one"}
+    row = GridRow(values, 0, 0.75, {"test_auc_hard": None})
+    table = summarize(finished, [row, replace(row, val_auc=0.25)])
     assert "| 2     | 0.5000 ± 0.3536 | not defined   |" in table
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gastric_keras.data.pipeline import decode
+from gastric_keras.data.decode import decode
 from gastric_keras.heatmap import patches as slide_patches
 from gastric_keras.heatmap.patches import patch_batches, plan_patches
 from gastric_keras.imaging.images import encode_png

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gastric_keras.models.alexnet import AlexNet, preprocess_input
-from gastric_keras.models.weights import assign_torch
+from gastric_keras.models.torch_files import assign_torch
 from gastric_keras.support.errors import InputError
 from tests.golden.make_alexnet import SIZES, draw_picture
 from tests.helpers.paths import REPOSITORY

@@ -8,15 +8,11 @@ import pytest
 import tensorflow as tf
 from keras import applications
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import BackboneConfig
 from gastric_keras.models import alexnet
-from gastric_keras.models import classifier as models
-from gastric_keras.models.classifier import (
-    BACKBONES,
-    build_classifier,
-    build_forward,
-    predict,
-)
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_models import OBLONG, SMALL, draw_patches
 
@@ -87,11 +83,9 @@ def test_names_are_the_same_in_every_build_and_for_every_size(
 def test_head_and_sizes_agree_with_the_config() -> None:
     for name, kind in BACKBONES.items():
         assert kind.smallest_size == SMALL[name]
-        BackboneConfig(name, image_size=kind.smallest_size)  # type: ignore[arg-type]
+        BackboneConfig(name, image_size=kind.smallest_size)
         with pytest.raises(InputError, match=f"at least {kind.smallest_size} px"):
-            BackboneConfig(
-                name, image_size=kind.smallest_size - 1  # type: ignore[arg-type]
-            )
+            BackboneConfig(name, image_size=kind.smallest_size - 1)
 
 
 def test_batch_norm_moves_only_when_it_is_let(classifiers: Pairs) -> None:
@@ -178,7 +172,7 @@ def test_predict_switches_dropout_off() -> None:
 
 
 def test_the_table_names_the_size_of_the_weights() -> None:
-    assert {k: v.image_size for k, v in models.BACKBONES.items()} == {
+    assert {k: v.image_size for k, v in BACKBONES.items()} == {
         "vgg16": 224,
         "alexnet": 224,
         "inception_v3": 299,

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from gastric_keras.models.classifier import BACKBONES, build_classifier
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.models.warm_start import pretrained_report, warm_start, weight_names
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_models import SMALL

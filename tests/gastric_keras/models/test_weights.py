@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from keras import applications
 
+from gastric_keras.config import backbones
+from gastric_keras.config.backbones import BACKBONES, WeightsFile
 from gastric_keras.models import weights
 from gastric_keras.models.alexnet import AlexNet
-from gastric_keras.models.classifier import BACKBONES
-from gastric_keras.models.torch_files import read_torch_state
+from gastric_keras.models.torch_files import assign_torch, read_torch_state
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
 from tests.gastric_keras.models.test_alexnet import make_state
@@ -44,6 +45,12 @@ def alexnet() -> keras.Model:
 @pytest.fixture(scope="module")
 def vgg16() -> keras.Model:
     return build("vgg16")
+
+
+def official_file(name: str) -> WeightsFile:
+    source = BACKBONES[name].imagenet
+    assert source is not None
+    return source
 
 
 def fail(function: Any, *arguments: Any) -> str:
@@ -156,8 +163,8 @@ def test_torch_weights_of_other_shapes(alexnet: keras.Model) -> None:
     for weight in (np.ones((384, 192, 5, 5)), np.ones((2, 9216)), np.ones(3)):
         state["features.6.weight"] = weight.astype(np.float32)
         with pytest.raises(InputError, match=shapes):
-            weights.assign_torch(alexnet, state, "file.pth")
-    message = fail(weights.assign_torch, alexnet, state, "file.pth")
+            assign_torch(alexnet, state, "file.pth")
+    message = fail(assign_torch, alexnet, state, "file.pth")
     assert "Received: file.pth with [(3,), (384,)]. Is it another" in message
 
 
@@ -167,11 +174,11 @@ def test_torch_weights_of_another_network(
     state = make_state()
     del state["features.8.bias"]
     state["layer1.0.conv1.weight"] = np.ones(1, np.float32)
-    message = fail(weights.assign_torch, alexnet, state, "file.pth")
+    message = fail(assign_torch, alexnet, state, "file.pth")
     assert "layers conv1, conv2, conv3, conv4, conv5 were expected." in message
     assert "Received: file.pth without ['features.8.bias'] and with" in message
     assert "unknown ['layer1.0.conv1.weight']. Take https://" in message
-    message = fail(weights.assign_torch, vgg16, make_state(), "file.pth")
+    message = fail(assign_torch, vgg16, make_state(), "file.pth")
     assert "weights for the layers of AlexNet were expected." in message
 
 
@@ -287,7 +294,7 @@ def test_keras_files_that_do_not_fit(
 def test_a_path_that_is_not_there(
     tmp_path: Path, alexnet: keras.Model, name: str
 ) -> None:
-    source = weights.IMAGENET[name]
+    source = official_file(name)
     for path in (tmp_path / "none.h5", tmp_path):
         message = fail(weights.load_weights, alexnet, name, str(path))
         assert f"weights='{path}'. Fetch {source.url} (" in message
@@ -305,9 +312,9 @@ def test_imagenet_without_a_network(
         asked.update(options, fname=fname, origin=origin)
         raise OSError("no route to host")
 
-    monkeypatch.setattr(weights, "_KERAS_HOME", tmp_path)
+    monkeypatch.setattr(backbones, "_KERAS_HOME", tmp_path)
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    source = weights.IMAGENET[name]
+    source = official_file(name)
     message = fail(weights.load_weights, alexnet, name, "imagenet")
     assert message.startswith(f"The ImageNet weights of {name} were expected, in the")
     assert "Received: neither (no route to host)." in message
@@ -326,18 +333,19 @@ def test_imagenet_out_of_the_cache(
     def get_file(*_: Any, **__: Any) -> str:
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr(weights, "_KERAS_HOME", tmp_path)
+    monkeypatch.setattr(backbones, "_KERAS_HOME", tmp_path)
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    path = weights.IMAGENET["alexnet"].path
+    path = official_file("alexnet").path
     path.parent.mkdir()
     write_state(path, make_state(5))
     damaged = fail(weights.load_weights, alexnet, "alexnet", "imagenet")
     assert "with checksum 7be5be79 were expected" in damaged
     assert f"Received: {path} with {sha256_of(path)}. Delete that file." in damaged
     official = dataclasses.replace(
-        weights.IMAGENET["alexnet"], checksum=sha256_of(path)[:8]
+        official_file("alexnet"), checksum=sha256_of(path)[:8]
     )
-    monkeypatch.setitem(weights.IMAGENET, "alexnet", official)
+    entry = dataclasses.replace(BACKBONES["alexnet"], imagenet=official)
+    monkeypatch.setitem(BACKBONES, "alexnet", entry)
     weights.load_weights(alexnet, "alexnet", "imagenet")
     np.testing.assert_array_equal(
         np.asarray(alexnet.get_layer("conv1").kernel).transpose(3, 2, 0, 1),
@@ -347,7 +355,8 @@ def test_imagenet_out_of_the_cache(
 
 def test_the_cache_is_where_keras_has_it() -> None:
     home = keras.src.backend.config.keras_home()
-    for name, source in weights.IMAGENET.items():
+    for name in BACKBONES:
+        source = official_file(name)
         assert source.path == Path(home).expanduser() / "models" / source.file
         assert source.url.endswith(source.file), name
 
@@ -387,7 +396,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     kernel[0, 0, 0, 0] = np.nan
     state = {"features.0.weight": kernel, "features.0.bias": np.zeros(2, np.float32)}
     with pytest.raises(InputError) as error:
-        weights.assign_torch(model, state, "a.pth")
+        assign_torch(model, state, "a.pth")
     assert "Finite weights were expected for conv1. Received: a.pth" in str(error.value)
     model.set_weights([np.full((3, 3, 3, 2), np.inf), np.zeros(2)])
     path = tmp_path / "a.weights.h5"

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gastric_keras.report.page import write_report
 from gastric_keras.runs.run_dir import RunDir
-from tests.helpers.fake_runs import add_pictures, add_quality, make_run
+from tests.helpers.fake_runs import add_pictures, add_quality, make_run, write_report
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from gastric_keras.report.operating_points import operating_points, threshold_for
+from gastric_keras.report.operating_points import operating_points
 from gastric_keras.runs.predictions import Predictions
+from gastric_keras.statistics.draws import Draws
 from tests.helpers.fake_runs import predictions
-
-LABEL = [0, 0, 0, 0, 1, 1, 1, 1]
-SCORE = [0.1, 0.2, 0.3, 0.7, 0.25, 0.6, 0.8, 0.9]
-
-
-@pytest.mark.parametrize(
-    "kept, least, threshold",
-    [
-        ("sensitivity", 1.0, 0.225),
-        ("sensitivity", 0.75, 0.45),
-        ("sensitivity", 0.5, 0.75),
-        ("specificity", 1.0, 0.75),
-        ("specificity", 0.75, 0.45),
-        ("specificity", 0.5, 0.225),
-    ],
-)
-def test_thresholds_by_hand(kept: str, least: float, threshold: float) -> None:
-    found = threshold_for(LABEL, SCORE, kept=kept, least=least)
-    assert found == pytest.approx(threshold)
-
-
-def test_a_promise_that_costs_all_is_kept() -> None:
-    """The negative has the highest score: nothing may be called, or everything."""
-    assert threshold_for([0, 1], [0.9, 0.1], kept="specificity", least=1) > 0.9
-    assert threshold_for([0, 1], [0.9, 0.1], kept="sensitivity", least=1) == 0
-    # Also where scores are neighboring doubles.
-    pair = [0.5, np.nextafter(0.5, 1)]
-    found = threshold_for([0, 1], pair, kept="specificity", least=1)
-    assert pair[0] < found <= pair[1]
 
 
 def test_promises_hold_on_validation_and_scores_are_of_test() -> None:
     validation, test = predictions(50, test_seed=7), predictions(0)
     for unit in ("patch", "case"):
-        settings = {"draws": 100, "confidence": 0.95, "seed": 0}
-        same = operating_points(
-            validation, validation, "malignant", unit=unit, **settings
-        )
+        settings = {"unit": unit, "draws": Draws(100)}
+        same = operating_points(validation, validation, "malignant", **settings)
         for row in same:
-            kept, _, least = row["promise"].split()
-            cell = row["cells"][("sensitivity", "specificity").index(kept)]
-            assert float(cell["value"]) >= float(least) - 5e-4, row
-        rows = operating_points(validation, test, "malignant", unit=unit, **settings)
-        assert [r["threshold"] for r in rows] == [r["threshold"] for r in same]
-        assert [r["cells"] for r in rows] != [r["cells"] for r in same]
+            kept, _, least = row.promise.split()
+            cell = row.cells[("sensitivity", "specificity").index(kept)]
+            assert float(cell.value) >= float(least) - 5e-4, row
+        rows = operating_points(validation, test, "malignant", **settings)
+        assert [r.threshold for r in rows] == [r.threshold for r in same]
+        assert [r.cells for r in rows] != [r.cells for r in same]
     # Per patch, by hand, of the last: the test's own sensitivity at that threshold.
-    row = operating_points(validation, test, "malignant", unit="patch", **settings)[0]
-    called = test.probability[test.label == 1, 1] >= row["threshold"]
-    assert row["cells"][0]["value"] == f"{called.mean():.3f}"
-    assert "–" in row["cells"][0]["interval"]
+    row = operating_points(
+        validation, test, "malignant", unit="patch", draws=Draws(100)
+    )[0]
+    called = test.probability[test.label == 1, 1] >= row.threshold
+    assert row.cells[0].value == f"{called.mean():.3f}"
+    assert "–" in row.cells[0].interval
 
 
 def test_one_class_has_no_operating_point() -> None:
@@ -65,7 +36,5 @@ def test_one_class_has_no_operating_point() -> None:
     rows = np.flatnonzero(whole.label == 0)
     columns = ("case_id", "image_id", "x", "y", "label", "probability")
     part = Predictions(whole.classes, *(getattr(whole, name)[rows] for name in columns))
-    found = operating_points(
-        whole, part, "malignant", unit="patch", draws=100, confidence=0.95, seed=0
-    )
+    found = operating_points(whole, part, "malignant", unit="patch", draws=Draws(100))
     assert found == []

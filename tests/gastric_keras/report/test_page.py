@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.report.page import run_report, write_report
+from gastric_keras.report.page import run_report
 from gastric_keras.runs.predictions import Predictions, read_predictions
-from gastric_keras.runs.rows import case_rows, hardest_errors, spell_score
+from gastric_keras.runs.rows import case_rows
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.statistics.scores import Score
+from gastric_keras.statistics.words import SpelledScore, spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, write_atomic, write_json
 from gastric_keras.support.text import visible
-from tests.helpers.fake_runs import add_pictures, add_quality, make_run
+from tests.helpers.fake_runs import add_pictures, add_quality, make_run, write_report
 
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
@@ -343,10 +345,10 @@ def test_hardest_errors_by_hand() -> None:
         probability=np.array([[0.4, 0.6], [0.1, 0.9], [0.8, 0.2], [0, 1], [0.7, 0.3]]),
     )
     # Row 0 is of the case of row 1; rows 3 and 4 are right.
-    assert hardest_errors(predictions, "malignant", 0.5, most=6) == [1, 2]
-    assert hardest_errors(predictions, "malignant", 0.5, most=1) == [1]
-    assert hardest_errors(predictions, "malignant", 0.3, most=6) == [1, 2, 4]
-    assert hardest_errors(predictions, "benign", 0.05, most=6) == [2]
+    assert predictions.hardest_errors("malignant", 0.5, most=6) == [1, 2]
+    assert predictions.hardest_errors("malignant", 0.5, most=1) == [1]
+    assert predictions.hardest_errors("malignant", 0.3, most=6) == [1, 2, 4]
+    assert predictions.hardest_errors("benign", 0.05, most=6) == [2]
 
 
 def test_case_rows_by_hand() -> None:
@@ -361,26 +363,22 @@ def test_case_rows_by_hand() -> None:
         probability=np.stack([p, 1 - p], axis=1),
     )
     rows = case_rows(predictions, "malignant", threshold=0.5)
-    assert [(r["case"], r["truth"], r["call"]) for r in rows] == [
+    assert [(r.case, r.truth, r.call) for r in rows] == [
         ("b", "malignant", "benign"),
         ("a", "malignant", "malignant"),
         ("c", "benign", "benign"),
     ]
-    assert [r["score"] for r in rows] == pytest.approx([0.4, 0.8, 0.1])
-    assert [r["is_mixed"] for r in rows] == [False, True, False]
-    assert [r["patches"] for r in rows] == [2, 2, 1]
+    assert [r.score for r in rows] == pytest.approx([0.4, 0.8, 0.1])
+    assert [r.is_mixed for r in rows] == [False, True, False]
+    assert [r.patches for r in rows] == [2, 2, 1]
 
 
 def test_scores_are_spelled() -> None:
-    score = {"value": 0.9, "low": 0.8, "high": 1, "method": "exact", "reason": None}
-    assert spell_score(score)["interval"] == "0.800–1.000†"
-    lone = score | {"low": None, "high": None, "reason": "one case only"}
-    assert spell_score(lone) == {
-        "value": "0.900",
-        "interval": "",
-        "note": "one case only",
-    }
-    assert spell_score(lone | {"value": None})["value"] == "—"
+    score = Score(0.9, 0.8, 1, method="exact")
+    assert spell_score(score).interval == "0.800–1.000†"
+    lone = Score(0.9, method="exact", reason="one case only")
+    assert spell_score(lone) == SpelledScore("0.900", note="one case only")
+    assert spell_score(Score(None, reason="one case only")).value == "—"
 
 
 def test_what_nobody_sees_is_spelled_out(tmp_path: Path) -> None:
@@ -407,7 +405,7 @@ def test_fake_runs_are_real_runs(tmp_path: Path) -> None:
 
 def test_report_and_tables_never_load_tensorflow() -> None:
     code = (
-        "import sys, gastric_keras.report; "
+        "import sys, gastric_keras.report.page; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

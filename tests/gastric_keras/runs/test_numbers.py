@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from gastric_keras.comparison.compare import compare
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.evaluate import score
+from gastric_keras.evaluation.scoring import score
 from gastric_keras.runs.predictions import Predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
@@ -84,27 +84,27 @@ def test_a_report_says_what_is_not_defined_and_why(
     parts = [predictions(50, test_seed=7), predictions(0)]
     spoiled = [FAULTS[fault](p) if at else p for p, at in zip(parts, splits)]
     found = score(config, *spoiled)
-    text = json.dumps(found, allow_nan=False)  # no NaN passes for a number
+    text = json.dumps(asdict(found), allow_nan=False)  # no NaN passes for a number
     for name, value in every_score(json.loads(text)):
         has_all = None not in (value["value"], value["low"], value["high"])
         assert has_all == (value["reason"] is None), name
         if has_all:
             assert value["low"] <= value["value"] <= value["high"], name
-    assert 0 <= found["threshold"] <= 1 and found["temperature"] > 0
+    assert 0 <= found.threshold <= 1 and found.temperature > 0
 
 
 def test_one_nan_leaves_no_score_of_its_split(config: ExperimentConfig) -> None:
     good = predictions(50, test_seed=7)
     found = score(config, good, FAULTS["NaN"](predictions(0)))
-    assert found["unfitted"] is None
-    for name, value in every_score(found):
+    assert found.unfitted is None
+    for name, value in every_score(asdict(found)):
         is_test = name.startswith("test")
         assert (value["value"] is None) == is_test, name
         if is_test:
             assert "1 of 144 probabilities are NaN or infinite" in value["reason"]
-    unit = found["test"]["patch"]
-    assert unit["n"] == 144 and unit["at_half"]["confusion"] == ((0, 0), (0, 0))
-    assert "brier_calibrated" in unit["scores"]
+    unit = found.test.patch
+    assert unit.n == 144 and unit.at_half.confusion == ((0, 0), (0, 0))
+    assert "brier_calibrated" in unit.scores
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_where_validation_chooses_nothing_the_test_split_is_still_scored(
     config: ExperimentConfig, fault: str, words: str
 ) -> None:
     found = score(config, FAULTS[fault](predictions(50, test_seed=7)), predictions(0))
-    assert words in found["unfitted"]
-    assert (found["threshold"], found["temperature"]) == (0.5, 1.0)
-    test = found["test"]["patch"]
-    assert test["scores"]["auc"]["low"] is not None
-    assert test["at_threshold"]["scores"] == test["at_half"]["scores"]
-    assert test["scores"]["brier_calibrated"]["value"] == pytest.approx(
-        test["scores"]["brier"]["value"]
+    assert words in found.unfitted
+    assert (found.threshold, found.temperature) == (0.5, 1.0)
+    test = found.test.patch
+    assert test.scores["auc"].low is not None
+    assert test.at_threshold.scores == test.at_half.scores
+    assert test.scores["brier_calibrated"].value == pytest.approx(
+        test.scores["brier"].value
     )
 
 
@@ -135,7 +135,7 @@ def spoiled_run(folder: Path, name: str, fault: str, mid: str | None) -> Path:
     test = FAULTS[fault](predictions(0))
     write_predictions(run_dir.predictions("test"), test)
     report = score(config, predictions(50, test_seed=7), test)
-    write_json(run_dir.report_json, report)
+    write_json(run_dir.report_json, asdict(report))
     return folder / "runs" / name
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
+from gastric_keras.support.versions import PACKAGES
 
 
 def make_config(records: Path) -> ExperimentConfig:
@@ -79,7 +78,7 @@ def test_provenance_holds_versions_seed_and_checksums(
     }
     assert found["seed"] == 0
     assert found["command"].startswith("python -m gastric_keras.run")
-    assert set(found["packages"]) == set(provenance.PACKAGES)
+    assert set(found["packages"]) == set(PACKAGES)
     assert found["packages"]["tensorflow"] and found["python"].startswith("3.")
 
 
@@ -161,47 +160,3 @@ def test_where_it_runs_how_it_is_scored_and_served_may_change(
     halved = replace(config, runtime=RuntimeConfig(precision="mixed_bfloat16"))
     with pytest.raises(InputError, match="other values for runtime.precision"):
         provenance.open_run(halved, run_dir)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = os.environ | {
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
-    }
-    who = ("-c", "user.name=test", "-c", "user.email=test@test.invalid")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    return done.stdout.strip()
-
-
-def test_read_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    source = tmp_path / "code" / "provenance.py"
-    source.parent.mkdir()
-    source.write_text("1")
-    monkeypatch.setattr(provenance, "__file__", str(source))
-    assert provenance.read_commit() is None
-    git(tmp_path / "code", "init", "-q")
-    git(tmp_path / "code", "add", ".")
-    git(tmp_path / "code", "commit", "-qm", "first")
-    commit = git(tmp_path / "code", "rev-parse", "HEAD")[:12]
-    assert provenance.read_commit() == commit
-    source.with_name("untracked").write_text("")
-    assert provenance.read_commit() == commit
-    source.write_text("2")
-    assert provenance.read_commit() == commit + "+changes"
-    # No git at all.
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.read_commit() is None
-
-
-def test_a_package_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no-such-package"))
-    versions = provenance.read_versions()
-    assert versions["no-such-package"] is None
-    assert versions["numpy"] is not None

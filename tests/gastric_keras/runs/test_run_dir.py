@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras.runs.run_dir import STAGES, BaselineDir, RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, RunDir
 from gastric_keras.support.errors import InputError
+
+#: Members of RunDir that name no file of their own.
+NO_PATH = ("stage", "locked", "reopen", "of_weights", "of_export", "root")
 
 
 def list_paths(run_dir: RunDir) -> list[Path]:
     """Every path that a run folder can name, found by looking at the class."""
     by_fit = ("weights", "snapshots", "history", "transfer_report")
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
-    arguments |= {"done": STAGES, "predictions": ("train", "validation", "test")}
+    arguments |= {"done": RUN_STAGES, "predictions": ("train", "validation", "test")}
     arguments["heatmap"] = ("a.svs", "b.png")
     # A method's own folder: its files are those of BaselineDir.
     arguments["baseline"] = ("lbp_svm", "color")
@@ -29,7 +32,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
             found = [member(run_dir, argument) for argument in arguments[name]]
             paths += [p.root if isinstance(p, BaselineDir) else p for p in found]
         else:
-            assert name.startswith("_") or name in ("stage", "locked", "reopen"), name
+            assert name.startswith("_") or name in NO_PATH, name
     return paths
 
 
@@ -54,6 +57,19 @@ def test_names_that_others_rely_on() -> None:
     assert run_dir.stage("mid") == Path("run/mid")
     assert run_dir.weights("target") == Path("run/target/best.weights.h5")
     assert run_dir.predictions("test") == Path("run/evaluate/predictions_test.csv")
+
+
+@pytest.mark.parametrize("path", ["runs/a/mid/w.weights.h5", "sent/w.h5", "w.h5"])
+def test_beside_weights_lies_what_their_fit_wrote(path: str) -> None:
+    run_dir, stage = RunDir.of_weights(Path(path))
+    assert run_dir.history(stage) == Path(path).with_name("history.csv")
+    assert run_dir.done(stage) == Path(path).with_name("done.json")
+
+
+def test_weights_and_exports_know_their_run() -> None:
+    run_dir = RunDir(Path("runs/a"))
+    assert RunDir.of_weights(run_dir.weights("mid")) == (run_dir, "mid")
+    assert RunDir.of_export(run_dir.export / "3") == run_dir
 
 
 HOLD = """
@@ -114,4 +130,4 @@ def test_reopening_a_stage_takes_back_what_follows(tmp_path: Path) -> None:
         run_dir.done(stage).parent.mkdir()
         run_dir.done(stage).touch()
     run_dir.reopen("target")
-    assert [s for s in STAGES if run_dir.done(s).exists()] == ["mid"]
+    assert [s for s in RUN_STAGES if run_dir.done(s).exists()] == ["mid"]

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import (
     BackboneConfig,
     EvaluateConfig,
@@ -27,7 +28,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.evaluation import evaluate
-from gastric_keras.models.classifier import BACKBONES, build_classifier
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.records.schema import read_records
 from gastric_keras.runs.predictions import (
@@ -36,12 +37,13 @@ from gastric_keras.runs.predictions import (
     write_predictions,
 )
 from gastric_keras.runs.provenance import open_run
-from gastric_keras.runs.rows import hardest_errors, spell_score
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving import export
 from gastric_keras.serving.warmup import WARMUP
 from gastric_keras.statistics.calibration import apply_temperature, scale_threshold
+from gastric_keras.statistics.scores import Score
 from gastric_keras.statistics.split_report import best_threshold
+from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, sha256_of, write_json
 from gastric_keras.training import ladder as stages
@@ -199,11 +201,11 @@ def test_metadata_and_card_are_those_of_the_run(
     labels = (version / "assets" / "labels.txt").read_text().split()
     assert labels == ["benign", "malignant"]
     card = (version / "model_card.md").read_text()
-    auc = spell_score(report["test"]["patch"]["scores"]["auc"])
+    auc = spell_score(Score(**report["test"]["patch"]["scores"]["auc"]))
     for words in (
         "# Model card: exported, version 1",
         "AlexNet",
-        f"| AUC | {auc['value']} ({auc['interval']}) | the same |",
+        f"| AUC | {auc.value} ({auc.interval}) | the same |",
         "0.5 µm/px in training: 40 µm of tissue",
         "cluster_0, cluster_1",
         "train 12 (6), validation 10 (6), test 12 (6)",
@@ -300,7 +302,7 @@ def test_visualize_writes_pictures_and_events(
     blocks = BACKBONES["alexnet"].first_convolutions
     test = read_predictions(run_dir.predictions("test"))
     threshold = read_json(run_dir.report_json)["threshold"]
-    errors = hardest_errors(test, "malignant", threshold, most=6)
+    errors = test.hardest_errors("malignant", threshold, most=6)
     kinds = {"filters.png": "filters"}
     for name in ("benign", "malignant"):
         kinds |= {f"responses_{name}_{block}.png": "responses" for block in blocks}

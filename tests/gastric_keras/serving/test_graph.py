@@ -16,8 +16,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import config_pb2
 
-from gastric_keras.data.pipeline import decode
-from gastric_keras.models.classifier import BACKBONES, build_classifier, build_forward
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.data.decode import decode
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.inference import build_forward
 from gastric_keras.serving import graph as serving_graph
 from gastric_keras.serving.graph import (
     MAX_PICTURES,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import (
     BackboneConfig,
     ExperimentConfig,
@@ -16,7 +17,8 @@ from gastric_keras.config.experiment import (
     RuntimeConfig,
     TargetConfig,
 )
-from gastric_keras.models.classifier import BACKBONES, build_classifier, build_forward
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.inference import build_forward
 from gastric_keras.serving import onnx as onnx_file
 from gastric_keras.serving.graph import OperatingPoint, call
 from gastric_keras.serving.onnx import check_onnx, write_onnx

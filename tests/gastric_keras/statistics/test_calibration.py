@@ -16,6 +16,7 @@ from gastric_keras.statistics.calibration import (
     fit_temperature,
     scale_threshold,
 )
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.scores import calibration_scores
 from gastric_keras.statistics.split_report import report
 from gastric_keras.support.errors import InputError
@@ -109,7 +110,7 @@ def test_the_report_has_the_calibration_before_and_after() -> None:
     label, probability = label[:300], probability[:300]
     case = np.array([f"c{i // 5:02d}" for i in range(300)])
     scaled = apply_temperature(probability, fit_temperature(label, probability))[:, 1]
-    settings = {"threshold": 0.5, "bootstrap": 200}
+    settings = {"threshold": 0.5, "draws": Draws(200)}
     raw = report(label, probability[:, 1], case, **settings)
     both = report(label, probability[:, 1], case, calibrated=scaled, **settings)
     for name in ("brier", "ece"):

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from gastric_keras.statistics.intervals import (
+    FewCases,
     percentiles,
     share_interval,
     too_few,
@@ -26,12 +27,12 @@ def means(n: int, shift: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("n", [8, 20])
 def test_a_mean_of_few_gets_students_interval_and_p(n: int) -> None:
     values, drawn = means(n, 0.5)
-    few = {"factor": n / (n - 1), "degrees": n - 1}
+    few = FewCases(n / (n - 1), n - 1)
     expected = ttest_1samp(values, 0)
-    low, high = wide_percentiles(drawn, confidence=0.95, **few)
+    low, high = wide_percentiles(drawn, few, confidence=0.95)
     interval = expected.confidence_interval(0.95)
     assert (low, high) == pytest.approx(tuple(interval), abs=0.06)
-    assert two_sided_p(drawn, **few) == pytest.approx(expected.pvalue, rel=0.15)
+    assert two_sided_p(drawn, few) == pytest.approx(expected.pvalue, rel=0.15)
     # The plain percentiles are too narrow by a fifth and more where n is 8.
     plain = np.subtract(*percentiles(drawn, 0.95)) / np.subtract(*interval)
     assert plain < (0.8 if n == 8 else 0.95)
@@ -39,20 +40,20 @@ def test_a_mean_of_few_gets_students_interval_and_p(n: int) -> None:
 
 def test_with_many_cases_they_are_the_plain_percentiles() -> None:
     _, drawn = means(30, 0.2)
-    wide = wide_percentiles(drawn, factor=1.0, degrees=1e9, confidence=0.9)
+    wide = wide_percentiles(drawn, FewCases(1.0, 1e9), confidence=0.9)
     assert wide == pytest.approx(percentiles(drawn, 0.9), abs=1e-6)
     share = (drawn < 0).mean()
-    assert two_sided_p(drawn, factor=1.0, degrees=1e9) == pytest.approx(2 * share)
+    assert two_sided_p(drawn, FewCases(1.0, 1e9)) == pytest.approx(2 * share)
 
 
 @pytest.mark.parametrize("degrees", [3, 9, 50])
 def test_the_interval_leaves_out_0_where_p_is_small(degrees: int) -> None:
-    few = {"factor": (degrees + 1) / degrees, "degrees": degrees}
+    few = FewCases((degrees + 1) / degrees, degrees)
     found = set()
     for shift in np.linspace(-5, 5, 201):
         drawn = np.random.default_rng(1).normal(shift, 1, 1000)
-        low, high = wide_percentiles(drawn, confidence=0.95, **few)
-        p = two_sided_p(drawn, **few)
+        low, high = wide_percentiles(drawn, few, confidence=0.95)
+        p = two_sided_p(drawn, few)
         # Up to the grain of the draws: not where p is 0.05 to a tenth.
         if abs(p - 0.05) > 0.005:
             assert (p < 0.05) == (low > 0 or high < 0), shift
@@ -63,20 +64,17 @@ def test_the_interval_leaves_out_0_where_p_is_small(degrees: int) -> None:
 
 def test_p_beyond_the_grain_of_the_draws_still_falls() -> None:
     rng = np.random.default_rng(0)
-    p = [
-        two_sided_p(rng.normal(z, 1, 1000), factor=1.0, degrees=1e9)
-        for z in (3.5, 4.5, 6)
-    ]
+    p = [two_sided_p(rng.normal(z, 1, 1000), FewCases(1.0, 1e9)) for z in (3.5, 4.5, 6)]
     assert p[0] > p[1] > p[2] > 0
     assert p[2] < 1e-6
 
 
 def test_p_of_no_difference_is_1() -> None:
-    assert two_sided_p(np.zeros(200), factor=1.1, degrees=9) == 1
+    assert two_sided_p(np.zeros(200), FewCases(1.1, 9)) == 1
     ties = np.array([0.0] * 180 + [0.1] * 20)
-    assert two_sided_p(ties, factor=1.1, degrees=9) > 0.5
+    assert two_sided_p(ties, FewCases(1.1, 9)) > 0.5
     # Every draw the same and none 0: as sure as draws can be.
-    assert two_sided_p(np.full(200, 0.2), factor=1.1, degrees=9) < 1e-6
+    assert two_sided_p(np.full(200, 0.2), FewCases(1.1, 9)) < 1e-6
 
 
 def test_share_interval_by_hand() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.label_efficiency import (
     Saving,
     curve_points,
@@ -14,7 +15,7 @@ from gastric_keras.statistics.label_efficiency import (
 )
 
 #: So many cases that nothing is widened.
-MANY = {"confidence": 0.95, "cases": 10**6}
+MANY = {"draws": Draws(), "cases": 10**6}
 
 
 def test_labels_are_read_on_a_log_scale() -> None:
@@ -55,7 +56,7 @@ def test_savings_are_made_on_common_draws() -> None:
 def test_a_band_leaves_out_what_is_not_defined() -> None:
     drawn = {5.0: np.array([0.7, np.nan, 0.9]), 2.0: np.full(3, np.nan)}
     two, five = curve_points(
-        {5.0: [0.8, 0.9], 2.0: [0.6]}, drawn, confidence=0.5, cases=10**6
+        {5.0: [0.8, 0.9], 2.0: [0.6]}, drawn, draws=Draws(confidence=0.5), cases=10**6
     )
     assert (two.labels, two.low, two.high, two.seeds) == (2, None, None, 1)
     assert (five.auc, five.low, five.high) == pytest.approx((0.85, 0.75, 0.85))
@@ -65,7 +66,8 @@ def test_few_cases_widen_band_and_interval() -> None:
     drawn = {5.0: np.linspace(0.7, 0.9, 1001), 50.0: np.linspace(0.8, 1.0, 1001)}
     auc = {5.0: [0.8], 50.0: [0.9]}
     (few, _), (many, _) = (
-        curve_points(auc, drawn, confidence=0.9, cases=cases) for cases in (10, 10**6)
+        curve_points(auc, drawn, draws=Draws(confidence=0.9), cases=cases)
+        for cases in (10, 10**6)
     )
     assert few.low < many.low < many.high < few.high
     # z = sqrt(10/9) t = 1.932: 94.7 % of the draws, by the tables of t and normal.
@@ -76,7 +78,7 @@ def test_few_cases_widen_band_and_interval() -> None:
             {20.0: [0.85]},
             {5.0: np.full(1001, 0.8), 50.0: np.full(1001, 0.9)},
             {20.0: np.linspace(0.81, 0.89, 1001)},
-            confidence=0.9,
+            draws=Draws(confidence=0.9),
             cases=cases,
         )[0]
         for cases in (10**6, 10)
@@ -87,9 +89,9 @@ def test_few_cases_widen_band_and_interval() -> None:
 def test_one_case_gives_no_interval() -> None:
     drawn = {5.0: np.linspace(0.7, 0.9, 9), 50.0: np.linspace(0.8, 1.0, 9)}
     auc = {5.0: [0.8], 50.0: [0.9]}
-    for point in curve_points(auc, drawn, confidence=0.95, cases=1):
+    for point in curve_points(auc, drawn, draws=Draws(), cases=1):
         assert (point.low, point.high) == (None, None)
-    assert savings(auc, auc, drawn, drawn, confidence=0.95, cases=1) == ()
+    assert savings(auc, auc, drawn, drawn, draws=Draws(), cases=1) == ()
 
 
 def test_the_sentence_says_where_the_range_ends() -> None:

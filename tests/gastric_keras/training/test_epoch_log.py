@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 
 from gastric_keras.config.fit import FitConfig
+from gastric_keras.data.stage_data import TrainingData
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.training.epoch_log import EpochLog, read_epochs, validation_scores
+from gastric_keras.training.plan import FitPlan
 from tests.helpers.paths import REPOSITORY
 
 
@@ -41,14 +43,17 @@ def test_no_history_is_no_rows(tmp_path: Path) -> None:
 
 
 def _finished(tmp_path: Path, auc: list[float], **options: object) -> bool:
-    log = EpochLog(
-        tf.data.Dataset.range(0),
-        scored=keras.Sequential(),
-        run_dir=RunDir(tmp_path),
+    none = tf.data.Dataset.range(0)
+    plan = FitPlan(
         stage="mid",
+        run_dir=RunDir(tmp_path),
         config=FitConfig(epochs=9, **options),  # type: ignore[arg-type]
-        images_per_epoch=1,
+        model=keras.Sequential(),
+        scored=keras.Sequential(),
+        data=TrainingData(lambda start: none, lambda: none, lambda number: [], 1),
+        validation=none,
     )
+    log = EpochLog(plan)
     log.rows = [{"epoch": i, "val_auc": value} for i, value in enumerate(auc)]
     return log.is_finished
 

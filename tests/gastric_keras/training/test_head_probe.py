@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from gastric_keras.data.pipeline import eval_dataset
-from gastric_keras.models.classifier import build_classifier, build_forward
+from gastric_keras.data.pipeline import Selection, eval_dataset
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.inference import build_forward
 from gastric_keras.training.head_probe import extract_features, fit_head, probe_head
 from tests.helpers.small_sets import write_small_set
 
@@ -45,7 +46,7 @@ def test_the_head_of_a_network_separates_what_the_backbone_sees(tmp_path: Path) 
     write_small_set(tmp_path / "set", "target", ("a", "b"), per_class={"train": 12})
     model = build_classifier("alexnet", 2, image_size=64, weights="none", dropout=0.5)
     before = [weight.numpy() for weight in model.get_layer("backbone").weights]
-    dataset = eval_dataset(tmp_path / "set", "train", image_size=64, batch_size=5)
+    dataset = eval_dataset(Selection(tmp_path / "set"), image_size=64, batch_size=5)
     features, label = extract_features(model, dataset)
     assert features.shape == (24, 256)
     probe_head(model, dataset, strength=10.0, balance=False)

@@ -19,7 +19,7 @@ from gastric_keras.config.experiment import (
     RuntimeConfig,
 )
 from gastric_keras.config.fit import AugmentConfig, FitConfig
-from gastric_keras.data.pipeline import batch_keys
+from gastric_keras.data.pipeline import Selection, batch_keys
 from gastric_keras.records import checks as set_checks
 from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.run_dir import RunDir
@@ -152,7 +152,7 @@ def test_infinite_loss_stops_with_the_batch_and_the_way_out(
     )
     assert found is not None, caught.value
     assert not math.isfinite(float(found[1]))
-    keys = batch_keys(mid.records, number=int(found[2]) - 1, batch_size=6)
+    keys = batch_keys(Selection(mid.records), number=int(found[2]) - 1, batch_size=6)
     assert found[3].split(", ") == keys and len(keys) == 6
     assert "there is no finished epoch yet" in str(caught.value)
     assert not _run_dir(wild).done("mid").exists()

@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gastric_keras.data.pipeline import decode
-from gastric_keras.models.classifier import BACKBONES, build_classifier
+from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.data.decode import decode
+from gastric_keras.models.classifier import build_classifier
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import InputError
-from gastric_keras.visualization.gradcam import LAYERS, decision_maps
+from gastric_keras.visualization.gradcam import decision_maps
 from tests.helpers.small_models import draw_patches
 from tests.helpers.small_sets import write_small_set
 
@@ -78,11 +79,10 @@ def test_the_map_is_the_formula_by_hand() -> None:
 def test_every_network_has_maps_that_differ_by_class(
     classifiers: dict[str, Any], backbone: str
 ) -> None:
-    assert LAYERS.keys() == BACKBONES.keys()
     model = classifiers[backbone][0]
     patches = draw_patches(2, *model.input_shape[1:3])
     maps = decision_maps(model, patches, [0, 2], backbone=backbone)
-    layer = model.get_layer("backbone").get_layer(LAYERS[backbone])
+    layer = model.get_layer("backbone").get_layer(BACKBONES[backbone].gradcam_layer)
     assert maps.shape == (2, *layer.output.shape[1:3])
     assert maps.dtype == np.float32 and np.isfinite(maps).all() and (maps >= 0).all()
     other = decision_maps(model, patches, [1, 1], backbone=backbone)

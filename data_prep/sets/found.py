@@ -1,0 +1,107 @@
+"""What pass 1 finds in a picture or a part of it, and how workers hand it over."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.config.sets import SetConfig
+from data_prep.sets.patches import PatchRef
+from data_prep.sources.pictures import ImageSource
+from gastric_keras.imaging.images import UnusableImage
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A picture, or a band of a slide: what one call looks at.
+
+    Attributes:
+        image: the picture.
+        first: first row of its grid of patches.
+        rows: number of rows; None takes all that follow.
+    """
+
+    image: ImageSource
+    first: int = 0
+    rows: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Of one picture or a part of it.
+
+    Attributes:
+        refs: the patches that stay, row by row.
+        dropped: reason -> number of those that do not.
+        side: of the patches in px at full resolution; 0 is the whole picture.
+        mpp: µm per px of the picture; 0.0 is not known.
+        is_normalized: False when the stain was to be normalized and no fit was found.
+        nuclei: (count, total area in px² as stored, contrast, unevenness) of each
+            patch that stays; empty where nuclei are not asked for.
+    """
+
+    refs: list[PatchRef]
+    dropped: Counter[str]
+    side: int = 0
+    mpp: float = 0.0
+    is_normalized: bool = True
+    nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
+
+
+#: The pictures that could be used, with what was found in each.
+Pictures = list[tuple[ImageSource, Found]]
+
+
+@dataclasses.dataclass(frozen=True)
+class LookAtParts:
+    """Looks at a bundle of parts; picklable for the workers.
+
+    Attributes:
+        find: one of the functions of ``look``.
+        config: of the set.
+        strict: a picture that cannot be used ends the run.
+    """
+
+    find: Callable[[Any, Part], Found]
+    config: SetConfig
+    strict: bool
+
+    def __call__(self, parts: Sequence[Part]) -> bytes:
+        """JSON: of each part what was found, or why it cannot be used."""
+        return json.dumps([self._look(part) for part in parts]).encode()
+
+    def _look(self, part: Part) -> dict[str, Any]:
+        try:
+            # vars() and not asdict(), which spoils a Counter.
+            return vars(self.find(self.config, part))
+        except UnusableImage as error:
+            if self.strict:
+                raise
+            return {"unusable": str(error)}
+
+
+def read_found(path: Path) -> Iterator[Found | str]:
+    """What ``LookAtParts`` wrote: of each part what was found, or why it was not."""
+    for entry in json.loads(path.read_bytes()):
+        if "unusable" in entry:
+            yield entry["unusable"]
+            continue
+        entry["refs"] = [PatchRef(*ref) for ref in entry["refs"]]
+        entry["dropped"] = Counter(entry["dropped"])
+        entry["nuclei"] = [tuple(row) for row in entry["nuclei"]]
+        yield Found(**entry)
+
+
+def joined(first: Found, second: Found) -> Found:
+    """What was found in two parts of one picture."""
+    return dataclasses.replace(
+        first,
+        refs=first.refs + second.refs,
+        dropped=first.dropped + second.dropped,
+        is_normalized=first.is_normalized and second.is_normalized,
+        nuclei=first.nuclei + second.nuclei,
+    )

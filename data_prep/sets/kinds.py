@@ -1,0 +1,79 @@
+"""What tells the three kinds of set apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from data_prep.config.sets import (
+    NucleiSetConfig,
+    SetConfig,
+    TargetSetConfig,
+    TissueSetConfig,
+)
+from data_prep.sets.cluster_labels import label_by_cluster
+from data_prep.sets.found import Found, Part, Pictures
+from data_prep.sets.look import find_nuclei, find_target, find_tissue
+from data_prep.sources.pictures import ImageSource, Need
+from data_prep.sources.region_maps import class_number
+from gastric_keras.support.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class SetKind:
+    """A kind of set; each function takes a config of its schema first.
+
+    Attributes:
+        name: as the command line and the manifest spell it.
+        schema: of its config.
+        need: what every picture must come with.
+        find: looks at a part of a picture; picklable for the workers.
+        check: refuses pictures before one is opened; None refuses none.
+        label: the labels that only all pictures together can give, and what the
+            manifest says of them; None keeps those that ``find`` gave.
+        is_mid_level: for t=1: its quality is measured.
+    """
+
+    name: str
+    schema: type[SetConfig]
+    need: Need
+    find: Callable[[Any, Part], Found]
+    check: Callable[[Any, Sequence[ImageSource]], None] | None = None
+    label: Callable[[Any, Pictures], tuple[Pictures, dict[str, Any]]] | None = None
+    is_mid_level: bool = True
+
+
+def check_labels(config: TargetSetConfig, sources: Sequence[ImageSource]) -> None:
+    """Refuse unknown and empty classes before a picture is opened."""
+    numbers: Counter[int] = Counter()
+    for image in sources:
+        labels = {**config.labels, **config.sources[image.source].labels}
+        try:
+            numbers[class_number(image.label or "", config.classes, labels)] += 1
+        except InputError as error:
+            raise InputError(f"{image.path}: {error}") from error
+    empty = [n for i, n in enumerate(config.classes, start=1) if not numbers[i]]
+    if empty:
+        raise InputError(
+            f"Pictures of every class of {', '.join(config.classes)} were expected. "
+            f"Received: none of {', '.join(empty)}. Add some, or mend classes and "
+            "labels in the config."
+        )
+
+
+TISSUE = SetKind("tissue", TissueSetConfig, "annotation", find_tissue)
+NUCLEI = SetKind(
+    "nuclei", NucleiSetConfig, "nothing", find_nuclei, label=label_by_cluster
+)
+TARGET = SetKind(
+    "target",
+    TargetSetConfig,
+    "label",
+    find_target,
+    check=check_labels,
+    is_mid_level=False,
+)
+#: By name.
+KINDS = {kind.name: kind for kind in (TISSUE, NUCLEI, TARGET)}

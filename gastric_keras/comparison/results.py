@@ -1,0 +1,156 @@
+"""What a comparison of finished runs found; ``comparison.json`` key by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gastric_keras.comparison.feature_gain import MidQuality
+from gastric_keras.statistics.delong import PairedTest
+from gastric_keras.statistics.label_efficiency import CurvePoint, Saving
+from gastric_keras.statistics.mcnemar import McNemar
+from gastric_keras.statistics.paired import PooledDifference
+from gastric_keras.statistics.split_report import UnitReport
+
+#: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
+PUBLISHED_GAIN = (0.016, 0.053)
+#: Columns of the score table; ``table_scores`` has their values in this order.
+TABLE_SCORES = (
+    "AUC",
+    "ACC",
+    "precision",
+    "recall",
+    "precision, class average",
+    "recall, class average",
+)
+
+
+@dataclass(frozen=True)
+class ScoreCell:
+    """Scores of one network, subset and path over its seeds.
+
+    Attributes:
+        backbone: vgg16, alexnet or inception_v3.
+        subset: of the training patches.
+        path: one stage, a mid-level set, or a control.
+        labels: per class.
+        runs: folders.
+        scores: name in the table -> one value a run; None: not defined.
+    """
+
+    backbone: str
+    subset: str
+    path: str
+    labels: float
+    runs: tuple[str, ...]
+    scores: dict[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True)
+class SettingDifference:
+    """One path against another, for one network and subset.
+
+    Attributes:
+        backbone: vgg16, alexnet or inception_v3.
+        subset: of the training patches.
+        path: such as a mid-level set.
+        base: what it is held against, such as one stage.
+        seeds: name -> difference of AUC with that seed.
+        clustered: over cases and seeds.
+        p_holm: its p value, adjusted over all differences of its table; None: not
+            defined.
+        delong: of the mean AUCs; takes patches for independent and seeds for fixed.
+        calls: seed -> McNemar's tests of the calls at each run's own threshold.
+    """
+
+    backbone: str
+    subset: str
+    path: str
+    base: str
+    seeds: dict[str, float]
+    clustered: PooledDifference
+    p_holm: float | None
+    delong: PairedTest
+    calls: dict[str, McNemar]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one network, or over all.
+
+    Attributes:
+        about: a network, or ``all networks``.
+        clustered: pooled over its settings.
+        p_holm: p value, adjusted over the networks; of the whole: not adjusted.
+        sentence: in plain words.
+    """
+
+    about: str
+    clustered: PooledDifference
+    p_holm: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """AUC against labels, and what a second stage saves of them.
+
+    Attributes:
+        backbone: vgg16, alexnet or inception_v3.
+        path: one stage, or a mid-level set.
+        points: of its curve.
+        savings: against one stage; empty for one stage itself.
+    """
+
+    backbone: str
+    path: str
+    points: tuple[CurvePoint, ...]
+    savings: tuple[Saving, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What finished runs say about the second stage.
+
+    Attributes:
+        patches: of the common test split.
+        cases: of the common test split.
+        bootstrap: number of draws.
+        seed: of the draws.
+        cells: the score table.
+        differences: one a setting that has runs with one and with two stages.
+        controls: differences between paths that say where a gain comes from.
+        efficiency: curves with two numbers of labels or more.
+        quality: what t=1 did to the features, for runs that were probed.
+        verdicts: one a network, then one over all; empty: nothing to compare.
+        notes: what limits the answer.
+    """
+
+    patches: int
+    cases: int
+    bootstrap: int
+    seed: int
+    cells: tuple[ScoreCell, ...]
+    differences: tuple[SettingDifference, ...]
+    controls: tuple[SettingDifference, ...]
+    efficiency: tuple[Efficiency, ...]
+    quality: tuple[MidQuality, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+
+
+def table_scores(unit: UnitReport) -> dict[str, float | None]:
+    """Name in the score table -> value; the calls at the validation threshold.
+
+    Args:
+        unit: of a run's test split.
+    """
+    calls = unit.at_threshold.scores
+    found = (
+        unit.scores["auc"],
+        calls["accuracy"],
+        calls["precision"],
+        calls["sensitivity"],
+        calls["precision_class_average"],
+        calls["recall_class_average"],
+    )
+    return {name: s.value for name, s in zip(TABLE_SCORES, found, strict=True)}

@@ -1,0 +1,103 @@
+"""Predictions to scores, with threshold and temperature of the validation split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.records.manifest import read_manifest
+from gastric_keras.runs.predictions import Predictions, select
+from gastric_keras.runs.score_shapes import RunScores, SplitReports
+from gastric_keras.statistics import split_report
+from gastric_keras.statistics.calibration import apply_temperature, fit_temperature
+from gastric_keras.statistics.draws import Draws
+from gastric_keras.statistics.scores import not_numbers
+from gastric_keras.statistics.split_report import Report
+from gastric_keras.statistics.thresholds import best_threshold
+
+
+def score(
+    config: ExperimentConfig, validation: Predictions, test: Predictions
+) -> RunScores:
+    """Every score of a classifier.
+
+    Args:
+        config: of the run.
+        validation: chooses the threshold (Youden's J) and the temperature.
+        test: is scored at that threshold, and at 0.5; its calibration before and
+            after scaling by that temperature.
+
+    Returns:
+        The scores; ``unfitted`` says why the threshold stayed at 0.5 and the
+        temperature at 1, where the validation split could choose neither; else None.
+    """
+    positive = config.target.classes.index(config.target.positive)
+    unfitted = _unfitted(validation)
+    threshold, temperature = 0.5, 1.0
+    if unfitted is None:
+        threshold = best_threshold(
+            validation.label == positive, validation.probability[:, positive]
+        )
+        temperature = fit_temperature(validation.label, validation.probability)
+
+    evaluate = config.evaluate
+    draws = Draws(evaluate.bootstrap, evaluate.confidence, config.seed)
+
+    def report(part: Predictions) -> Report:
+        return split_report.report(
+            (part.label == positive).astype(int),
+            part.probability[:, positive],
+            part.case_id,
+            threshold=threshold,
+            calibrated=_scaled(part, temperature)[:, positive],
+            draws=draws,
+        )
+
+    mid = read_manifest(config.mid.records).dataset if config.mid else None
+    return RunScores(
+        name=config.name,
+        backbone=config.backbone.name,
+        weights=config.backbone.weights,
+        mid=mid,
+        subset=config.target.subset,
+        labels_per_class=_labels_per_class(config),
+        seed=config.seed,
+        classes=config.target.classes,
+        positive=config.target.positive,
+        threshold=threshold,
+        temperature=temperature,
+        unfitted=unfitted,
+        validation=report(validation),
+        test=report(test),
+        subgroups={
+            name: SplitReports(
+                report(select(validation, pattern)), report(select(test, pattern))
+            )
+            for name, pattern in config.evaluate.subgroups.items()
+        },
+    )
+
+
+def _unfitted(validation: Predictions) -> str | None:
+    """Why the validation split can choose neither threshold nor temperature."""
+    if reason := not_numbers(validation.probability):
+        return f"validation split: {reason}"
+    if validation.label.min() == validation.label.max():
+        only = validation.classes[validation.label[0]]
+        return f"validation split: every patch is {only}"
+    return None
+
+
+def _scaled(part: Predictions, temperature: float) -> np.ndarray:
+    """(n, classes) after temperature scaling; as it is where it is not numbers."""
+    if not_numbers(part.probability):
+        return part.probability
+    return apply_temperature(part.probability, temperature)
+
+
+def _labels_per_class(config: ExperimentConfig) -> float:
+    """Expert labels that t=2 was trained on, by class; of all, the mean."""
+    manifest, subset = read_manifest(config.target.records), config.target.subset
+    if subset is None:
+        return manifest.count("train") / len(manifest.classes)
+    return float(manifest.subsets[subset] if isinstance(subset, str) else subset)

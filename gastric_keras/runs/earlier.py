@@ -1,0 +1,159 @@
+"""What a run of an earlier version has in place of checksums.
+
+``--stage evaluate`` seals its files by SHA-256 in done.json, and a sealed file is read
+without a second look. A file without a seal is looked at here, and nowhere else: its
+figures must fit together, and predictions must give the AUC that was written of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gastric_keras.runs.predictions import Predictions
+from gastric_keras.runs.rows import CALL_NAMES, RANKING_NAMES
+from gastric_keras.runs.score_shapes import Scores
+from gastric_keras.statistics.scores import ranking_scores
+from gastric_keras.statistics.split_report import Report, Score, UnitReport
+from gastric_keras.support.errors import InputError, require
+
+#: More draws than anybody waits for.
+_MOST_DRAWS = 1_000_000
+
+
+def check_predictions(
+    found: Predictions, scores: Scores, split: str, *, path: str, way_out: str
+) -> None:
+    """Whether predictions are those that the scores of a split are of.
+
+    Args:
+        found: of the split.
+        scores: of the run.
+        split: validation or test.
+        path: of the predictions.
+        way_out: what to do if they are not.
+
+    Raises:
+        InputError: other patches, or another AUC.
+    """
+    report = scores.of_split(split)
+    label, score = found.positives(scores.positive)
+    held = {
+        "classes": found.classes,
+        "patches": label.size,
+        "positives": int(label.sum()),
+        "cases": len(set(found.case_id.tolist())),
+    }
+    require(
+        list(held.values())
+        == [scores.classes, report.n, report.positives, report.cases],
+        f"Predictions of {report.n} patches, {report.positives} of them "
+        f"{scores.positive}, of {report.cases} cases and the classes "
+        f"{', '.join(scores.classes)} were expected, as report.json says.",
+        way_out,
+        path=path,
+        **held,
+    )
+    wanted, auc = report.patch.scores["auc"].value, None
+    if np.isfinite(score).all() and label.any() and not label.all():
+        weight = np.ones((1, label.size))
+        auc = float(ranking_scores(label, score.clip(0, 1), weight)["auc"][0])
+    require(
+        (auc is None) == (wanted is None)
+        and (auc is None or math.isclose(auc, wanted or 0, abs_tol=1e-9)),
+        f"Predictions with the AUC {wanted} of {split} in report.json were expected.",
+        way_out,
+        path=path,
+        auc=auc,
+    )
+
+
+def check_scores(found: Scores) -> None:
+    """Whether the figures of a report.json fit together.
+
+    Raises:
+        InputError: they do not.
+    """
+    require(
+        len(set(found.classes)) == len(found.classes) == 2
+        and found.positive in found.classes,
+        "Two classes, the positive one among them, were expected.",
+        "Mend them.",
+        classes=found.classes,
+        positive=found.positive,
+    )
+    calibrated = found.temperature is not None
+    require(
+        0 <= found.threshold <= 1
+        and (found.temperature is None or 0 < found.temperature < math.inf),
+        "A threshold in [0, 1] and a temperature above 0 were expected.",
+        "Mend them.",
+        threshold=found.threshold,
+        temperature=found.temperature,
+    )
+    require(
+        found.labels_per_class is None or 0 < found.labels_per_class < math.inf,
+        "A number of labels was expected.",
+        "Mend it.",
+        labels_per_class=found.labels_per_class,
+    )
+    reports = [found.validation, found.test]
+    for group in found.subgroups.values():
+        reports += [group.validation, group.test]
+    for report in reports:
+        _check_report(report, calibrated=calibrated)
+
+
+def _check_report(report: Report, *, calibrated: bool) -> None:
+    require(
+        1 <= report.cases <= report.n
+        and 0 <= report.positives <= report.n
+        and 0 <= report.mixed_cases <= report.cases
+        and 100 <= report.bootstrap <= _MOST_DRAWS
+        and 0 < report.confidence < 1
+        and report.seed >= 0
+        and report.patch.n == report.n
+        and report.case.n == report.cases
+        and report.patch.positives == report.positives,
+        "Numbers of patches, cases and draws that fit together were expected.",
+        "Mend them.",
+        n=report.n,
+        cases=report.cases,
+        positives=report.positives,
+        bootstrap=report.bootstrap,
+        confidence=report.confidence,
+        seed=report.seed,
+    )
+    for unit in (report.patch, report.case):
+        _check_unit(unit, calibrated=calibrated)
+
+
+def _check_unit(unit: UnitReport, *, calibrated: bool) -> None:
+    ranking = [k for k in RANKING_NAMES if calibrated or not k.endswith("_calibrated")]
+    _check_figures(unit.scores, ranking)
+    for point in (unit.at_half, unit.at_threshold):
+        _check_figures(point.scores, list(CALL_NAMES))
+        rows = point.confusion
+        counts = [count for row in rows for count in row]
+        if [len(row) for row in rows] != [2, 2] or min(counts) < 0:
+            raise InputError(f"a confusion of {rows}")
+        # None where the probabilities are no numbers.
+        if sum(counts) not in (0, unit.n):
+            raise InputError(f"a confusion of {sum(counts)} of {unit.n}")
+
+
+def _check_figures(scores: dict[str, Score], wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in scores]
+    if missing:
+        raise InputError(f"no {', '.join(missing)}")
+    for name, score in scores.items():
+        ends = (score.low, score.high)
+        is_whole = (ends.count(None) in (0, 2)) and (
+            (score.value is not None and ends.count(None) == 0)
+            or score.reason is not None
+        )
+        given = [each for each in (score.value, *ends) if each is not None]
+        if not is_whole or not all(0 <= each <= 1 for each in given):
+            raise InputError(f"{name} of {score}")

@@ -1,0 +1,90 @@
+"""The shape of report.json, of a network and of a classical method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gastric_keras.config.experiment import BackboneName
+from gastric_keras.statistics.split_report import Report
+
+
+@dataclass(frozen=True)
+class SplitReports:
+    """Every score of both splits, or of a group of their patches."""
+
+    validation: Report
+    test: Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What a scored classifier leaves in report.json, key by key.
+
+    Of what an earlier version did not write the default says that it is not known.
+
+    Attributes:
+        name: of the run.
+        backbone: network, or classical method.
+        weights: that the backbone began with; None: a classical method.
+        mid: kind of the mid-level set; None: one stage.
+        subset: of the training patches; None: all.
+        labels_per_class: expert labels that it was trained on.
+        seed: of training and of the draws.
+        classes: in label order.
+        positive: one of them.
+        threshold: chosen on validation.
+        temperature: fitted on validation.
+        unfitted: why neither could be chosen; None where they were.
+        validation: every score of that split.
+        test: every score of that split.
+        subgroups: name -> the same of a group of patches.
+    """
+
+    name: str
+    backbone: str
+    weights: str | None = ""
+    mid: str | None = None
+    subset: str | int | None = None
+    labels_per_class: float | None = None
+    seed: int
+    classes: tuple[str, ...]
+    positive: str
+    threshold: float
+    temperature: float | None = None
+    unfitted: str | None = None
+    validation: Report
+    test: Report
+    subgroups: dict[str, SplitReports] = field(default_factory=dict)
+
+    def of_split(self, split: str) -> Report:
+        """Every score of validation or test."""
+        return self.test if split == "test" else self.validation
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunScores(Scores):
+    """Scores of a network: report.json of stage evaluate."""
+
+    backbone: BackboneName
+    weights: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineScores(Scores):
+    """Scores of a classical method: report.json of stage baselines.
+
+    Attributes:
+        title: for a reader.
+        parameters: the point of the grid that validation chose.
+        subset_seed: of the draw of the subset.
+        train: number of training patches by class, in label order.
+        validation_auc: of the decision that was chosen.
+        commit: of the checkout.
+    """
+
+    title: str
+    parameters: dict[str, float]
+    subset_seed: int
+    train: tuple[int, ...]
+    validation_auc: float
+    commit: str | None = None

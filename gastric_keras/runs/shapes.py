@@ -1,0 +1,263 @@
+"""The shapes of a run's small files, and their readers; of scores see ``scores``.
+
+A later stage, or a later version, reads what is here and nothing else of a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.files import read_json, read_object
+
+_Shape = TypeVar("_Shape")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a run; ``provenance.collect`` writes it, of an earlier version less.
+
+    Attributes:
+        command: as it was typed.
+        started: UTC, ISO 8601.
+        commit: of the checkout, 12 hexadecimal digits, ``+changes`` behind them when it
+            was changed since; None outside a checkout.
+        python: version.
+        packages: name -> version; None where it was not installed.
+        device: machine and system.
+        seed: of training.
+        records: folder of a set -> manifest_sha256.
+    """
+
+    command: str | None = None
+    started: str | None = None
+    commit: str | None = None
+    python: str | None = None
+    packages: dict[str, str | None] = field(default_factory=dict)
+    device: str | None = None
+    seed: int | None = None
+    records: dict[str, dict[str, str | None]] = field(default_factory=dict)
+
+    def manifest_sha256(self, folder: str) -> str | None:
+        """Of a set's manifest when the run was made; None: not known."""
+        return self.records.get(folder, {}).get("manifest_sha256")
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What a warm start did, by weight name.
+
+    Attributes:
+        source: what the weights came from, in words.
+        copied: weights of the new model that were taken over.
+        initialised: weights of the new model that start anew.
+        unused: weights of the old model that were left behind.
+    """
+
+    source: str
+    copied: tuple[str, ...]
+    initialised: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FitFigures:
+    """How a fit ended: what is read of its done.json.
+
+    Attributes:
+        best_epoch: from 0; its weights were kept.
+        val_auc: of that epoch; NaN where training diverged.
+        epochs: that were trained.
+        steps: of the optimizer.
+        seconds: that training took.
+    """
+
+    best_epoch: int
+    val_auc: float
+    epochs: int
+    steps: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if min(self.best_epoch, self.epochs, self.steps) < 0 or not (
+            0 <= self.seconds < math.inf and not self.val_auc > 1
+        ):
+            raise InputError(f"{self}")
+
+
+@dataclass(frozen=True)
+class ListedPicture:
+    """One line of pictures.json, which the report reads.
+
+    Attributes:
+        file: name in the folder of figures.
+        kind: what it shows.
+        text: the same in words, for those who do not see it.
+    """
+
+    file: str
+    kind: Literal["filters", "responses", "decision", "error"]
+    text: str
+
+    def __post_init__(self) -> None:
+        # A page holds what it shows: another's file must not get into it.
+        require(
+            self.file == Path(self.file).name and self.file.isprintable(),
+            "A file beside that list was expected.",
+            "Name none of another folder.",
+            file=self.file,
+        )
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    pictures: tuple[ListedPicture, ...]
+
+
+@dataclass(frozen=True)
+class LayerScore:
+    """What a linear probe reads off one layer.
+
+    Attributes:
+        stage: initial (t=0), mid (t=1) or target (t=2).
+        layer: of the backbone.
+        channels: of its output, pooled.
+        val_auc: of the regression, on the validation split of the target.
+    """
+
+    stage: str
+    layer: str
+    channels: int
+    val_auc: float
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read provenance.json.
+
+    Raises:
+        InputError: it is missing, or damaged.
+    """
+    return _read(Provenance, path, "Run --stage target --force to make the run anew.")
+
+
+def read_transfer(path: Path) -> TransferReport:
+    """Read transfer_report.json of a stage.
+
+    Raises:
+        InputError: it is missing, or damaged.
+    """
+    return _read(TransferReport, path, "Run that stage again with --force.")
+
+
+def read_fit(path: Path) -> FitFigures:
+    """Read the done.json of a fit.
+
+    Raises:
+        InputError: it is missing, or damaged.
+    """
+    names = ", ".join(each.name for each in fields(FitFigures))
+    return _read(
+        FitFigures,
+        path,
+        "Run the stage again with --force.",
+        wanted=f"The figures of a finished stage, {names}, were expected.",
+    )
+
+
+def read_pictures(path: Path) -> tuple[ListedPicture, ...]:
+    """Read pictures.json.
+
+    Raises:
+        InputError: it is missing or damaged, or names a file of another folder.
+    """
+    way_out = "Run --stage visualize --force."
+    return _read(_Pictures, path, way_out, under="pictures").pictures
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Columns of a history.csv; an empty cell is NaN, and no row gives no column.
+
+    Raises:
+        InputError: a cell is no number, a row is longer or shorter than the header, a
+            column stands twice, or the epochs are not 0, 1, 2…
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            header, *rows = list(csv.reader(stream, strict=True)) or [[]]
+        if not rows:
+            return {}
+        if "epoch" not in header or len(set(header)) < len(header):
+            raise ValueError(f"columns {header}")
+        columns = [[float(cell or "nan") for cell in column] for column in zip(*rows)]
+        if any(len(row) != len(header) for row in rows):
+            raise ValueError(f"a row that has not {len(header)} cells")
+        history = dict(zip(header, columns, strict=True))
+        if history["epoch"] != list(range(len(rows))):
+            raise ValueError("epochs that are not 0, 1, 2…")
+    except (OSError, ValueError, csv.Error) as error:
+        wanted = "A history of numbers was expected."
+        way_out = "Run the stage again with --force."
+        raise _damaged(path, wanted, error, way_out) from error
+    return history
+
+
+def read_layer_scores(path: Path) -> list[LayerScore]:
+    """Read a ``probe/layers.csv``.
+
+    Raises:
+        InputError: it has other columns or no numbers.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            return [
+                LayerScore(
+                    row["stage"],
+                    row["layer"],
+                    int(row["channels"]),
+                    float(row["val_auc"]),
+                )
+                for row in csv.DictReader(stream)
+            ]
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = (
+            "A CSV with the columns stage, layer, channels and val_auc was expected."
+        )
+        raise _damaged(path, wanted, repr(error), "Run --stage probe --force.") from (
+            error
+        )
+
+
+def _read(
+    shape: type[_Shape],
+    path: Path,
+    way_out: str,
+    *,
+    wanted: str | None = None,
+    under: str | None = None,
+) -> _Shape:
+    """A JSON file of some shape, or the field ``under`` of one.
+
+    Of an object known keys alone: a later version may write more."""
+    try:
+        if under:
+            tree = {under: read_json(path)}
+        else:
+            known = {each.name for each in fields(shape)}  # type: ignore[arg-type]
+            tree = {k: v for k, v in read_object(path).items() if k in known}
+        built: _Shape = config_io.build(shape, tree, path.name)
+        return built
+    except InputError as error:
+        wanted = wanted or f"A {path.name} of this form was expected."
+        raise _damaged(path, wanted, error, way_out) from error
+
+
+def _damaged(path: Path, wanted: str, found: object, way_out: str) -> InputError:
+    return InputError(
+        f"{wanted} Received: path={path} ({found}). Copy it from a sound copy, or make "
+        f"it again. {way_out}"
+    )

@@ -1,0 +1,111 @@
+"""What a client of an exported model must know: ``assets/metadata.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.records.manifest import read_manifest
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.shapes import read_provenance
+from gastric_keras.serving.graph import OperatingPoint
+from gastric_keras.support.files import sha256_of
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """A set of records.
+
+    Attributes:
+        folder: where it lay.
+        manifest_sha256: of its manifest when the run was made; None: not known.
+    """
+
+    folder: str
+    manifest_sha256: str | None
+
+
+@dataclass(frozen=True)
+class ExportMetadata:
+    """The file, key by key.
+
+    Attributes:
+        name: of the run.
+        version: of the export.
+        classes: in label order.
+        positive: one of them.
+        threshold: for calibrated probabilities.
+        raw_threshold: for those of the network.
+        temperature: between them.
+        mpp: µm/px of the training patches; 0.0: not known.
+        patch_size: side of the records, px.
+        image_size: side that the network takes, px.
+        backbone: network.
+        weights: that it began with.
+        precision: of its arithmetic.
+        seed: of training.
+        commit: of the checkout that trained it; None: not known.
+        weights_sha256: of the checkpoint.
+        records: stage -> set that it was trained on.
+    """
+
+    name: str
+    version: int
+    classes: tuple[str, ...]
+    positive: str
+    threshold: float
+    raw_threshold: float
+    temperature: float
+    mpp: float
+    patch_size: int
+    image_size: int
+    backbone: str
+    weights: str
+    precision: str
+    seed: int
+    commit: str | None
+    weights_sha256: str
+    records: dict[str, TrainedOn]
+
+
+def collect_metadata(
+    config: ExperimentConfig, run_dir: RunDir, *, version: int, point: OperatingPoint
+) -> ExportMetadata:
+    """What is known of a run that is exported.
+
+    Args:
+        config: of the run.
+        run_dir: of the run.
+        version: of the export.
+        point: of the run.
+
+    Raises:
+        InputError: the target set or the provenance is gone.
+    """
+    manifest = read_manifest(config.target.records)
+    provenance = read_provenance(run_dir.provenance)
+    stages = {"target": config.target.records}
+    if config.mid is not None:
+        stages = {"mid": config.mid.records} | stages
+    return ExportMetadata(
+        name=config.name,
+        version=version,
+        classes=point.classes,
+        positive=point.positive,
+        threshold=point.threshold,
+        raw_threshold=point.raw_threshold,
+        temperature=point.temperature,
+        mpp=manifest.mpp,
+        patch_size=manifest.patch_size,
+        image_size=config.backbone.image_size,
+        backbone=config.backbone.name,
+        weights=config.backbone.weights,
+        precision=config.runtime.precision,
+        seed=config.seed,
+        commit=provenance.commit,
+        weights_sha256=sha256_of(run_dir.weights("target")),
+        records={
+            stage: TrainedOn(folder, provenance.manifest_sha256(folder))
+            for stage, folder in stages.items()
+        },
+    )

@@ -1,0 +1,49 @@
+"""Scores and p values in print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gastric_keras.statistics.scores import Score
+
+
+@dataclass(frozen=True)
+class SpelledScore:
+    """One score in print; each part is "" where there is none.
+
+    Attributes:
+        value: the figure; a dash where it is not defined.
+        interval: both ends; "†" marks an exact bound.
+        note: why figure or interval is missing.
+    """
+
+    value: str
+    interval: str = ""
+    note: str = ""
+
+    @property
+    def beside(self) -> str:
+        """What stands in brackets behind the value: the interval, or why there is
+        none."""
+        return self.interval or self.note
+
+
+def spell_score(score: Score, digits: int = 3) -> SpelledScore:
+    """One score in print.
+
+    Args:
+        score: of a report.
+        digits: after the point.
+    """
+    if score.value is None:
+        return SpelledScore("—", note=score.reason or "")
+    value = f"{score.value:.{digits}f}"
+    if score.low is None:
+        return SpelledScore(value, note=score.reason or "")
+    mark = "†" if score.method == "exact" else ""
+    return SpelledScore(value, f"{score.low:.{digits}f}–{score.high:.{digits}f}{mark}")
+
+
+def spell_p(value: float) -> str:
+    """A p value with its sign of comparison: ``= 0.031`` or ``< 0.001``."""
+    return "< 0.001" if value < 0.001 else f"= {value:.3g}"

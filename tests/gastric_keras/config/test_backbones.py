@@ -1,0 +1,99 @@
+"""The table of networks, and what may be added to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from gastric_keras.config.backbones import BACKBONES, find_backbone, register_backbone
+from gastric_keras.config.experiment import BackboneConfig
+from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.weights import load_weights
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError
+from tests.helpers.own_network import OWN_NETWORK, registered
+
+
+@pytest.fixture()
+def own() -> Iterator[str]:
+    with registered() as name:
+        yield name
+
+
+def read(**tree: object) -> BackboneConfig:
+    return config_io.build(BackboneConfig, tree)
+
+
+def fail(name: str, **changes: object) -> str:
+    with pytest.raises(InputError) as error:
+        register_backbone(name, dataclasses.replace(OWN_NETWORK, **changes))
+    assert name not in BACKBONES or BACKBONES[name].title != OWN_NETWORK.title
+    return str(error.value)
+
+
+def test_a_config_may_name_it_and_only_then(own: str) -> None:
+    assert read(name=own, weights="none", image_size=10).name == own
+    with pytest.raises(InputError, match=f"at least 10 px was expected for {own}"):
+        read(name=own, image_size=9)
+    with pytest.raises(InputError) as error:
+        read(name="two_block")
+    known = "vgg16 | alexnet | inception_v3 | two_blocks"
+    assert f"name: expected {known}. Received: 'two_block'" in str(error.value)
+    assert "Did you mean 'two_blocks'?" in str(error.value)
+    # Without a reader in between.
+    with pytest.raises(InputError, match="inception_v3, two_blocks was expected"):
+        BackboneConfig("two_block")
+    with pytest.raises(InputError, match="Received: backbone='two_block'."):
+        find_backbone("two_block")
+
+
+def test_the_same_entry_may_be_registered_twice(own: str) -> None:
+    register_backbone(own, OWN_NETWORK)
+    with pytest.raises(InputError, match="no other network has was expected"):
+        register_backbone(own, dataclasses.replace(OWN_NETWORK, title="Another"))
+
+
+def test_entries_that_cannot_be_right_are_refused() -> None:
+    assert "Received: name='vgg16'. Taken are vgg16, alexnet" in fail("vgg16")
+    assert "Received: name='Two blocks'." in fail("Two blocks")
+    for size in (0, 33):
+        message = fail("two_blocks", smallest_size=size)
+        assert f"Received: smallest_size={size}, image_size=32." in message
+    assert "first_convolutions={}" in fail("two_blocks", first_convolutions={})
+    assert "probed_layers=()" in fail("two_blocks", probed_layers=())
+
+
+def test_a_layer_that_the_network_lacks_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = dataclasses.replace(OWN_NETWORK, gradcam_layer="conv3")
+    monkeypatch.setitem(BACKBONES, "two_blocks", entry)
+    with pytest.raises(InputError) as error:
+        build_classifier("two_blocks", 2, image_size=16, weights="none")
+    assert "Only layers that two_blocks has were expected" in str(error.value)
+    assert "Received: missing=['conv3']." in str(error.value)
+
+
+def test_weights_that_no_entry_names_are_refused(own: str) -> None:
+    model = OWN_NETWORK.build(
+        include_top=False, weights=None, input_shape=(16, 16, 3), name="backbone"
+    )
+    with pytest.raises(InputError) as error:
+        load_weights(model, own, "imagenet")
+    assert "it has no ImageNet file. Received: weights='imagenet'." in str(error.value)
+    assert "Set backbone.weights to a file that you have" in str(error.value)
+    with pytest.raises(InputError, match="weights='none.h5'. Set backbone.weights"):
+        load_weights(model, own, "none.h5")
+
+
+def test_a_name_and_a_size_are_checked_without_tensorflow() -> None:
+    code = (
+        "import sys; from gastric_keras.config.experiment import BackboneConfig; "
+        "BackboneConfig('inception_v3', image_size=75); "
+        "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
