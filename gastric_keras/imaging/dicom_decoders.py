@@ -66,10 +66,8 @@ def decode_pydicom(data: bytes) -> npt.NDArray[Any]:
 
 
 def _is_rescaled(dataset: Any) -> bool:
-    slope, intercept = dataset.get("RescaleSlope", 1), dataset.get(
-        "RescaleIntercept", 0
-    )
-    return (slope, intercept) != (1, 0) or "ModalityLUTSequence" in dataset
+    line = (dataset.get("RescaleSlope", 1), dataset.get("RescaleIntercept", 0))
+    return line != (1, 0) or "ModalityLUTSequence" in dataset
 
 
 def rgb_from_ybr(
