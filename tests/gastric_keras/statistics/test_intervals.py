@@ -48,7 +48,7 @@ def test_with_many_cases_they_are_the_plain_percentiles() -> None:
 
 @pytest.mark.parametrize("degrees", [3, 9, 50])
 def test_the_interval_leaves_out_0_where_p_is_small(degrees: int) -> None:
-    few = {"factor": (degrees + 1) / degrees, "degrees": degrees}
+    few = FewCases((degrees + 1) / degrees, degrees)
     found = set()
     for shift in np.linspace(-5, 5, 201):
         drawn = np.random.default_rng(1).normal(shift, 1, 1000)
