@@ -138,4 +138,4 @@ def test_every_page_escapes_what_it_shows() -> None:
 
 
 def _templates(package: str) -> list[Path]:
-    return sorted((REPOSITORY / package / "templates").glob("*.html"))
+    return sorted((REPOSITORY / package).rglob("templates/*.html"))
