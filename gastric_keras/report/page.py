@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 import gastric_keras
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
@@ -46,6 +44,7 @@ from gastric_keras.statistics.words import SpelledScore, spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
+from gastric_keras.support.pages import render
 from gastric_keras.support.text import visible
 
 STAGE_TITLES: dict[FitStage, str] = {
@@ -81,15 +80,12 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
                 f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
                 "evaluate first."
             )
-    environment = Environment(
-        loader=PackageLoader("gastric_keras"),
-        autoescape=True,
+    page = render(
+        "gastric_keras.report",
+        "report.html",
         finalize=_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        **_content(config, run_dir),
     )
-    page = environment.get_template("report.html").render(_content(config, run_dir))
     write_atomic(run_dir.report_html, page)
     return run_dir.report_html
 
