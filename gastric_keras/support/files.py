@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import io
 import json
@@ -12,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from gastric_keras.support.errors import InputError
 
@@ -108,12 +109,9 @@ def read_object(path: Path | str) -> dict[str, Any]:
 
 
 def sha256_of(path: Path | str) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits, read in 1 MiB blocks."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
@@ -130,21 +128,24 @@ def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
         InputError: it cannot be made.
     """
     path = Path(path)
+    # The kernel drops the lock with the process, however that ends. A file system
+    # without such locks (NFS without its lock service) is refused: a lock by the mere
+    # presence of a file would outlive a process that was killed.
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = open(path, "w")
+        lock.acquire()
+    except Timeout as error:
+        raise FolderInUse(
+            f"A {folder} that no other process works in was expected. Received: "
+            f"{path.parent}. {way_out}"
+        ) from error
     except OSError as error:
         raise InputError(
             f"A {folder} that can be written was expected. Received: {path.parent} "
             f"({error.strerror}). Name another."
         ) from error
-    with stream:
-        try:
-            # The kernel drops the lock with the process, however that ends.
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FolderInUse(
-                f"A {folder} that no other process works in was expected. Received: "
-                f"{path.parent}. {way_out}"
-            ) from error
+    try:
         yield
+    finally:
+        lock.release()

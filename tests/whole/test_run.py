@@ -18,6 +18,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.imaging.native import find_tensorflow_io
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
@@ -247,9 +248,11 @@ def test_doctor_prints(
         "tensorflow 2.",
         "keras 3.",
         "gastric_keras at commit ",
-        "tensorflow-io's native operations load",
     ):
         assert wanted in out
+    is_there = find_tensorflow_io()[0] is not None
+    assert ("tensorflow-io's native operations load" in out) == is_there
+    assert ("pydicom decodes DICOM" in out) != is_there
     for network in ("vgg16", "alexnet", "inception_v3"):
         assert f"ImageNet weights of {network}: " in out
     assert " GiB free on this disk" in out
