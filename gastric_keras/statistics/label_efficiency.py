@@ -137,7 +137,9 @@ def labels_for(auc: float, labels: Sequence[float], curve: Sequence[float]) -> f
     above = int(np.searchsorted(rising, auc))
     share = (auc - rising[above - 1]) / (rising[above] - rising[above - 1])
     low, high = np.log(labels[above - 1]), np.log(labels[above])
-    return float(np.exp(low + share * (high - low)))
+    between = np.exp(low + share * (high - low))
+    # exp(log(540)) is not 540 to the bit.
+    return float(np.clip(between, labels[above - 1], labels[above]))
 
 
 def spell_saving(about: str, saving: Saving) -> str:

@@ -364,7 +364,7 @@ def test_subsets_come_by_size(tmp_path: Path) -> None:
 
 def test_compare_never_loads_tensorflow() -> None:
     code = (
-        "import sys, gastric_keras.compare; "
+        "import sys, gastric_keras.comparison.compare; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
