@@ -14,8 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 TESTS = Path(__file__).parent
 #: Files and tests that train, build large networks, start processes or take long for
-#: another reason, the longest first: ``make quick`` leaves them out, ``make test`` begins with them, so that no
-#: worker is left alone with one in the end. From ``pytest --durations=0``.
+#: another reason, the longest first: ``make quick`` leaves them out, ``make test``
+#: begins with them, so that no worker is left alone with one in the end. From
+#: ``pytest --durations=0``.
 SLOW = (
     "whole/test_distribution.py",
     "kills/test_training_kills.py",
