@@ -13,9 +13,10 @@ from tests.helpers.paths import SHARED
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 TESTS = Path(__file__).parent
-#: Files and tests that train, build large networks, or start processes, the longest
-#: first: ``make quick`` leaves them out, ``make test`` begins with them, so that no
-#: worker is left alone with one in the end. From ``pytest --durations=0``.
+#: Files and tests that train, build large networks, start processes or take long for
+#: another reason, the longest first: ``make quick`` leaves them out, ``make test``
+#: begins with them, so that no worker is left alone with one in the end. From
+#: ``pytest --durations=0``.
 SLOW = (
     "whole/test_distribution.py",
     "kills/test_training_kills.py",
@@ -28,7 +29,9 @@ SLOW = (
     "gastric_keras/models/test_weights.py",
     "whole/test_tensorboard.py",
     "whole/test_own_network.py",
+    "gastric_keras/report/test_page.py",
     "gastric_keras/evaluation/test_baselines.py",
+    "gastric_keras/comparison/test_compare.py",
     "gastric_keras/training/test_tensorboard.py",
     "gastric_keras/models/test_classifier.py",
     "whole/test_disks.py",
@@ -43,6 +46,9 @@ SLOW = (
     "data_prep/sets/test_writer.py::"
     "test_what_is_cut_at_a_time_does_not_grow_with_the_set",
     "data_prep/test_engine.py::test_beam_does_the_same",
+    "gastric_keras/figures/test_plots.py::"
+    "test_every_plot_is_a_small_png_that_no_edge_cuts",
+    "gastric_keras/figures/test_plots.py::test_noise_is_still_a_small_file",
     "gastric_keras/heatmap/test_stage.py::test_real_slides_are_read_whole",
     "gastric_keras/statistics/test_split_report.py::"
     "test_coverage_of_delong_and_of_the_clustered_interval",
