@@ -57,12 +57,15 @@ lint: setup  ## style, types, imports: what CI checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes: TensorFlow takes the memory of each, and two cores are the least.
-quick: lint  ## lint, and the tests that neither train nor start processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+# A file is one worker's, which trains for all tests in it. In the order of collection:
+# tests/conftest.py puts the longest files first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+quick: lint  ## lint and every test that is not slow, in a minute
+	$(PYTEST) -m 'not slow'
 
 test: lint  ## lint and every test, with coverage: what CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 # PyTorch is there to be measured against, nothing else needs it.
 bench: setup demo/records/target/manifest.json  ## speed, and what the statistics say of known truths

@@ -8,7 +8,6 @@ from statistics import mean, stdev
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
 from gastric_keras.comparison.results import (
     PUBLISHED_GAIN,
-    TABLE_SCORES,
     Comparison,
     Efficiency,
     ScoreCell,
@@ -67,6 +66,7 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
         "threshold; the others are at each run's own validation threshold. Precision "
         "and recall are of the positive class unless they say otherwise.",
     ]
+    scores = list(cells[0].scores)
     for subset in dict.fromkeys(cell.subset for cell in cells):
         mine = [cell for cell in cells if cell.subset == subset]
         rows = [
@@ -74,13 +74,13 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
                 BACKBONES[cell.backbone].title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
-                *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
+                *(_mean_sd(cell.scores[score]) for score in scores),
             ]
             for cell in mine
         ]
         parts += [
             f"*{markdown_name(subset)}*: {mine[0].labels:g} labels a class",
-            text_table(["network", "path", "seeds", *TABLE_SCORES], rows),
+            text_table(["network", "path", "seeds", *scores], rows),
         ]
     return parts
 

@@ -9,7 +9,7 @@ import keras
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.models.warm_start import (
+from gastric_keras.models.transfer import (
     TransferReport,
     pretrained_report,
     warm_start,

@@ -9,8 +9,8 @@ import pytest
 from gastric_keras import run
 from gastric_keras.config.experiment import BackboneConfig, ExperimentConfig
 from gastric_keras.config.fit import FitConfig
-from gastric_keras.runs.layer_scores import read_layer_scores
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
+from gastric_keras.runs.shapes import read_layer_scores
 from gastric_keras.serving.exported_model import load_exported
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError

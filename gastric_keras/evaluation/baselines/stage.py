@@ -40,9 +40,6 @@ from gastric_keras.support.files import read_json, write_atomic, write_csv, writ
 from gastric_keras.support.text import text_table
 from gastric_keras.support.versions import read_commit
 
-#: Of the table, as ``_cells`` orders them.
-COLUMNS = ("AUC", "ACC", "precision", "recall")
-
 
 @dataclass(frozen=True)
 class Baseline:
@@ -203,36 +200,37 @@ def _spell(report: BaselineScores) -> str:
 def write_summary(run_dir: RunDir) -> None:
     """Write ``baselines.md`` and ``baselines.csv``: every method, whole and hard."""
     reports = [found.scores for found in read_baselines(run_dir.root)]
-    header = ["patches", "method"]
-    for name in COLUMNS:
-        header += [name, f"{name} low", f"{name} high"]
+    names = list(_columns(reports[0].test.patch))
     rows: list[list[str | float | None]] = []
     lines = []
     for part in ("all", *reports[0].subgroups):
         for report in reports:
             test = report.test if part == "all" else report.subgroups[part].test
-            cells = _cells(test.patch)
-            values = [end for c in cells for end in (c.value, c.low, c.high)]
-            rows.append([part, report.backbone, *values])
-            words = map(spell_score, cells)
-            spelled = (f"{each.value} ({each.beside})" for each in words)
-            lines.append([part, report.title, *spelled])
-    write_csv(run_dir.baselines_csv, header, rows)
-    names = [f"{name} (interval)" for name in COLUMNS]
-    table = text_table(["patches", "method", *names], lines)
+            cells = _columns(test.patch).values()
+            ends = [end for c in cells for end in (c.value, c.low, c.high)]
+            rows.append([part, report.backbone, *ends])
+            words = [spell_score(cell) for cell in cells]
+            lines.append(
+                [part, report.title, *(f"{w.value} ({w.beside})" for w in words)]
+            )
+    header = [f"{name}{end}" for name in names for end in ("", " low", " high")]
+    write_csv(run_dir.baselines_csv, ["patches", "method", *header], rows)
+    titles = [f"{name} (interval)" for name in names]
+    table = text_table(["patches", "method", *titles], lines)
     write_atomic(run_dir.baselines_md, table + "\n")
     print(table)
     print(f"baselines: tables and predictions in {run_dir.baselines}")
 
 
-def _cells(unit: UnitReport) -> list[Score]:
+def _columns(unit: UnitReport) -> dict[str, Score]:
+    """Name in the table -> score; the calls at the validation threshold."""
     calls = unit.at_threshold.scores
-    return [
-        unit.scores["auc"],
-        calls["accuracy"],
-        calls["precision"],
-        calls["sensitivity"],
-    ]
+    return {
+        "AUC": unit.scores["auc"],
+        "ACC": calls["accuracy"],
+        "precision": calls["precision"],
+        "recall": calls["sensitivity"],
+    }
 
 
 def read_baselines(folder: Path) -> list[Baseline]:

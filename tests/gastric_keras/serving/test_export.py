@@ -42,7 +42,7 @@ from gastric_keras.serving import export
 from gastric_keras.serving.warmup import WARMUP
 from gastric_keras.statistics.calibration import apply_temperature, scale_threshold
 from gastric_keras.statistics.scores import Score
-from gastric_keras.statistics.split_report import best_threshold
+from gastric_keras.statistics.thresholds import best_threshold
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, sha256_of, write_json

@@ -8,7 +8,7 @@ import pytest
 
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.models.warm_start import pretrained_report, warm_start, weight_names
+from gastric_keras.models.transfer import pretrained_report, warm_start, weight_names
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_models import SMALL
 
