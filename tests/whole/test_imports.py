@@ -67,9 +67,15 @@ def test_the_floors_hold_and_every_planted_import_is_found(copy: Path) -> None:
     done = lint(copy)
     assert done.returncode == 1, done.stdout + done.stderr
     for module, planted in PLANTED.items():
-        # In a circle inside of a folder the names are relative to it.
-        names = [module, planted], [f".{n.split('.')[-1]}" for n in (module, planted)]
-        assert any(" -> ".join(pair) in done.stdout for pair in names), done.stdout
+        folder = module.rpartition(".")[0]
+        # Which import of a circle is at fault, the linter cannot know.
+        is_circle = planted.rpartition(".")[0] == folder
+        said = (
+            f"cycles are allowed in {folder}."
+            if is_circle
+            else f"{module} -> {planted} "
+        )
+        assert said in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("package", ["gastric_keras", "data_prep"])
