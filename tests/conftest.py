@@ -40,6 +40,12 @@ SLOW = (
     "gastric_keras/serving/test_served.py",
     "gastric_keras/serving/test_onnx.py",
     "gastric_keras/evaluation/test_layer_probe.py",
+    "gastric_keras/visualization/test_gradcam.py",
+    "gastric_keras/heatmap/test_stage.py",
+    "gastric_keras/models/test_warm_start.py",
+    "gastric_keras/training/test_snapshots.py",
+    "gastric_keras/training/test_optimizers.py",
+    "gastric_keras/training/test_head_probe.py",
     "gastric_keras/report/test_browser.py",
     "data_prep/leaks/test_find.py::test_two_processes_read_what_one_reads",
     "data_prep/sets/test_writer.py::test_a_file_is_opened_only_for_records",
@@ -49,7 +55,6 @@ SLOW = (
     "gastric_keras/figures/test_plots.py::"
     "test_every_plot_is_a_small_png_that_no_edge_cuts",
     "gastric_keras/figures/test_plots.py::test_noise_is_still_a_small_file",
-    "gastric_keras/heatmap/test_stage.py::test_real_slides_are_read_whole",
     "gastric_keras/statistics/test_split_report.py::"
     "test_coverage_of_delong_and_of_the_clustered_interval",
     "whole/test_resume.py::test_a_slide_in_bands_is_the_slide_in_one",

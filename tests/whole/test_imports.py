@@ -68,10 +68,15 @@ def test_the_floors_hold_and_every_planted_import_is_found(copy: Path) -> None:
     done = lint(copy)
     assert done.returncode == 1, done.stdout + done.stderr
     for module, planted in PLANTED.items():
-        # Of a circle inside a folder either of its imports is named, relative to it.
-        one, other = (f".{name.split('.')[-1]}" for name in (module, planted))
-        wanted = (f"{module} -> {planted}", f"{one} -> {other}", f"{other} -> {one}")
-        assert any(line in done.stdout for line in wanted), done.stdout
+        folder = module.rpartition(".")[0]
+        # Which import of a circle is at fault, the linter cannot know.
+        is_circle = planted.rpartition(".")[0] == folder
+        said = (
+            f"cycles are allowed in {folder}."
+            if is_circle
+            else f"{module} -> {planted} "
+        )
+        assert said in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("package", ["gastric_keras", "data_prep"])
