@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import pytest
 
 from data_prep.config.sets import SourceConfig
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.support import config_io
+from gastric_keras.support import config_io, strict_yaml
 from gastric_keras.support.errors import InputError
 
 
@@ -240,13 +241,49 @@ def test_wrong_type(tmp_path: Path, override: str, wanted: str, received: str) -
         ("target.classes=[a, 5]", "target.classes[1]"),
         ("target.where={a: [b, 5]}", "target.where.a[1]"),
         ("sizes={a: 1, b: x}", "sizes.b"),
-        ("sizes={5: 1}", "sizes (key)"),
     ],
 )
 def test_the_path_reaches_into_lists_and_mappings(
     tmp_path: Path, override: str, path: str
 ) -> None:
     assert f"config.yaml: {path}: expected " in fail(tmp_path, LEAST, override)
+
+
+def test_keys_are_text_as_they_are_written(tmp_path: Path) -> None:
+    text = LEAST + "sizes: {0: 1, no: 2, 1e3: 3, ~: 4, 'Tumor: Positive': 5, a b: 6}\n"
+    sizes = load(tmp_path, text).sizes
+    assert list(sizes) == ["0", "no", "1e3", "~", "Tumor: Positive", "a b"]
+    assert "the key 'no' stands twice" in fail(
+        tmp_path, LEAST, "sizes={no: 1, 'no': 2}"
+    )
+    values = {0: "stroma", -1: "ignore"}
+    source = config_io.load(SourceConfig, None, ["mask_values={0: stroma, -1: ignore}"])
+    assert source.mask_values == values
+    message = fail(tmp_path, LEAST, "target.where={fold: [0]}")
+    assert message.endswith("Put quotes around it.")
+    with pytest.raises(InputError, match=r"mask_values \(key\): expected int"):
+        config_io.load(SourceConfig, None, ["mask_values={a: stroma}"])
+
+
+def test_an_override_reaches_into_a_list(tmp_path: Path) -> None:
+    text = LEAST + "sources: [{epochs: 1}, {epochs: 2}]\n"
+    config = load(tmp_path, text, "sources.1.rate=0.5", "sources.0.epochs=7")
+    assert config.sources == (Fit(epochs=7), Fit(epochs=2, rate=0.5))
+    assert load(tmp_path, LEAST, "sources.0.epochs=7").sources == (Fit(epochs=7),)
+    for key in ("sources.2.epochs", "sources.x.epochs", "sources.-1.epochs"):
+        assert "its parent is a plain value" in fail(tmp_path, text, f"{key}=1")
+    assert "sources: expected a list" in fail(tmp_path, LEAST, "sources.1.epochs=1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["0", "no", "1e3", "Tumor: Positive", " a ", "}", "a'b", 'a"b', "", "é", "a\nb"],
+)
+def test_a_snippet_reads_back(tmp_path: Path, name: str) -> None:
+    text = strict_yaml.snippet(sizes={name: 1})
+    assert load(tmp_path, LEAST + text).sizes == {name: 1}
+    flag, pasted = shlex.split(strict_yaml.override("sizes", {name: 1}))
+    assert flag == "--set" and load(tmp_path, LEAST, pasted).sizes == {name: 1}
 
 
 def test_a_wrong_choice_names_the_nearest(tmp_path: Path) -> None:
@@ -287,7 +324,7 @@ def test_an_override_of_another_form(tmp_path: Path, override: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["name.first=5", "name.a.b=5", "sources.0.epochs=4"]
+    "override", ["name.first=5", "name.a.b=5", "sources.1.epochs=4"]
 )
 def test_an_override_below_a_value_or_list(tmp_path: Path, override: str) -> None:
     message = fail(tmp_path, LEAST + "sources: [{epochs: 3}]\n", override)
