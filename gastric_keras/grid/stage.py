@@ -58,9 +58,8 @@ def run_grid(grid: GridConfig) -> None:
     if failed:
         first, reason = next(iter(failed.items()))
         raise InputError(
-            f"Cells that can be run were expected. Received: {len(failed)} that "
-            f"failed, first {first}: {reason} Mend it and run the same command again; "
-            "finished cells stay."
+            f"Every cell must run, got {len(failed)} that failed, first {first}: "
+            f"{reason} Fix it and run the same command again; finished cells are kept."
         )
 
 

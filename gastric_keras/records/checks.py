@@ -22,9 +22,9 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
     manifest = read_manifest(folder)
     if manifest.classes != classes:
         raise InputError(
-            f"{key}.classes: the classes of {folder} were expected, in its order: "
-            f"{list(manifest.classes)}. Received: {list(classes)}. Copy that list into "
-            "the config."
+            f"{key}.classes must be the classes of {folder}, in its order: "
+            f"{list(manifest.classes)}, got {list(classes)}. Copy that list into the "
+            "config."
         )
     for split in ("train", "validation"):
         empty = [
@@ -32,9 +32,9 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
         ]
         if empty:
             raise InputError(
-                f"{key}.records: patches of every class in the split {split!r} were "
-                f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
-                "the set again with another split or with more cases."
+                f"{key}.records must have patches of every class in the split "
+                f"{split!r}, got {folder} with none of {', '.join(empty)}. Make the "
+                "set again with other split shares or with more cases."
             )
     verify_set(folder, manifest)
     return manifest
@@ -60,8 +60,8 @@ def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
     )
     if shared:
         raise InputError(
-            "A mid-level set without the cases of the target's validation and test "
-            f"splits was expected. Received: {len(shared)} shared cases, first "
-            f"{shared[0]!r}. Make one of the sets from other cases; if they only share "
-            "a name, give each source its own name in the data_prep config."
+            "The mid-level set must not have cases of the target's validation and test "
+            f"splits, got {len(shared)} shared cases, first {shared[0]!r}. Make one of "
+            "the sets from other cases; if they only share a name, give each source a "
+            "different name in the data_prep config."
         )

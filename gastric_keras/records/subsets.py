@@ -57,8 +57,8 @@ def subset_size(manifest: Manifest, subset: str | int) -> int:
     if size is None or size > smallest:
         known = ", ".join(f"{k} ({n})" for k, n in manifest.subsets.items()) or "none"
         raise InputError(
-            f"A subset named {known}, or of 1 to {smallest} patches per class, was "
-            f"expected. Received: target.subset={subset!r}. null trains on all."
+            f"target.subset must be a named subset ({known}) or from 1 to {smallest} "
+            f"patches per class, got {subset!r}. null trains on all."
         )
     return size
 

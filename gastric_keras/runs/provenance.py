@@ -37,9 +37,9 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
         changed = _differences(_identity(held), _identity(config))
         if changed:
             raise InputError(
-                f"The config that {run_dir.root} was begun with was expected. "
-                f"Received: other values for {', '.join(changed)}. Give the run "
-                "another name, or --force to do its stages again."
+                f"The config must be the one that {run_dir.root} was started with, got "
+                f"other values for {', '.join(changed)}. Give the run another name, or "
+                "--force to rerun its stages."
             )
     config_io.save(config, run_dir.config)
     # What made a finished run is not what looked at it later.

@@ -150,8 +150,8 @@ def _delong(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     m, n = int(is_positive.sum()), int((~is_positive).sum())
     if min(m, n) < 2:
         raise InputError(
-            "Two or more patches of each class were expected. "
-            f"Received: {m} positive, {n} negative. Use a larger test set."
+            f"Each class must have at least two patches, got {m} positive, {n} "
+            "negative. Use a larger test set."
         )
     overall = rankdata(scores, axis=1)
     within_positive = rankdata(scores[:, is_positive], axis=1)

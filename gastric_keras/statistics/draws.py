@@ -27,7 +27,7 @@ class Draws:
     def __post_init__(self) -> None:
         require(
             self.draws >= 100,
-            "100 or more bootstrap draws were expected.",
+            "draws must be at least 100",
             "1000 is usual.",
             draws=self.draws,
         )
@@ -42,7 +42,7 @@ def check_confidence(confidence: float) -> None:
     """
     require(
         0 < confidence < 1,
-        "A confidence in (0, 1) was expected.",
+        "confidence must be in (0, 1)",
         "0.95 is usual.",
         confidence=confidence,
     )

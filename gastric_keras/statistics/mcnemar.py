@@ -70,8 +70,8 @@ def mcnemar_test(is_right_a: Any, is_right_b: Any, case_id: Any) -> McNemar:
         and a.size > 0
         and a.shape == b.shape
         and a.dtype == b.dtype == bool,
-        "Two columns of bool of the same length, one row or more, were expected.",
-        "Pass for each patch whether it was called right.",
+        "Both columns must be bool and of the same length, with at least one row",
+        "Pass for each patch whether it was classified correctly.",
         shapes=(a.shape, b.shape),
         dtypes=(str(a.dtype), str(b.dtype)),
     )

@@ -35,9 +35,8 @@ def best_threshold(label: Any, score: Any) -> float:
     label, score = check_pairs(label, score)
     if label.min() == label.max():
         raise InputError(
-            "Patches of both classes were expected, to choose a threshold. Received: "
-            f"label with {label.size} times {label[0]}. Use a validation split with "
-            "both classes."
+            "A threshold must be chosen on patches of both classes, got "
+            f"{label.size} times {label[0]}. Use a validation split with both classes."
         )
     distinct = np.unique(score)
     middle = (distinct[1:] + distinct[:-1]) / 2

@@ -158,10 +158,10 @@ class EpochLog(keras.callbacks.Callback):
             else "there is no finished epoch yet"
         )
         raise InputError(
-            f"A finite loss was expected in stage {self.stage}. Received: loss={loss} "
-            f"in epoch {self._epoch + 1}, batch {batch + 1} of {steps} "
-            f"({', '.join(patches)}). Lower {self.stage}.fit.learning_rate (it is "
-            f"{self.config.learning_rate}) or look at these patches; {kept}."
+            f"The loss of stage {self.stage} must be finite, got loss={loss} in epoch "
+            f"{self._epoch + 1}, batch {batch + 1} of {steps} ({', '.join(patches)}). "
+            f"Lower {self.stage}.fit.learning_rate (it is {self.config.learning_rate}) "
+            f"or look at these patches; {kept}."
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -60,8 +60,8 @@ def _check_names(model: keras.Model) -> None:
     ]
     require(
         not missing,
-        f"A Keras with {', '.join(missing)} was expected, as {SEEN_IN} is: training on "
-        "several workers replaces these names.",
+        f"Keras must have {', '.join(missing)}, as {SEEN_IN} has: training on several "
+        "workers replaces these names",
         f"Install keras=={SEEN_IN}, or train with one worker.",
         keras=keras.__version__,
     )

@@ -43,9 +43,9 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     load_file(
         model,
         path,
-        wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
+        wanted=f"a weights file of a finished stage {stage} of {config.backbone.name} "
         f"with {len(classes)} classes",
-        way_out="Run that stage again with --force, or mend the path.",
+        way_out="Run that stage again with --force, or fix the path.",
     )
     return model
 
@@ -109,9 +109,9 @@ def _check_weights(path: Path) -> None:
     # A run of an earlier version, or weights from elsewhere, come without one.
     if wanted is not None and path.is_file() and sha256_of(path) != wanted:
         raise InputError(
-            f"The weights that their stage wrote, sha256 {wanted}, were expected. "
-            f"Received: {path}, which was changed since. Copy it again from a sound "
-            "copy, or run that stage again with --force."
+            f"The weights must have the sha256 {wanted} that their stage wrote, got "
+            f"{path}, which was changed since. Copy it again from an intact copy, or "
+            "run that stage again with --force."
         )
 
 

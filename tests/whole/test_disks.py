@@ -137,9 +137,9 @@ def test_a_damaged_snapshot_and_damaged_weights_in_a_stage(
     wanted = read_json(broken.done("target"))["weights_sha256"]
     with pytest.raises(InputError) as error:
         load_stage(config, broken, "target")
-    message = f"The weights that their stage wrote, sha256 {wanted}, were expected."
+    message = f"The weights must have the sha256 {wanted} that their stage wrote, got"
     assert message in str(error.value)
-    assert f"Received: {path}, which was changed since." in str(error.value)
+    assert f", got {path}, which was changed since." in str(error.value)
 
 
 def test_a_stage_on_a_full_disk_is_said(
