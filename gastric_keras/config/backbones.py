@@ -1,4 +1,4 @@
-"""The table of networks: all that is known of a network stands in its one entry."""
+"""The table of networks: one entry holds everything known about a network."""
 
 from __future__ import annotations
 

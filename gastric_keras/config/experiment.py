@@ -10,7 +10,7 @@ from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.support.errors import InputError, check_ranges, require
 
-#: Stage that a model stands for -> how a reader knows it.
+#: Stage of a model -> its name for a reader.
 LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 
@@ -56,11 +56,10 @@ class MidConfig:
     Attributes:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
-        variant: ``stepwise``: the method, t=1 before t=2. The rest are controls for it:
-            ``shuffled_labels``: the same, but which patch has which label is drawn by
-            lot; ``more_updates``: no t=1, its updates are given to t=2; ``joint``: no
-            t=1, but a second head that learns the mid-level set during t=2, in as many
-            updates.
+        variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
+            ``shuffled_labels``: the same, with randomly permuted labels;
+            ``more_updates``: no t=1, t=2 gets its updates; ``joint``: no t=1, but a
+            second head that learns the mid-level set during t=2, in as many updates.
         init: weights of a finished t=1 of the same backbone and classes, from this or
             another lab, to take instead of training it; null: train it.
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is

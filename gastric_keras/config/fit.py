@@ -1,4 +1,4 @@
-"""How one stage is fitted, and what its training patches go through."""
+"""How one stage is fitted, and how its training patches are augmented."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class FitConfig:
     """How one stage is fitted. The paper is silent here: these choices are ours.
 
     Attributes:
-        epochs: at most; 0, with ``head: probe``: the backbone stays as it comes and the
+        epochs: at most; 0, with ``head: probe``: the backbone is not trained and the
             head is the logistic regression alone (a linear probe).
         batch_size: patches a step, over all devices together.
         min_steps: least updates in an epoch: a small set is gone through several times
             between two validations, so that it gets its updates and the validation
             split is not most of the work.
-        learning_rate: at its highest.
+        learning_rate: the highest of the schedule.
         head_rate: the head's learning rate as a multiple of the backbone's.
         schedule: ``constant``; ``cosine`` down to zero over all epochs; ``plateau``: a
             third after each ``plateau_patience`` epochs without a better validation
@@ -29,8 +29,8 @@ class FitConfig:
         weight_decay: decoupled (AdamW), per step, times the learning rate; not of
             biases and batch normalization.
         head: what the head starts from: ``random``, or ``probe``: the logistic
-            regression on the features of the backbone as it comes, so that the
-            backbone is not bent by a head that knows nothing (linear probing, then
+            regression on the features of the initial backbone, so that a
+            random head does not distort the backbone (linear probing, then
             fine-tuning: Kumar et al., ICLR 2022, arXiv 2202.10054).
         probe_strength: inverse regularization (scikit-learn's C) of that regression,
             on features of mean variance 1.
@@ -81,7 +81,10 @@ class FitConfig:
             head_rate=("(0, inf)", "1 trains the head as fast as the backbone."),
             probe_strength=("(0, inf)", "0.1 is a good start."),
             weight_decay=("[0, inf)", "0 switches it off."),
-            warmup=(f"[0, {max(self.epochs, 1)})", "Warm up over less than epochs."),
+            warmup=(
+                f"[0, {max(self.epochs, 1)})",
+                "Use less than epochs; 0 switches it off.",
+            ),
             trainable_from=("[0, 1)", "Or name a layer; null trains all of it."),
             ema=("[0, 1)", "0 switches the average off; 0.99 is usual."),
             patience=("[1, inf)", "null switches early stopping off."),
@@ -97,7 +100,7 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What training patches go through, in tf.data only.
+    """Augmentation of the training patches, in tf.data only.
 
     Attributes:
         flip: mirror left-right with probability one half.

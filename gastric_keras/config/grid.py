@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gastric_keras.support.errors import require
 
-#: The name of a value on an axis, as it stands in a folder's name.
+#: The name of a value on an axis, as it appears in the name of a folder.
 _NAME = r"[\w][\w.+]*(-[\w.+]+)*"
 
 
@@ -44,7 +44,7 @@ class GridConfig:
         name: of the grid; its runs lie in ``output/name``.
         base: path of the config that every run starts from.
         axes: the last one varies fastest; later overrides win.
-        seeds: of training; ``{seed}`` in an override stands for it.
+        seeds: of training; ``{seed}`` in an override is replaced by it.
         only: axis -> the values to run now; an axis that is not named is run whole.
         set: overrides of every run, before those of the axes.
         evaluate: score the test split of each finished run; false while choosing.

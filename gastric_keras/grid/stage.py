@@ -108,7 +108,7 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
         return
     rows = read_rows(grid, cells)
     for cell, row in zip(cells, rows, strict=True):
-        # Of a cell that was killed at its very end.
+        # The cell was killed just before it wrote its row.
         if not hparams.has_row(grid, cell.config.name):
             hparams.write_row(grid, cell.config.name, row)
     header = list(rows[0].cells)

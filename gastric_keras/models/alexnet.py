@@ -1,4 +1,4 @@
-"""AlexNet in the form of keras.applications, which has none of its own."""
+"""AlexNet in the form of keras.applications, which lacks it."""
 
 from __future__ import annotations
 

@@ -77,9 +77,6 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
     Only ``OrderedDict``, ``_rebuild_tensor_v2`` and plain storages are let through: a
     pickle that names anything else is refused before it can run.
 
-    Args:
-        path: a ``.pth`` file.
-
     Returns:
         name -> array, shapes as in PyTorch (convolutions OIHW).
 

@@ -1,4 +1,4 @@
-"""ImageNet weights: where they come from, how they are read, what to do without."""
+"""ImageNet weights: where to get them and how to load them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
 
 
 def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> None:
-    """Load a Keras weights file wholly, or not at all in silence.
+    """Load a Keras weights file; a partial load is an error.
 
     Args:
         model: to be filled.
@@ -64,17 +64,17 @@ def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> N
         way_out: what to do otherwise, for the message.
 
     Raises:
-        InputError: missing, damaged, of another network, or a weight would be left as
-            it was.
+        InputError: missing, damaged, of another network, or a weight would keep its
+            old value.
     """
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that keep their random weights.
+            # Keras only warns about layers that keep their random weights.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
         if not all(np.isfinite(weight.numpy()).all() for weight in model.weights):
             raise ValueError("a weight is NaN or infinite.")
-    # A damaged HDF5 file raises whatever its libraries meet first.
+    # A damaged HDF5 file can raise any exception.
     except Exception as error:
         first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(

@@ -1,4 +1,4 @@
-"""What must be true of the sets of a run before anything is built."""
+"""Checks of the sets of a run before anything is built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gastric_keras.support.errors import InputError
 
 
 def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
-    """Compare a set with what the config says of it, before anything is built.
+    """Check a set against the config and its own manifest.
 
     Args:
         folder: of the set.
@@ -17,7 +17,7 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
 
     Raises:
         InputError: not a set, other classes, no train or validation split, or bytes and
-            records that are not those that its manifest vouches for.
+            records that do not match its manifest.
     """
     manifest = read_manifest(folder)
     if manifest.classes != classes:
@@ -41,14 +41,10 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
 
 
 def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
-    """Refuse a mid-level set that has seen the cases that the target is judged on.
-
-    Args:
-        mid: manifest of the mid-level set.
-        target: manifest of the target set.
+    """Refuse a mid-level set with cases of the target's validation or test split.
 
     Raises:
-        InputError: a case stands in the mid-level set and in validation or test of the
+        InputError: a case is both in the mid-level set and in validation or test of the
             target set.
     """
     seen = {case for cases in mid.cases.values() for case in cases}

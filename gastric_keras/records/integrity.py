@@ -1,4 +1,4 @@
-"""Whether bytes and records of a set are those that its manifest vouches for."""
+"""Check bytes and records of a set against its manifest."""
 
 from __future__ import annotations
 
@@ -33,10 +33,6 @@ def verify_set(folder: Path | str, manifest: Manifest) -> None:
     """Compare shards with their checksums, and records with schema, counts and cases.
 
     Reads the whole set once; no picture is decoded.
-
-    Args:
-        folder: of the set.
-        manifest: of that set.
 
     Raises:
         InputError: naming the shard that changed or holds other records, or the figure

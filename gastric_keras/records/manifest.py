@@ -84,9 +84,6 @@ def write_manifest(folder: Path | str, manifest: Manifest) -> None:
 def read_manifest(folder: Path | str) -> Manifest:
     """Read and check the manifest of a set.
 
-    Args:
-        folder: the set's folder.
-
     Returns:
         The manifest; every shard that it names is there and has its size.
 

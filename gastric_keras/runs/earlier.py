@@ -1,8 +1,8 @@
-"""What a run of an earlier version has in place of checksums.
+"""Checks of runs of earlier versions, which have no checksums.
 
-``--stage evaluate`` seals its files by SHA-256 in done.json, and a sealed file is read
-without a second look. A file without a seal is looked at here, and nowhere else: its
-figures must fit together, and predictions must give the AUC that was written of them.
+``--stage evaluate`` records the SHA-256 of its files in done.json, and a file with a
+matching checksum is trusted. A file without one is checked here: its figures must be
+consistent, and predictions must give the AUC of the report.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gastric_keras.statistics.scores import ranking_scores
 from gastric_keras.statistics.split_report import Report, Score, UnitReport
 from gastric_keras.support.errors import InputError, require
 
-#: More draws than anybody waits for.
+#: Upper limit of plausible bootstrap draws.
 _MOST_DRAWS = 1_000_000
 _WAY_OUT = "Score the run again."
 
@@ -27,7 +27,7 @@ _WAY_OUT = "Score the run again."
 def check_predictions(
     found: Predictions, scores: Scores, split: str, *, path: str, way_out: str
 ) -> None:
-    """Whether predictions are those that the scores of a split are of.
+    """Check that the scores of a split were computed from these predictions.
 
     Args:
         found: of the split.
@@ -72,7 +72,7 @@ def check_predictions(
 
 
 def check_scores(found: Scores) -> None:
-    """Whether the figures of a report.json fit together.
+    """Check that the figures of a report.json are consistent.
 
     Raises:
         InputError: they do not.
@@ -140,7 +140,7 @@ def _check_unit(unit: UnitReport, *, calibrated: bool) -> None:
         counts = [count for row in rows for count in row]
         if [len(row) for row in rows] != [2, 2] or min(counts) < 0:
             raise InputError(f"confusion must be 2×2 counts, got {rows}")
-        # None where the probabilities are no numbers.
+        # All 0 where the probabilities are NaN.
         if sum(counts) not in (0, unit.n):
             raise InputError(f"confusion must sum to {unit.n}, got {sum(counts)}")
 

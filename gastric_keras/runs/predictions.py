@@ -1,4 +1,4 @@
-"""Probabilities of the patches of a split: written, read, and picked from."""
+"""Write, read and select predictions of the patches of a split."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def _check_probabilities(probability: np.ndarray) -> None:
-    # A diverged network answers NaN for every class, and the scores say so.
+    # A diverged network predicts NaN for every class; the scores report it.
     bad = ~np.isfinite(probability)
     if (bad.any(axis=1) != bad.all(axis=1)).any():
         raise ValueError("a row with NaN in some of its probabilities")

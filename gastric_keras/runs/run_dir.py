@@ -19,21 +19,27 @@ RUN_STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
 SCORED_SPLITS = ("validation", "test")
 
 
+class _Place:
+    """A file or folder at a fixed place below a root."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, owner: RunDir | BaselineDir, kind: type | None = None) -> Path:
+        """Its path in one run."""
+        return owner.root.joinpath(*self.parts)
+
+
 @dataclass(frozen=True)
 class BaselineDir:
     """The folder of one classical method: ``<output>/<name>/baselines/<method>/``."""
 
     root: Path
 
-    @property
-    def done(self) -> Path:
-        """Written last: a method with this file is finished. JSON."""
-        return self.root / "done.json"
-
-    @property
-    def report_json(self) -> Path:
-        """The scores, as of stage evaluate, and the parameters chosen, JSON."""
-        return self.root / "report.json"
+    done = _Place("done.json")
+    """Written last: a method with this file is finished. JSON."""
+    report_json = _Place("report.json")
+    """The scores, as of stage evaluate, and the parameters chosen, JSON."""
 
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""
@@ -61,20 +67,12 @@ class RunDir:
         """The run that an exported version lies in."""
         return cls(version.parent.parent)
 
-    @property
-    def config(self) -> Path:
-        """The resolved config, YAML."""
-        return self.root / "config.yaml"
-
-    @property
-    def provenance(self) -> Path:
-        """Versions, commit and data checksums, JSON."""
-        return self.root / "provenance.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works in this folder."""
-        return self.root / ".lock"
+    config = _Place("config.yaml")
+    """The resolved config, YAML."""
+    provenance = _Place("provenance.json")
+    """Versions, commit and data checksums, JSON."""
+    lock = _Place(".lock")
+    """Held by the process that works in this folder."""
 
     def stage(self, stage: str) -> Path:
         """Folder of a stage; its TensorBoard event files lie in it."""
@@ -115,68 +113,38 @@ class RunDir:
         """Probabilities of each patch of a target split, CSV."""
         return self.stage("evaluate") / f"predictions_{split}.csv"
 
-    @property
-    def report_json(self) -> Path:
-        """The scores, JSON."""
-        return self.stage("evaluate") / "report.json"
-
-    @property
-    def layer_scores(self) -> Path:
-        """Linear-probe AUC of each layer and stage, CSV."""
-        return self.stage("probe") / "layers.csv"
-
-    @property
-    def layer_picture(self) -> Path:
-        """The same as a plot, PNG."""
-        return self.stage("probe") / "layers.png"
-
-    @property
-    def baselines(self) -> Path:
-        """Folder of the classical methods' tables; each method has its own in it."""
-        return self.root / "baselines"
-
-    @property
-    def baselines_csv(self) -> Path:
-        """Every classical method and every score, CSV."""
-        return self.baselines / "baselines.csv"
-
-    @property
-    def baselines_md(self) -> Path:
-        """The same for a reader, Markdown."""
-        return self.baselines / "baselines.md"
+    report_json = _Place("evaluate", "report.json")
+    """The scores, JSON."""
+    layer_scores = _Place("probe", "layers.csv")
+    """Linear-probe AUC of each layer and stage, CSV."""
+    layer_picture = _Place("probe", "layers.png")
+    """The same as a plot, PNG."""
+    baselines = _Place("baselines")
+    """Folder of the classical methods' tables; each method has its own in it."""
+    baselines_csv = _Place("baselines", "baselines.csv")
+    """Every classical method and every score, CSV."""
+    baselines_md = _Place("baselines", "baselines.md")
+    """The same for a reader, Markdown."""
 
     def baseline(self, method: str) -> BaselineDir:
         """What one classical method wrote."""
         return BaselineDir(self.baselines / method)
 
-    @property
-    def figures(self) -> Path:
-        """Folder of PNG pictures."""
-        return self.root / "figures"
-
-    @property
-    def pictures(self) -> Path:
-        """What each picture of stage visualize shows, in words, JSON."""
-        return self.figures / "pictures.json"
-
-    @property
-    def projector(self) -> Path:
-        """Folder of TensorBoard's embedding projector."""
-        return self.root / "projector"
-
-    @property
-    def export(self) -> Path:
-        """Folder of numbered SavedModels, as TF Serving wants it."""
-        return self.root / "export"
+    figures = _Place("figures")
+    """Folder of PNG pictures."""
+    pictures = _Place("figures", "pictures.json")
+    """What each picture of stage visualize shows, in words, JSON."""
+    projector = _Place("projector")
+    """Folder of TensorBoard's embedding projector."""
+    export = _Place("export")
+    """Folder of numbered SavedModels, as TF Serving wants it."""
 
     def heatmap(self, slide: str) -> Path:
         """Folder of one slide's heatmap, by the slide's file name."""
         return self.root / "heatmaps" / slide
 
-    @property
-    def report_html(self) -> Path:
-        """The one page to send."""
-        return self.root / "report.html"
+    report_html = _Place("report.html")
+    """The one page to send."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the folder for this process; a second process is refused.

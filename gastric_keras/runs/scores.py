@@ -1,4 +1,4 @@
-"""What stages evaluate and baselines left, as the stages behind them read it."""
+"""Read the results of stages evaluate and baselines."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_baseline_scores(place: BaselineDir) -> BaselineScores:
 
 
 def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
-    """The predictions that the scores of a split are of.
+    """The predictions from which the scores of a split were computed.
 
     Args:
         run_dir: of the run.
@@ -81,7 +81,7 @@ def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
 
 
 def check_config(config: ExperimentConfig, scores: RunScores) -> None:
-    """Whether scores are those of a config.
+    """Check that scores belong to a config.
 
     Raises:
         InputError: naming what differs.
@@ -115,8 +115,8 @@ def checksums(run_dir: RunDir) -> dict[str, dict[str, str]]:
 
 
 def check_untouched(run_dir: RunDir, path: Path) -> bool:
-    """Compare a file of stage evaluate with its checksum: CSV and JSON have none of
-    their own, and one other digit would be another score in silence.
+    """Compare a file of stage evaluate with its checksum: CSV and JSON have none, so
+    a changed digit would go unnoticed.
 
     Returns:
         Whether it has one; a run of an earlier version comes without.
@@ -135,11 +135,11 @@ def check_untouched(run_dir: RunDir, path: Path) -> bool:
 
 
 def has_scores(run_dir: RunDir, settings: Mapping[str, object]) -> bool:
-    """Whether whole scores stand that were made with some settings."""
+    """Whether intact scores exist that were made with these settings."""
     held, sums = _read_done(run_dir)
     if {key: held.get(key) for key in settings} != settings:
         return False
-    # Scores that are gone or damaged are made anew from the predictions.
+    # Missing or damaged scores are computed again from the predictions.
     path = run_dir.report_json
     return path.is_file() and (not sums or sums.get(path.name) == sha256_of(path))
 

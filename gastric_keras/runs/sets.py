@@ -1,4 +1,4 @@
-"""What is known of the sets of a run: contents, quality, leaks."""
+"""Contents, quality and leaks of the sets of a run."""
 
 from __future__ import annotations
 

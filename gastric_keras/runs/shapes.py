@@ -1,6 +1,6 @@
-"""The shapes of a run's small files, and their readers; of scores see ``scores``.
+"""Dataclasses and readers of a run's small files; for scores see ``scores``.
 
-A later stage, or a later version, reads what is here and nothing else of a file.
+Later stages and versions read these fields only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Shape = TypeVar("_Shape")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a run; ``provenance.collect`` writes it, of an earlier version less.
+    """What made a run, see ``provenance.collect``; earlier versions wrote less.
 
     Attributes:
         command: as it was typed.
@@ -105,7 +105,7 @@ class ListedPicture:
     text: str
 
     def __post_init__(self) -> None:
-        # A page holds what it shows: another's file must not get into it.
+        # The report embeds the file: it must not be a file from elsewhere.
         require(
             self.file == Path(self.file).name and self.file.isprintable(),
             "file must be a file beside the list",
@@ -183,8 +183,8 @@ def read_history(path: Path) -> dict[str, list[float]]:
     """Columns of a history.csv; an empty cell is NaN, and no row gives no column.
 
     Raises:
-        InputError: a cell is no number, a row is longer or shorter than the header, a
-            column stands twice, or the epochs are not 0, 1, 2…
+        InputError: a cell is not a number, a row is longer or shorter than the header,
+            a column is repeated, or the epochs are not 0, 1, 2…
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:

@@ -8,7 +8,7 @@ What it does: it brings the mean probability closer to the share that is right, 
 Brier score and calibration error before and after show. What it does not: it changes
 no order and no call, so AUC, PR-AUC and every score at a threshold stay (with two
 classes; ``scale_threshold`` takes the threshold through the same map); it does not
-mend a probability that is wrong for one class or one kind of case only; it holds for
+fix a probability that is wrong for one class or one kind of case only; it holds for
 pictures like those of the validation split; and as it counts patches, a case with many
 patches weighs more. Intervals of the scores after scaling take T for known.
 """

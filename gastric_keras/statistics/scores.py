@@ -29,8 +29,8 @@ class Score:
         method: how the interval was made: ``bootstrap`` (cases drawn with
             replacement, Student's t on the logit scale), ``delong`` (asymptotic,
             takes patches for independent), or ``exact`` (no draw differs from the
-            value at the end of the scale, so a binomial bound over the cases stands
-            in).
+            value at the end of the scale, so a binomial bound over the cases is
+            used).
         reason: in words, why the value or the interval is missing; None if it is not.
     """
 

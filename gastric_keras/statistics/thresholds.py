@@ -1,4 +1,4 @@
-"""Thresholds of calls, chosen on the validation split; never TensorFlow."""
+"""Decision thresholds, chosen on the validation split."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def best_threshold(label: Any, score: Any) -> float:
 
 
 def threshold_for(label: Any, score: Any, *, kept: str, least: float) -> float:
-    """The threshold that keeps a promise and gives away as little as it can.
+    """The threshold that reaches a sensitivity or specificity at the least cost.
 
     Args:
         label: (n,) 0 or 1, both present.

@@ -25,7 +25,7 @@ class InputError(ValueError):
 
 
 def _abridged(text: str, most: int) -> str:
-    # What was wanted stands in front, the way out at the end.
+    # What must hold comes first, the way out last.
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
@@ -60,10 +60,10 @@ def check_ranges(config: object, **ranges: tuple[str, str]) -> None:
     must be in (0, 1], got 1.5. 1 starts t=2 from t=1 alone.
 
     Args:
-        config: an instance of a dataclass; fields that hold no number, such as None,
-            are passed over.
+        config: an instance of a dataclass; fields that are not numbers, such as None,
+            are skipped.
         **ranges: field -> interval and way out, a sentence. An end in square brackets
-            belongs to the interval, and ``inf`` is no end.
+            belongs to the interval; ``inf`` means no upper limit.
 
     Raises:
         InputError: a number lies outside, or is NaN.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all."""
+"""Atomic writes, JSON, CSV, checksums and locks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
         content: bytes, or text that is written as UTF-8.
 
     Raises:
-        InputError: a folder stands there.
+        InputError: the path is a folder.
     """
     path = Path(path)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""What is known of a fit epoch by epoch: scores, history.csv, best weights, a line."""
+"""What a fit logs after each epoch: scores, history.csv, best weights, a line."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Epoch:
 class EpochLog(keras.callbacks.Callback):
     """Validates each epoch, keeps its row in history.csv and the best weights.
 
-    Its state is history.csv alone, so that an interrupted fit goes on with the best
-    epoch and the patience that it had; Keras' own ModelCheckpoint and EarlyStopping
+    Its state is history.csv alone, so an interrupted fit resumes with its best epoch
+    and its patience; Keras' own ModelCheckpoint and EarlyStopping
     keep theirs in memory.
 
     Attributes:
@@ -126,7 +126,7 @@ class EpochLog(keras.callbacks.Callback):
         self._bare = keras.Model(self.plan.scored.inputs, self.plan.scored.outputs)
 
     def keep_start(self) -> None:
-        """Score and keep the model as it starts: all that there is without epochs."""
+        """Score and keep the initial model, where there are no epochs to train."""
         self.on_train_begin()
         started = time.perf_counter()
         row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}

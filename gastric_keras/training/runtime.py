@@ -33,7 +33,7 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     """The strategy to train under; the same one each time that a process asks.
 
     Args:
-        devices: TensorFlow device names; None: every GPU that is there.
+        devices: TensorFlow device names; None: every GPU found.
 
     Returns:
         A MultiWorkerMirroredStrategy where TF_CONFIG names several workers; otherwise a
@@ -95,7 +95,7 @@ def distribute(
 def agree(
     strategy: tf.distribute.Strategy, number: int, what: str, *, path: object
 ) -> None:
-    """Wait for all workers, and see that they stand at the same number.
+    """Wait for all workers, and check that they have the same number.
 
     Args:
         strategy: under anything but several workers nothing happens.

@@ -1,4 +1,4 @@
-"""The models of the ladder: what a stage starts from, and what a finished one left."""
+"""Models of the ladder: the start of a stage, and the result of a finished one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gastric_keras.training.runtime import set_up
 
 
 def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
-    """The model of a stage, as it stood at the end of that stage.
+    """The model of a stage, with the weights that the stage kept.
 
     Args:
         config: of the run.
@@ -102,7 +102,7 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
 
 
 def _check_weights(path: Path) -> None:
-    """HDF5 has no checksum, and one flipped bit would be another network in silence."""
+    """HDF5 has no checksum: a flipped bit would change the network unnoticed."""
     made, stage = RunDir.of_weights(path)
     done = made.done(stage)
     wanted = read_object(done).get("weights_sha256") if done.is_file() else None

@@ -228,7 +228,9 @@ def test_the_reader_adds_the_path(tmp_path: Path) -> None:
     assert wanted in str(error.value)
     assert "Did you mean 'vgg16'?" in str(error.value)
     with pytest.raises(InputError) as error:
-        config_io.load(ExperimentConfig, path, ["mid.blend=1.5"])
+        config_io.load(
+            ExperimentConfig, path, ["mid={records: r, classes: [a, b], blend: 1.5}"]
+        )
     wanted = f"{path}: mid.blend must be in (0, 1], got 1.5. 1 starts t=2 from t=1"
     assert str(error.value).startswith(wanted)
 

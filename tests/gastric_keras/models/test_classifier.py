@@ -189,7 +189,7 @@ def test_the_table_names_the_size_of_the_weights() -> None:
 def test_an_unknown_layer_to_train_from_is_refused(
     network: str, layer: str, known: str
 ) -> None:
-    with pytest.raises(InputError, match=f"such as {known}.*trainable_from='{layer}'"):
+    with pytest.raises(InputError, match=f"such as {known}.*, got '{layer}'"):
         build_classifier(
             network, 2, image_size=SMALL[network], weights="none", trainable_from=layer
         )

@@ -65,7 +65,7 @@ def test_a_done_json_of_something_else_is_refused(
     for content in ([], {"sha256": [1]}):
         write_json(run[1].done("evaluate"), content)
         with pytest.raises(
-            InputError, match="A JSON object|The settings of a finished stage"
+            InputError, match="a JSON object|the settings of a finished stage"
         ):
             read_scores(run[1])
 
@@ -143,7 +143,7 @@ def test_predictions_of_other_patches_than_the_scores_are_refused(
     # As many of each class, but each the other.
     turned = {**vars(sound), "label": 1 - sound.label}
     write_predictions(path, type(sound)(**turned))
-    with pytest.raises(InputError, match="Predictions with the AUC 0.8"):
+    with pytest.raises(InputError, match="Predictions of test must have the AUC 0.8"):
         read_split(run_dir, "test", scores)
 
 
@@ -155,7 +155,9 @@ def test_scores_of_another_config_are_refused(
     check_config(config, scores)
     text = run_dir.config.read_text()
     run_dir.config.write_text(text.replace("seed: 0", "seed: 3"))
-    with pytest.raises(InputError, match=r"config says: seed 3, got \{'seed': 0"):
+    with pytest.raises(
+        InputError, match=r"config says: seed 3, got report=\{'seed': 0"
+    ):
         compare([run_dir.root], tmp_path / "out")
     two = make_run(tmp_path / "b", "one", mid="tissue")
     with pytest.raises(InputError, match="config says: mid .*tissue'"):

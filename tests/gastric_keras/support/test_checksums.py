@@ -45,7 +45,9 @@ def test_a_changed_file_is_named(folder: Path) -> None:
     (folder / "more").write_text("of no concern")
     check(folder)
     (folder / "deep" / "er" / "ü").write_bytes(b"\1")
-    with pytest.raises(InputError, match="^deep/er/ü must have the sha256 6e34.*Copy it again"):
+    with pytest.raises(
+        InputError, match="^deep/er/ü must have the sha256 6e34.*Copy it again"
+    ):
         check(folder)
     (folder / "deep" / "er" / "ü").unlink()
     with pytest.raises(InputError, match="sha256='no file'"):

@@ -196,13 +196,13 @@ def test_unknown_key_inside_a_list(tmp_path: Path) -> None:
 )
 def test_repeated_key(tmp_path: Path, text: str) -> None:
     message = fail(tmp_path, text)
-    assert "stands twice" in message and "line" in message
+    assert "is repeated" in message and "line" in message
     assert f", got {tmp_path / 'config.yaml'}" in message
 
 
 def test_repeated_key_beside_a_merge(tmp_path: Path) -> None:
     text = SHARED_SECTION.replace("*fit", "{<<: *fit, epochs: 5, epochs: 6}")
-    assert "'epochs' stands twice" in fail(tmp_path, text)
+    assert "'epochs' is repeated" in fail(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_keys_are_text_as_they_are_written(tmp_path: Path) -> None:
     text = LEAST + "sizes: {0: 1, no: 2, 1e3: 3, ~: 4, 'Tumor: Positive': 5, a b: 6}\n"
     sizes = load(tmp_path, text).sizes
     assert list(sizes) == ["0", "no", "1e3", "~", "Tumor: Positive", "a b"]
-    assert "the key 'no' stands twice" in fail(
+    assert "the key 'no' is repeated" in fail(
         tmp_path, LEAST, "sizes={no: 1, 'no': 2}"
     )
     values = {0: "stroma", -1: "ignore"}
