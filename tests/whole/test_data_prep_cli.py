@@ -91,7 +91,7 @@ def test_a_changed_shard_is_found(
     data[-1] ^= 1
     shard.write_bytes(data)
     assert main(["inspect", str(tmp_path / "set")]) == 2
-    assert f"Shard {shard.name} with sha256" in capsys.readouterr().err
+    assert f"Shard {shard.name} must have the sha256" in capsys.readouterr().err
 
 
 def test_tissue_from_flags_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

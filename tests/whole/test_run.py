@@ -80,7 +80,7 @@ def config(tmp_path: Path) -> Path:
     [
         ([], "A config file was expected. Received: no --config."),
         (["--config", "none.yaml"], ", got path=none.yaml ("),
-        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds."),
+        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds:"),
         (["--config", "CONFIG", "--set", "seed=x"], "seed must be an int,"),
         (["--config", "CONFIG", "--set", "seed"], ", got --set seed."),
         (

@@ -210,7 +210,7 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     assert "Mid-level set" not in text and "Filter responses" not in text
     assert "Not made yet: stage visualize shows them" in text
     assert "Quality, as data_prep measured it" not in text
-    assert "The set cannot be read now. A folder of records with a" in text
+    assert "The set cannot be read now. The folder of a set must have a" in text
     assert "No provenance was recorded" in text
     # A perfect score: the bound is marked as exact.
     assert "1.000" in text and "–1.000†" in text

@@ -257,9 +257,7 @@ def test_keys_are_text_as_they_are_written(tmp_path: Path) -> None:
     text = LEAST + "sizes: {0: 1, no: 2, 1e3: 3, ~: 4, 'Tumor: Positive': 5, a b: 6}\n"
     sizes = load(tmp_path, text).sizes
     assert list(sizes) == ["0", "no", "1e3", "~", "Tumor: Positive", "a b"]
-    assert "the key 'no' is repeated" in fail(
-        tmp_path, LEAST, "sizes={no: 1, 'no': 2}"
-    )
+    assert "the key 'no' is repeated" in fail(tmp_path, LEAST, "sizes={no: 1, 'no': 2}")
     values = {0: "stroma", -1: "ignore"}
     source = config_io.load(SourceConfig, None, ["mask_values={0: stroma, -1: ignore}"])
     assert source.mask_values == values
