@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from gastric_keras.support import files
 
@@ -19,15 +19,19 @@ RUN_STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
 SCORED_SPLITS = ("validation", "test")
 
 
-class _Place:
+class Place:
     """A file or folder at a fixed place below a root."""
 
     def __init__(self, *parts: str) -> None:
         self.parts = parts
 
-    def __get__(self, owner: RunDir | BaselineDir, kind: type | None = None) -> Path:
-        """Its path in one run."""
-        return owner.root.joinpath(*self.parts)
+    @overload
+    def __get__(self, owner: None, kind: type) -> Place: ...
+    @overload
+    def __get__(self, owner: RunDir | BaselineDir, kind: type) -> Path: ...
+    def __get__(self, owner: RunDir | BaselineDir | None, kind: type) -> Place | Path:
+        """Its path below one root."""
+        return self if owner is None else owner.root.joinpath(*self.parts)
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class BaselineDir:
 
     root: Path
 
-    done = _Place("done.json")
+    done = Place("done.json")
     """Written last: a method with this file is finished. JSON."""
-    report_json = _Place("report.json")
+    report_json = Place("report.json")
     """The scores, as of stage evaluate, and the parameters chosen, JSON."""
 
     def predictions(self, split: str) -> Path:
@@ -67,11 +71,11 @@ class RunDir:
         """The run that an exported version lies in."""
         return cls(version.parent.parent)
 
-    config = _Place("config.yaml")
+    config = Place("config.yaml")
     """The resolved config, YAML."""
-    provenance = _Place("provenance.json")
+    provenance = Place("provenance.json")
     """Versions, commit and data checksums, JSON."""
-    lock = _Place(".lock")
+    lock = Place(".lock")
     """Held by the process that works in this folder."""
 
     def stage(self, stage: str) -> Path:
@@ -113,37 +117,37 @@ class RunDir:
         """Probabilities of each patch of a target split, CSV."""
         return self.stage("evaluate") / f"predictions_{split}.csv"
 
-    report_json = _Place("evaluate", "report.json")
+    report_json = Place("evaluate", "report.json")
     """The scores, JSON."""
-    layer_scores = _Place("probe", "layers.csv")
+    layer_scores = Place("probe", "layers.csv")
     """Linear-probe AUC of each layer and stage, CSV."""
-    layer_picture = _Place("probe", "layers.png")
+    layer_picture = Place("probe", "layers.png")
     """The same as a plot, PNG."""
-    baselines = _Place("baselines")
+    baselines = Place("baselines")
     """Folder of the classical methods' tables; each method has its own in it."""
-    baselines_csv = _Place("baselines", "baselines.csv")
+    baselines_csv = Place("baselines", "baselines.csv")
     """Every classical method and every score, CSV."""
-    baselines_md = _Place("baselines", "baselines.md")
+    baselines_md = Place("baselines", "baselines.md")
     """The same for a reader, Markdown."""
 
     def baseline(self, method: str) -> BaselineDir:
         """What one classical method wrote."""
         return BaselineDir(self.baselines / method)
 
-    figures = _Place("figures")
+    figures = Place("figures")
     """Folder of PNG pictures."""
-    pictures = _Place("figures", "pictures.json")
+    pictures = Place("figures", "pictures.json")
     """What each picture of stage visualize shows, in words, JSON."""
-    projector = _Place("projector")
+    projector = Place("projector")
     """Folder of TensorBoard's embedding projector."""
-    export = _Place("export")
+    export = Place("export")
     """Folder of numbered SavedModels, as TF Serving wants it."""
 
     def heatmap(self, slide: str) -> Path:
         """Folder of one slide's heatmap, by the slide's file name."""
         return self.root / "heatmaps" / slide
 
-    report_html = _Place("report.html")
+    report_html = Place("report.html")
     """The one page to send."""
 
     def locked(self) -> AbstractContextManager[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, Place, RunDir
 from gastric_keras.support.errors import InputError
 
 #: Members of RunDir that name no file of their own.
@@ -26,7 +26,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     arguments["baseline"] = ("lbp_svm", "color")
     paths = []
     for name, member in inspect.getmembers(RunDir):
-        if isinstance(member, property):
+        if isinstance(member, Place):
             paths.append(getattr(run_dir, name))
         elif name in arguments:
             found = [member(run_dir, argument) for argument in arguments[name]]
