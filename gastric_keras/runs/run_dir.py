@@ -27,8 +27,10 @@ class Place:
 
     @overload
     def __get__(self, owner: None, kind: type) -> Place: ...
+
     @overload
     def __get__(self, owner: RunDir | BaselineDir, kind: type) -> Path: ...
+
     def __get__(self, owner: RunDir | BaselineDir | None, kind: type) -> Place | Path:
         """Its path below one root."""
         return self if owner is None else owner.root.joinpath(*self.parts)

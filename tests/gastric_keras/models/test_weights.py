@@ -281,7 +281,8 @@ def test_keras_files_that_do_not_fit(
     for path in (other, cut, old, text, empty):
         message = fail(weights.load_weights, vgg16, "vgg16", str(path))
         assert message.startswith(
-            f"The file must be a Keras weights file of vgg16 without its top, got {path}: "
+            "The file must be a Keras weights file of vgg16 without its top, got "
+            f"{path}: "
         )
         assert "tf_dim_ordering_tf_kernels_notop.h5 (MD5 6d6bbae1" in message
 
