@@ -89,9 +89,8 @@ def steps_per_epoch(
     n = selection.count()
     if n < batch_size:
         raise InputError(
-            f"At least one full batch was expected. Received: {n} patches in split "
-            f"{selection.split!r} of {selection.folder}, batch_size={batch_size}. Set "
-            f"batch_size to {n} or less."
+            f"batch_size must be at most {n}, the patches of split {selection.split!r} "
+            f"of {selection.folder}, got {batch_size}. Set batch_size to {n} or less."
         )
     steps = n // batch_size
     return steps * math.ceil(min_steps / steps)

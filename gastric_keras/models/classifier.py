@@ -45,8 +45,8 @@ def build_classifier(
     check_image_size(backbone, image_size)
     if num_classes < 2:
         raise InputError(
-            "num_classes of 2 or more was expected. "
-            f"Received: num_classes={num_classes}. A two-class question has 2."
+            f"num_classes must be at least 2, got {num_classes}. "
+            "A two-class question has 2."
         )
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     network = kind.build(
@@ -71,7 +71,7 @@ def _check_layers(network: keras.Model, name: str, kind: Backbone) -> None:
     known = {layer.name for layer in network.layers}
     require(
         known.issuperset(kind.layers),
-        f"Only layers that {name} has were expected in its entry.",
+        f"The entry of {name} must name layers that the network has only",
         "Name them as its constructor does.",
         missing=[layer for layer in kind.layers if layer not in known],
     )
@@ -88,8 +88,8 @@ def _first_trained(network: keras.Model, kind: Backbone, where: str | float) -> 
         known = [layer.name for layer in network.layers if layer.weights]
         known = list(kind.probed_layers) if len(known) > 20 else known
         raise InputError(
-            f"trainable_from: a layer of the backbone such as {', '.join(known)} was "
-            f"expected. Received: trainable_from={where!r}. null trains all."
+            "trainable_from must be a layer of the backbone such as "
+            f"{', '.join(known)}, got {where!r}. null trains all."
         )
     return where
 

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "errors": ["InputError", "disk_error", "require"],
+        "errors": ["InputError", "check_ranges", "disk_error", "require"],
         "files": [
             "locked",
             "read_json",

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all."""
+"""Atomic writes, JSON, CSV, checksums and locks."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
         content: bytes, or text that is written as UTF-8.
 
     Raises:
-        InputError: a folder stands there.
+        InputError: the path is a folder.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(
-            f"Room for a file was expected. Received: path={path}, a folder. Move it "
-            "away."
+            f"The path of a new file must be free, got path={path}, a folder. "
+            "Move it away."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
@@ -82,13 +82,13 @@ def read_json(path: Path | str) -> Any:
         return tree
     except OSError as error:
         raise InputError(
-            f"A JSON file was expected. Received: path={path} "
-            f"({error.strerror}). Check the path."
+            f"The path must lead to a JSON file, got path={path} ({error.strerror}). "
+            "Check the path."
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"A JSON file was expected. Received: path={path}, which is not valid "
-            f"JSON ({error}). Delete it and make it again."
+            f"The file must be valid JSON, got path={path} ({error}). "
+            "Delete it and make it again."
         ) from error
 
 
@@ -102,7 +102,7 @@ def read_object(path: Path | str) -> dict[str, Any]:
     tree = read_json(path)
     if not isinstance(tree, dict):
         raise InputError(
-            f"A JSON object was expected. Received: path={path}, which holds "
+            f"The file must hold a JSON object, got path={path}, which holds "
             f"{type(tree).__name__}. Delete it and make it again."
         )
     return tree
@@ -137,13 +137,13 @@ def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise FolderInUse(
-            f"A {folder} that no other process works in was expected. Received: "
-            f"{path.parent}. {way_out}"
+            f"The {folder} must not be in use by another process, got {path.parent}. "
+            f"{way_out}"
         ) from error
     except OSError as error:
         raise InputError(
-            f"A {folder} that can be written was expected. Received: {path.parent} "
-            f"({error.strerror}). Name another."
+            f"The {folder} must be writable, got {path.parent} ({error.strerror}). "
+            "Name another."
         ) from error
     try:
         yield

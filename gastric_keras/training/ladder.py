@@ -46,10 +46,10 @@ def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -
         InputError: the set and the config differ in classes, or weights do not fit.
     """
     if config.mid is None:
-        print("mid: null in the config, so one stage only: nothing to do")
+        print("mid: null in the config, so there is only one stage: nothing to do")
         return
     if not config.mid.has_stage:
-        print(f"mid: no t=1 in the variant {config.mid.variant}: nothing to do")
+        print(f"mid: the variant {config.mid.variant} has no t=1: nothing to do")
         return
     if config.mid.init:
         print(f"mid: taken from {config.mid.init}, nothing to do")
@@ -74,9 +74,8 @@ def run_target(
     needs_mid = config.has_mid_stage and not (config.mid and config.mid.init)
     if needs_mid and not run_dir.done("mid").is_file():
         raise InputError(
-            "A finished stage mid was expected before stage target. Received: "
-            f"{run_dir.root} without {run_dir.done('mid').name} in it. Run --stage mid "
-            "or --stage all first."
+            f"Stage mid must be finished before stage target, got {run_dir.root} "
+            f"without {run_dir.done('mid').name}. Run --stage mid or --stage all first."
         )
     _run_fit(config, run_dir, "target", force=force)
 
@@ -88,12 +87,11 @@ def _run_fit(
         done = read_fit(run_dir.done(stage))
         print(
             f"{stage}: finished, best validation AUC {done.val_auc:.4f} in epoch "
-            f"{done.best_epoch + 1} stands in {run_dir.stage(stage)}; "
-            "--force does it again"
+            f"{done.best_epoch + 1}, kept in {run_dir.stage(stage)}; --force reruns it"
         )
         return
-    # First of all: several workers must find each other before TensorFlow computes, and
-    # it does when it reads a set.
+    # Build the strategy first: workers must connect before TensorFlow runs its first
+    # op, and reading a set runs ops.
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
     _check_batch(section.fit.batch_size, strategy, stage)
@@ -152,9 +150,8 @@ def _check_batch(
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
-            f"{stage}.fit.batch_size: a multiple of the {replicas} devices was "
-            f"expected. Received: batch_size={batch_size}. Take "
-            f"{batch_size // replicas * replicas or replicas}."
+            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices, got "
+            f"{batch_size}. Take {batch_size // replicas * replicas or replicas}."
         )
 
 

@@ -90,7 +90,7 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
     _, message = chief.communicate(timeout=180)
     other.communicate(timeout=60)
     assert (chief.returncode, other.returncode) == (1, 9)
-    assert "Workers that all live were expected in stage mid" in message
+    assert "All workers of stage mid must stay alive, got" in message
     assert "Start all of them again" in message
 
     # Started again, both go on after the first or the second epoch, whichever the

@@ -24,7 +24,7 @@ def test_an_own_network_goes_through_every_stage(tmp_path: Path) -> None:
     with registered() as name:
         _go_through(tmp_path, name)
     # Who did not register it cannot read what it left.
-    with pytest.raises(InputError, match="expected vgg16 .* Received: 'two_blocks'"):
+    with pytest.raises(InputError, match="one of vgg16, .*, got 'two_blocks'"):
         config_io.load(ExperimentConfig, tmp_path / "own.yaml")
 
 

@@ -79,13 +79,13 @@ def config(tmp_path: Path) -> Path:
     "arguments, message",
     [
         ([], "A config file was expected. Received: no --config."),
-        (["--config", "none.yaml"], "expected. Received: path=none.yaml ("),
-        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds."),
-        (["--config", "CONFIG", "--set", "seed=x"], "seed: expected int."),
-        (["--config", "CONFIG", "--set", "seed"], "Received: --set seed."),
+        (["--config", "none.yaml"], ", got path=none.yaml ("),
+        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds:"),
+        (["--config", "CONFIG", "--set", "seed=x"], "seed must be an int,"),
+        (["--config", "CONFIG", "--set", "seed"], ", got --set seed."),
         (
             ["--config", "CONFIG", "--set", "runtime.output=CONFIG"],
-            "A run folder that can be written was expected.",
+            "The run folder must be writable, got",
         ),
     ],
 )
@@ -115,7 +115,7 @@ def test_another_config_in_the_folder_ends_in_status_2(
     history.parent.mkdir()
     history.touch()
     assert run.main([*command, "--set", "seed=1"]) == 2
-    assert "Received: other values for seed." in capsys.readouterr().err
+    assert ", got other values for seed." in capsys.readouterr().err
     assert run.main([*command, "--set", "seed=1", "--force"]) == 0
     assert [options["force"] for _, _, options in asked] == [False, True]
 

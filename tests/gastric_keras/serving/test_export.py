@@ -451,7 +451,7 @@ def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> No
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("case_id,image_id,x,y,label,p_a,p_a\na,b,0,0,0,0.6,0.4\n")
-    with pytest.raises(InputError, match="a column stands twice"):
+    with pytest.raises(InputError, match="a repeated column"):
         read_predictions(path)
 
 

@@ -169,5 +169,5 @@ def test_metadata_are_read_or_refused(exported: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="mpp and patch_size are numbers up to"):
             load_exported(tmp_path)
     path.write_text("{")
-    with pytest.raises(InputError, match="not valid JSON"):
+    with pytest.raises(InputError, match="must be valid JSON"):
         load_exported(tmp_path)
