@@ -15,7 +15,7 @@ def build_classifier(
     num_classes: int,
     *,
     image_size: int | tuple[int, int],
-    weights: str,
+    weights: str | None,
     dropout: float = 0.5,
     train_batch_norm: bool = False,
     trainable_from: str | float | None = None,
@@ -26,7 +26,8 @@ def build_classifier(
         backbone: a name in the table of networks, such as vgg16.
         num_classes: of the head, 2 or more.
         image_size: side in px, or (height, width).
-        weights: ``imagenet``, ``none`` or a path; see ``weights.load_weights``.
+        weights: ``imagenet``, None or ``none`` (random), or a path; see
+            ``weights.load_weights``.
         dropout: rate before the head.
         train_batch_norm: let batch normalization adapt (Inception only); otherwise its
             statistics, scales and shifts stay those of ImageNet.
@@ -53,7 +54,7 @@ def build_classifier(
         include_top=False, weights=None, input_shape=(*size, 3), name="backbone"
     )
     _check_layers(network, backbone, kind)
-    load_weights(network, backbone, weights)
+    load_weights(network, backbone, weights or "none")
     if trainable_from is not None:
         trainable_from = _first_trained(network, kind, trainable_from)
     _freeze(network, trainable_from=trainable_from, batch_norm=not train_batch_norm)

@@ -81,6 +81,23 @@ def fit_temperature(label: Any, probability: Any) -> float:
     return 1 / float(brentq(slope, hottest, coldest, xtol=1e-10))
 
 
+def calibrate(label: Any, probability: Any, other: Any) -> np.ndarray:
+    """Calibrate probabilities by the temperature of a validation split.
+
+    Args:
+        label: (n,) int, index of the true class, of the validation split.
+        probability: (n, classes) of the validation split.
+        other: (m, classes) of another split, to be calibrated.
+
+    Returns:
+        (m, classes) float64.
+
+    Raises:
+        InputError: as :func:`fit_temperature`.
+    """
+    return apply_temperature(other, fit_temperature(label, probability))
+
+
 def apply_temperature(probability: Any, temperature: float) -> np.ndarray:
     """Probabilities after scaling, ``softmax(log p / T)``.
 

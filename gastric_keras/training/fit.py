@@ -132,11 +132,12 @@ def _train(plan: FitPlan, log: EpochLog, start: int) -> None:
 
 def _callbacks(plan: FitPlan, log: EpochLog) -> list[keras.callbacks.Callback]:
     if not log.is_chief:
-        return [log]
+        return [log, *plan.callbacks]
     boards = [EventLog(plan, log, done=len(log.rows))] if plan.caption else []
     # Last of all: an epoch counts as done when everything else about it is. Kept to the
     # end of the stage, or a kill just before that would cost the whole fit.
-    return [log, *boards, snapshots.Snapshots(plan.run_dir.snapshots(plan.stage))]
+    kept = snapshots.Snapshots(plan.run_dir.snapshots(plan.stage))
+    return [log, *boards, *plan.callbacks, kept]
 
 
 def _first_line(error: tf.errors.OpError) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -33,7 +34,13 @@ from gastric_keras.training.runtime import agree, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 
 
-def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
+def run_mid(
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    force: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
     """Stage t=1: fine-tune the ImageNet network on the mid-level set.
 
     Args:
@@ -41,6 +48,8 @@ def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -
             finished weights in ``init``.
         run_dir: of the run.
         force: do a finished stage again.
+        callbacks: of your own, such as an experiment tracker's; resume does not save
+            what they hold.
 
     Raises:
         InputError: the set and the config differ in classes, or weights do not fit.
@@ -54,11 +63,15 @@ def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -
     if config.mid.init:
         print(f"mid: taken from {config.mid.init}, nothing to do")
         return
-    _run_fit(config, run_dir, "mid", force=force)
+    _run_fit(config, run_dir, "mid", force=force, callbacks=callbacks)
 
 
 def run_target(
-    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    force: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Stage t=2: fine-tune on the target set, from t=1 or straight from ImageNet.
 
@@ -66,6 +79,7 @@ def run_target(
         config: of the run.
         run_dir: of the run.
         force: do a finished stage again.
+        callbacks: as in :func:`run_mid`.
 
     Raises:
         InputError: stage mid is not finished, the set and the config differ in classes,
@@ -77,11 +91,16 @@ def run_target(
             f"Stage mid must be finished before stage target, got {run_dir.root} "
             f"without {run_dir.done('mid').name}. Run --stage mid or --stage all first."
         )
-    _run_fit(config, run_dir, "target", force=force)
+    _run_fit(config, run_dir, "target", force=force, callbacks=callbacks)
 
 
 def _run_fit(
-    config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+    *,
+    force: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
         done = read_fit(run_dir.done(stage))
@@ -109,7 +128,8 @@ def _run_fit(
         f"{len(report.unused)} left"
     )
     started = time.time()
-    result = fit(_plan(config, section, model, strategy, run_dir, stage))
+    plan = _plan(config, section, model, strategy, run_dir, stage)
+    result = fit(replace(plan, callbacks=tuple(callbacks)))
     if is_chief():
         checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
         write_json(

@@ -78,7 +78,7 @@ def config(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "A config file was expected. Received: no --config."),
+        ([], "A stage of a run needs a config file, got no --config."),
         (["--config", "none.yaml"], ", got path=none.yaml ("),
         (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds:"),
         (["--config", "CONFIG", "--set", "seed=x"], "seed must be an int,"),
@@ -189,7 +189,7 @@ def test_an_option_that_a_stage_does_not_take_is_refused(
         assert run.main(["--stage", stage, option, *typed[option]]) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"error: --stage {stage} takes ")
-        assert f". Received: {option}. Leave that out." in error
+        assert f", got {option}. Leave that out." in error
         assert all(name in error for name in taken)
     assert not asked
 
@@ -213,7 +213,7 @@ def test_the_stages_without_a_run_get_what_was_given(
     ]
     for stage, missing in (("compare", "--runs"), ("grid", "--config")):
         assert run.main(["--stage", stage]) == 2
-        assert f"Received: no {missing}." in capsys.readouterr().err
+        assert f"got no {missing}." in capsys.readouterr().err
 
 
 def test_an_unknown_stage_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:

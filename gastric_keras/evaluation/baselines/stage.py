@@ -89,7 +89,7 @@ def run_baselines(
         place, settings = run_dir.baseline(method.name), _settings(config, method)
         settings["features_digest"] = digest
         if place.done.is_file() and read_json(place.done) == settings and not force:
-            print(f"baselines: {method.title}: finished, stands in {place.root}")
+            print(f"baselines: {method.title}: finished, kept in {place.root}")
             continue
         tables = tables or _load_tables(config)
         place.done.unlink(missing_ok=True)
@@ -137,8 +137,8 @@ def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
     counts = np.bincount(tables["train"].label, minlength=len(target.classes))
     if counts.min() < 2:
         raise InputError(
-            "Two or more training patches of each class were expected. Received: "
-            f"{dict(zip(target.classes, counts.tolist(), strict=True))}. Take a larger "
+            "Each class must have at least two training patches, got "
+            f"{dict(zip(target.classes, counts.tolist(), strict=True))}. Use a larger "
             "target.subset."
         )
     return tables
@@ -249,8 +249,8 @@ def read_baselines(folder: Path) -> list[Baseline]:
     ]
     if not found:
         raise InputError(
-            "A run with finished baselines was expected. Received: "
-            f"{folder}. Run --stage baselines first."
+            "The run must have finished baselines, got "
+            f"{folder} without any. Run --stage baselines first."
         )
     return found
 
