@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gastric_keras.imaging.images import (
     MAX_PIXELS,
     UnusableImage,
-    decode_image,
+    decode,
     over_white,
     read_bytes,
     resize,
@@ -52,9 +52,13 @@ class Picture(abc.ABC):
         mpp: µm per px at full resolution; 0 where the file does not say.
         is_slide: whether regions are read from the file as they are asked for.
         data: bytes of an ordinary picture's file; None for a slide.
+        orientation: 1 to 8: how EXIF said to turn what the file stores; 1 is upright.
+        notes: what was assumed of its pixels, see ``stored``.
     """
 
     shape: tuple[int, int]
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
     mpp: float = 0.0
     is_slide: bool = False
     data: bytes | None = None
@@ -91,7 +95,7 @@ class Picture(abc.ABC):
         """
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
     def __enter__(self) -> Picture:
         return self
@@ -109,16 +113,25 @@ class ArrayPicture(Picture):
     """An ordinary picture, decoded whole.
 
     Args:
-        pixels: (H, W, 3) uint8, RGB.
+        pixels: (H, W, 3) uint8, RGB, upright.
         data: bytes of its file.
+        orientation: how they were turned.
+        notes: what was assumed of them.
     """
 
     def __init__(
-        self, pixels: npt.NDArray[np.uint8], *, data: bytes | None = None
+        self,
+        pixels: npt.NDArray[np.uint8],
+        *,
+        data: bytes | None = None,
+        orientation: int = 1,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.pixels = pixels
         self.shape = (pixels.shape[0], pixels.shape[1])
         self.data = data
+        self.orientation = orientation
+        self.notes = notes
 
     def read(
         self, x: int, y: int, width: int, height: int, *, size: int | None = None
@@ -140,7 +153,7 @@ class SlidePicture(Picture):
         max_pixels: most pixels that one region may have.
 
     Raises:
-        UnusableImage: no slide, damaged, or its pixels are no squares.
+        UnusableImage: not a slide, damaged, or its pixels are not square.
         InputError: OpenSlide is not installed.
     """
 
@@ -204,7 +217,7 @@ class SlidePicture(Picture):
 
         if size[0] * size[1] > self.max_pixels:
             raise UnusableImage(
-                f"A region of at most {self.max_pixels} pixels was expected. Received: "
+                f"A region of a slide must have at most {self.max_pixels} pixels, got "
                 f"path={self.path}, size={size[0]}×{size[1]}. Give a patch size, since "
                 "a slide is too large to be one patch, or raise max_pixels."
             )
@@ -222,18 +235,20 @@ def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`gastric_keras.images.read_image` reads, or a slide.
+        path: any file that :func:`gastric_keras.imaging.images.read_image` reads, or a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:
-        UnusableImage: neither, damaged, or too large.
+        UnusableImage: neither of them, damaged, or too large.
         InputError: a slide, and OpenSlide is not installed.
     """
     if is_slide(path):
         return SlidePicture(path, max_pixels=max_pixels)
     data = read_bytes(path)
-    pixels = decode_image(data, name=str(path), max_pixels=max_pixels)
-    return ArrayPicture(pixels, data=data)
+    found = decode(data, name=str(path), max_pixels=max_pixels)
+    return ArrayPicture(
+        found.pixels, data=data, orientation=found.orientation, notes=found.notes
+    )
 
 
 def is_slide(path: Path | str) -> bool:
@@ -288,8 +303,8 @@ def _openslide(path: Path | str) -> Any:
         import openslide
     except ImportError as error:
         raise InputError(
-            "OpenSlide was expected, to read a slide. Received: "
-            f"path={path} ({error}). Install the slides extra: "
+            f"OpenSlide must be installed to read a slide, got path={path} ({error}). "
+            "Install the slides extra: "
             "pip install -c constraints.txt -e '.[slides]'."
         ) from error
     return openslide
@@ -297,7 +312,6 @@ def _openslide(path: Path | str) -> Any:
 
 def _damaged(path: Path | str, error: Exception) -> UnusableImage:
     return UnusableImage(
-        "A whole slide that OpenSlide can read was expected. Received: "
-        f"path={path} ({type(error).__name__}: {error}). Copy it again from its "
-        "source."
+        f"A slide must be whole and known to OpenSlide, got path={path} "
+        f"({type(error).__name__}: {error}). Copy it again from its source."
     )

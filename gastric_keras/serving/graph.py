@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from gastric_keras.data.decode import decode
+from gastric_keras.data.decode import decode_rgb, fit
+from gastric_keras.serving.pixels import decode_with_care, needs_care
 from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 
 #: Largest picture, in px: 75 MB decoded. Its header is read before it is.
@@ -144,11 +145,19 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
         image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_format(image_bytes)]):
         image_bytes = tf.identity(image_bytes)
-    with tf.control_dependencies([_check_size(image_bytes)]):
+    with tf.control_dependencies(_check_headers(image_bytes)):
         image_bytes = tf.identity(image_bytes)
+
+    def decode(given: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        image, is_odd = given
+        pixels = tf.cond(
+            is_odd, lambda: decode_with_care(image), lambda: decode_rgb(image)
+        )
+        return fit(pixels, image_size)
+
     return tf.map_fn(
-        lambda image: decode(image, image_size),
-        image_bytes,
+        decode,
+        (image_bytes, needs_care(image_bytes)),
         fn_output_signature=tf.TensorSpec((image_size, image_size, 3), tf.uint8),
         parallel_iterations=DECODED_AT_ONCE,
     )
@@ -168,8 +177,8 @@ def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
     )
     sides = ", ".join(map(str, ["n", *wanted[1:]]))
     message = tf.strings.format(
-        f"Input of shape ({sides}) was expected. Received: {name} with shape {{}}. "
-        "Send it as the signature says.",
+        f"{name} must have the shape ({sides}), got {{}}. Send it as the signature "
+        "says.",
         [shape],
     )
     return tf.debugging.Assert(is_right, [message])
@@ -177,8 +186,8 @@ def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
 
 def _check_count(n: tf.Tensor, name: str) -> tf.Operation:
     message = tf.strings.format(
-        f"1 to {MAX_PICTURES} pictures in a request were expected. Received: {name} "
-        "with {}. Send them in several requests.",
+        f"{name} must hold 1 to {MAX_PICTURES} pictures, got {{}}. Send them in several "
+        "requests.",
         [n],
     )
     return tf.debugging.Assert((n >= 1) & (n <= MAX_PICTURES), [message])
@@ -192,43 +201,53 @@ def _check_format(image_bytes: tf.Tensor) -> tf.Operation:
     )
     first = tf.argmin(tf.cast(is_right, tf.int32))
     message = tf.strings.format(
-        "A JPEG or PNG picture was expected. Received: image_bytes[{}] with {} bytes "
-        "that are neither. Convert it; in JSON, send it as base64 under the key b64.",
+        "image_bytes must be JPEG or PNG, got image_bytes[{}] with {} bytes that are "
+        "neither. Convert it; in JSON, send it as base64 under the key b64.",
         [first, tf.strings.length(image_bytes[first])],
     )
     return tf.debugging.Assert(tf.reduce_all(is_right), [message])
 
 
-def _check_size(image_bytes: tf.Tensor) -> tf.Operation:
-    pixels = tf.map_fn(
-        _count_pixels,
+def _check_headers(image_bytes: tf.Tensor) -> list[tf.Operation]:
+    sides = tf.map_fn(
+        _read_shape,
         image_bytes,
-        fn_output_signature=tf.TensorSpec((), tf.int64),
+        fn_output_signature=tf.TensorSpec((3,), tf.int64),
         parallel_iterations=DECODED_AT_ONCE,
     )
-    largest = tf.argmax(pixels)
-    message = tf.strings.format(
-        f"Pictures of {MAX_PIXELS} px or fewer were expected. Received: "
-        "image_bytes[{}] of {} px. Cut it into patches.",
+    pixels = sides[:, 0] * sides[:, 1]
+    largest, first = tf.argmax(pixels), tf.argmax(sides[:, 2])
+    too_large = tf.strings.format(
+        f"image_bytes must have at most {MAX_PIXELS} px each, got image_bytes[{{}}] of "
+        "{} px. Cut it into patches.",
         [largest, pixels[largest]],
     )
-    return tf.debugging.Assert(tf.reduce_max(pixels) <= MAX_PIXELS, [message])
+    of_print = tf.strings.format(
+        "image_bytes must be RGB or gray, got image_bytes[{}], a CMYK JPEG. Convert it "
+        "to RGB, by its color profile where it has one.",
+        [first],
+    )
+    return [
+        tf.debugging.Assert(tf.reduce_max(pixels) <= MAX_PIXELS, [too_large]),
+        tf.debugging.Assert(tf.reduce_max(sides[:, 2]) <= 3, [of_print]),
+    ]
 
 
 def _is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(image_bytes, 0, len(_JPEG)) == _JPEG
 
 
-def _count_pixels(image: tf.Tensor) -> tf.Tensor:
-    """Pixels that a picture says it has, () int64, by its header alone."""
+def _read_shape(image: tf.Tensor) -> tf.Tensor:
+    """Height, width and channels by the header alone, (3,) int64; of a PNG 3."""
 
     def of_jpeg() -> tf.Tensor:
-        return tf.cast(tf.io.extract_jpeg_shape(image)[:2], tf.int64)
+        return tf.cast(tf.io.extract_jpeg_shape(image), tf.int64)
 
     def of_png() -> tf.Tensor:
         sides = tf.strings.substr(image, _HEADER - 8, 8)
         sides = tf.io.decode_raw(sides, tf.int32, little_endian=False)
-        # PNG allows 2³¹ - 1; more is a negative number and no picture.
-        return tf.cast(tf.where(sides < 0, tf.int32.max, sides), tf.int64)
+        # PNG allows 2³¹ - 1; more is a negative number and not a picture.
+        sides = tf.cast(tf.where(sides < 0, tf.int32.max, sides), tf.int64)
+        return tf.concat([sides, [3]], 0)
 
-    return tf.reduce_prod(tf.cond(_is_jpeg(image), of_jpeg, of_png))
+    return tf.cond(_is_jpeg(image), of_jpeg, of_png)

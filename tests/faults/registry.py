@@ -8,6 +8,7 @@ from tests.faults import (
     indexes,
     outlines,
     pictures,
+    pixels,
     record_sets,
     requests,
     schemas,
@@ -20,6 +21,7 @@ KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
         pictures,
+        pixels,
         outlines,
         indexes,
         configs,

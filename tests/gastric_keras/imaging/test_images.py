@@ -16,9 +16,9 @@ from gastric_keras.imaging.images import (
     encode_png,
     is_stored_as_is,
     read_image,
-    read_labels,
     resize,
 )
+from gastric_keras.imaging.labels import read_labels
 from tests.helpers.small_pictures import noise, write_picture
 
 
