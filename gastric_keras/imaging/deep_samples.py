@@ -53,7 +53,7 @@ def read_samples(
         elif tags.one(_SAMPLES, 1) == 1:
             return _read_gray(data, tags, page, name=name, max_pixels=max_pixels)
         elif max(bits) == 16:
-            found = _read_tifffile(data, page)
+            found = _read_tifffile(data, tags, page)
             if found is None and tags.one(_PLANAR, 1) == 1 and page == 0:
                 found = _read_opencv(data)
     if found is None:
@@ -134,14 +134,15 @@ def _read_gray(
     return np.asarray(load(picture, name=name)).astype(np.uint16)[..., None]
 
 
-def _read_tifffile(data: bytes, page: int) -> npt.NDArray[np.uint16] | None:
+def _read_tifffile(
+    data: bytes, tags: Directory, page: int
+) -> npt.NDArray[np.uint16] | None:
     import tifffile
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            found = file.pages[page]
-            values = np.asarray(found.asarray())
-            if found.planarconfig == 2:
+            values = np.asarray(file.pages[page].asarray())
+            if tags.one(_PLANAR, 1) == 2:
                 values = np.moveaxis(values, 0, -1)
     # Its codecs are a package of their own: LZW is not at hand.
     except Exception:

@@ -17,8 +17,8 @@ from gastric_keras.imaging.unusable import UnusableImage
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _EXIF = b"Exif\0\0"
-#: Baseline, extended and progressive, by Huffman codes: what every decoder reads.
-_COMMON_FRAMES = (0xC0, 0xC1, 0xC2)
+#: Baseline, extended and progressive, by Huffman or arithmetic codes; not lossless.
+_COMMON_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _FRAMES = (
     *range(0xC0, 0xC4),
     *range(0xC5, 0xC8),
@@ -107,8 +107,9 @@ def read_png_header(data: bytes, *, name: str) -> PngHeader:
     has_color = b"tRNS" in kinds
     if has_color and depth == 16 and color == 2:
         raise UnusableImage(
-            f"A PNG of 16 bits in color must have no transparent color, got path={name} "
-            "with a tRNS chunk. Save it with an alpha channel, or without one."
+            "A PNG of 16 bits in color must have no transparent color, got "
+            f"path={name} with a tRNS chunk. Save it with an alpha channel, or without "
+            "one."
         )
     return PngHeader(depth, has_color, found or 1, color == 2)
 

@@ -105,6 +105,6 @@ def _require_visible(
     if hidden.any():
         raise UnusableImage(
             "A label mask must not hide labels by transparency, got "
-            f"path={name}, {np.count_nonzero(hidden)} transparent pixels whose value is "
-            f"not 0. {_WAY_OUT}"
+            f"path={name}, {np.count_nonzero(hidden)} transparent pixels that are not "
+            f"0. {_WAY_OUT}"
         )

@@ -32,19 +32,20 @@ def find_in_exif(exif: bytes) -> int | None:
     """
     # Some writers of PNG keep the mark that JPEG has before it.
     exif = exif.removeprefix(b"Exif\0\0")
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(exif[:4])
-    if order is None:
+    is_little = exif[:4] == b"II*\0"
+    if not is_little and exif[:4] != b"MM\0*":
         return None
 
     def number(start: int, size: int) -> int:
-        return int.from_bytes(exif[start : start + size], order)  # type: ignore[arg-type]
+        part = exif[start : start + size]
+        return int.from_bytes(part, "little" if is_little else "big")
 
     start = number(4, 4)
     entries = exif[start + 2 : start + 2 + 12 * number(start, 2)]
     for place in range(start + 2, start + 2 + len(entries) // 12 * 12, 12):
         kind = number(place + 2, 2)
         if number(place, 2) == TAG and kind in _KINDS:
-            value = exif[place + (8 if order == "little" else _BIG_ENDIAN_BYTE[kind])]
+            value = exif[place + (8 if is_little else _BIG_ENDIAN_BYTE[kind])]
             return value if 1 <= value <= 8 else None
     return None
 

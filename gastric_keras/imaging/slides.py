@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import abc
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +15,13 @@ from gastric_keras.imaging.images import (
     over_white,
     read_bytes,
     resize,
+)
+from gastric_keras.imaging.picture import (
+    ArrayPicture,
+    Picture,
+    overview_shape,
+    scaled,
+    shrink,
 )
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
@@ -42,105 +47,6 @@ _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 _LEVEL_SLACK = 1.005
 #: Most pixels of a slide in memory at once for its overview.
 _BAND_PIXELS = 2**24
-
-
-class Picture(abc.ABC):
-    """A picture or slide that is open for reading; close it, or use ``with``.
-
-    Attributes:
-        shape: (H, W) at full resolution, px.
-        mpp: µm per px at full resolution; 0 where the file does not say.
-        is_slide: whether regions are read from the file as they are asked for.
-        data: bytes of an ordinary picture's file; None for a slide.
-        orientation: 1 to 8: how EXIF said to turn what the file stores; 1 is upright.
-        notes: what was assumed of its pixels, see ``stored``.
-    """
-
-    shape: tuple[int, int]
-    orientation: int = 1
-    notes: tuple[str, ...] = ()
-    mpp: float = 0.0
-    is_slide: bool = False
-    data: bytes | None = None
-
-    @abc.abstractmethod
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        """Read a region that lies inside the picture.
-
-        Args:
-            x: left edge at full resolution, px.
-            y: top edge at full resolution, px.
-            width: of the region at full resolution, px.
-            height: of the region at full resolution, px.
-            size: side of the result, px; None keeps the full resolution.
-
-        Returns:
-            (height, width, 3) or (size, size, 3) uint8, RGB.
-
-        Raises:
-            UnusableImage: the slide is damaged there, or the region is too large.
-        """
-
-    @abc.abstractmethod
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        """The whole picture, shrunk by the mean of areas.
-
-        Args:
-            max_side: longer side of the result, px; a smaller picture stays.
-
-        Returns:
-            (h, w, 3) uint8, RGB.
-        """
-
-    def close(self) -> None:
-        """Close the file."""
-
-    def __enter__(self) -> Picture:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class ArrayPicture(Picture):
-    """An ordinary picture, decoded whole.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB, upright.
-        data: bytes of its file.
-        orientation: how they were turned.
-        notes: what was assumed of them.
-    """
-
-    def __init__(
-        self,
-        pixels: npt.NDArray[np.uint8],
-        *,
-        data: bytes | None = None,
-        orientation: int = 1,
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self.pixels = pixels
-        self.shape = (pixels.shape[0], pixels.shape[1])
-        self.data = data
-        self.orientation = orientation
-        self.notes = notes
-
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        region = self.pixels[y : y + height, x : x + width]
-        return region if size is None else resize(region, size)
-
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        return _shrink(self.pixels, _overview_shape(self.shape, max_side))
 
 
 class SlidePicture(Picture):
@@ -182,12 +88,12 @@ class SlidePicture(Picture):
         factor = 1.0 if size is None else min(width, height) / size
         level, factor = self._level(factor)
         pixels = self._read_level(
-            level, (x, y), (_scaled(width, factor), _scaled(height, factor))
+            level, (x, y), (scaled(width, factor), scaled(height, factor))
         )
         return pixels if size is None else resize(pixels, size)
 
     def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        shape = _overview_shape(self.shape, max_side)
+        shape = overview_shape(self.shape, max_side)
         level, factor = self._level(self.shape[0] / shape[0])
         width, height = self._slide.level_dimensions[level]
         # A slide without a pyramid would not fit in memory: it is read in bands.
@@ -199,7 +105,7 @@ class SlidePicture(Picture):
             band = self._read_level(
                 level, (0, round(top * factor)), (width, bottom - top)
             )
-            bands.append(_shrink(band, (last - first, shape[1])))
+            bands.append(shrink(band, (last - first, shape[1])))
         return np.concatenate(bands)
 
     def close(self) -> None:
@@ -235,7 +141,8 @@ def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`gastric_keras.imaging.images.read_image` reads, or a slide.
+        path: any file that ``read_image`` of :mod:`gastric_keras.imaging.images` reads,
+            or a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:
@@ -276,26 +183,6 @@ def is_slide(path: Path | str) -> bool:
     except openslide.OpenSlideError:
         # What is wrong with it is said by the reader of pictures.
         return False
-
-
-def _scaled(length: int, factor: float) -> int:
-    return max(1, round(length / factor))
-
-
-def _overview_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
-    factor = max(1.0, max(shape) / max_side)
-    return _scaled(shape[0], factor), _scaled(shape[1], factor)
-
-
-def _shrink(
-    pixels: npt.NDArray[np.uint8], shape: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
-    import cv2
-
-    if pixels.shape[:2] == shape:
-        return pixels
-    shrunk = cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, np.uint8)
 
 
 def _openslide(path: Path | str) -> Any:

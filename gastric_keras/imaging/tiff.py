@@ -39,6 +39,7 @@ _WHITE_IS_ZERO, _RGB, _YCBCR = 0, 2, 6
 _PHOTOMETRICS = (0, 1, 2, 3, 6)
 _COLORS = {5: "CMYK", 8: "CIELab", 32844: "LogL", 32845: "LogLuv"}
 _JPEG = 7
+_BIG_ENDIAN_BIG = b"MM\0+"
 #: Whole numbers without sign; 4 is not said.
 _UNSIGNED = (1, 4)
 _KINDS = {2: "with sign", 3: "floating point", 5: "complex", 6: "complex"}
@@ -66,7 +67,7 @@ def decode_tiff(data: bytes, *, name: str, max_pixels: int) -> Stored:
             certain, or damage.
     """
     page, tags = main_page(data, name=name)
-    _check_meaning(tags, name)
+    check_meaning(tags, name=name)
     orientation = tags.one(_ORIENTATION, 1)
     if orientation in range(2, 9):
         # Or Pillow turns some of them by itself.
@@ -101,6 +102,11 @@ def main_page(data: bytes, *, name: str) -> tuple[int, Directory]:
     Raises:
         UnusableImage: several.
     """
+    if data[:4] == _BIG_ENDIAN_BIG:
+        raise UnusableImage(
+            f"A BigTIFF must be little-endian, got path={name}, a big-endian one, "
+            "which Pillow cannot read. Save it as an ordinary TIFF or as PNG."
+        )
     directories = read_directories(data)
     # Bits of NewSubfileType: 1 a reduced copy, 4 a mask of transparency.
     full = [
@@ -125,7 +131,12 @@ def _several(name: str, n: int) -> UnusableImage:
     )
 
 
-def _check_meaning(tags: Directory, name: str) -> None:
+def check_meaning(tags: Directory, *, name: str) -> None:
+    """Refuse colors and numbers whose meaning is not certain.
+
+    Raises:
+        UnusableImage: they are.
+    """
     photometric = tags.one(_PHOTOMETRIC, 1)
     if photometric not in _PHOTOMETRICS:
         raise UnusableImage(
@@ -133,13 +144,14 @@ def _check_meaning(tags: Directory, name: str) -> None:
             f"photometric={photometric} ({_COLORS.get(photometric, 'not known')}). "
             "Convert it to RGB, by its color profile where it has one."
         )
-    kind = tags.one(_FORMAT, 1)
-    if kind not in _UNSIGNED:
+    kind, bits = tags.one(_FORMAT, 1), max(tags.all(_BITS, (1,)))
+    if kind not in _UNSIGNED or bits > 16:
         raise UnusableImage(
-            "A TIFF must hold whole numbers without sign, since the white of others is "
-            f"not known, got path={name}, sample_format={kind} "
-            f"({_KINDS.get(kind, 'not known')}). Scale it to 8 bits: in ImageJ, set "
-            "the display range, then Image > Type > 8-bit or RGB Color."
+            "A TIFF must hold whole numbers of up to 16 bits without sign, since the "
+            f"white of others is not known, got path={name}, bits={bits}, "
+            f"sample_format={kind} ({_KINDS.get(kind, 'without sign')}). Scale it to 8 "
+            "bits: in ImageJ, set the display range, then Image > Type > 8-bit or RGB "
+            "Color."
         )
 
 
@@ -252,9 +264,13 @@ def _decode_blocks(
 def read_tiff_labels(
     data: bytes, *, name: str, max_pixels: int
 ) -> npt.NDArray[Any] | None:
-    """Values of a deep TIFF as stored; None where Pillow keeps them all."""
+    """Values of a TIFF of more than 8 bits as stored; None where it has fewer.
+
+    Raises:
+        UnusableImage: several pages, or numbers that are not labels.
+    """
     page, tags = main_page(data, name=name)
-    bits = max(tags.all(_BITS, (1,)))
-    if bits <= 8 or tags.one(_FORMAT, 1) not in _UNSIGNED:
+    check_meaning(tags, name=name)
+    if max(tags.all(_BITS, (1,))) <= 8:
         return None
     return read_samples(data, tags, page, name=name, max_pixels=max_pixels)

@@ -186,8 +186,8 @@ def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
 
 def _check_count(n: tf.Tensor, name: str) -> tf.Operation:
     message = tf.strings.format(
-        f"{name} must hold 1 to {MAX_PICTURES} pictures, got {{}}. Send them in several "
-        "requests.",
+        f"{name} must hold 1 to {MAX_PICTURES} pictures, got {{}}. Send them in "
+        "several requests.",
         [n],
     )
     return tf.debugging.Assert((n >= 1) & (n <= MAX_PICTURES), [message])

@@ -24,7 +24,7 @@ from gastric_keras.imaging.deep_samples import DEPTH_STATED
 from gastric_keras.imaging.tiff import COLORS_OF_JPEG
 from tests.faults import pixel_files as files
 
-#: Side of all pictures, px: what the smallest AlexNet takes, so that nothing is resized.
+#: Side of all pictures, px: that of the smallest AlexNet, so that none is resized.
 SIDE = 63
 #: Bytes, the pixels that are right (None: it must be refused), and the note that must
 #: be made ("": none).
@@ -77,11 +77,10 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _tiff(
     rng: random.Random, tags: dict[int, list[int]], strip: bytes, *, order: str = ""
 ) -> bytes:
-    return files.write_tiff(
-        [(tags, strip)],
-        order=order or rng.choice(_ORDERS),
-        is_big=rng.random() < 0.3,
-    )
+    order = order or rng.choice(_ORDERS)
+    # Pillow does not know big-endian BigTIFF; see "several pictures".
+    is_big = order == "<" and rng.random() < 0.4
+    return files.write_tiff([(tags, strip)], order=order, is_big=is_big)
 
 
 def _white_is_zero(rng: random.Random) -> Member:
@@ -268,9 +267,8 @@ def _several(rng: random.Random) -> Member:
     """Previews and reduced copies are passed over; equals are refused."""
     rgb = _noise(rng, 3)
     other = Image.fromarray(255 - rgb)
-    kind = rng.choice(
-        ("MPO", "pages", "reduced", "preview first", "APNG", "GIF", "WEBP")
-    )
+    kinds = ["MPO", "pages", "reduced", "preview first", "APNG", "GIF", "WEBP"]
+    kind = rng.choice([*kinds, "big-endian BigTIFF"])
     if kind == "MPO":
         small = other.resize((32, 32))
         data = files.encode(
@@ -286,6 +284,9 @@ def _several(rng: random.Random) -> Member:
         )
         return files.encode(rgb, form, **more), None, ""
     tags = files.tiff_tags((SIDE, SIDE), bits=[8] * 3, photometric=2)
+    if kind == "big-endian BigTIFF":
+        data = files.write_tiff([(tags, rgb.tobytes())], order=">", is_big=True)
+        return data, None, ""
     page, small = (tags, rgb.tobytes()), np.ascontiguousarray(rgb[::2, ::2])
     half = files.tiff_tags(small.shape[:2], bits=[8] * 3, photometric=2, subfile=1)
     reduced = (half, small.tobytes())
@@ -324,8 +325,8 @@ def _png(rng: random.Random) -> Member:
 
 
 def _jpeg(rng: random.Random) -> Member:
-    """Progressive, gray, RGB, subsampled; 12 bits and arithmetic are refused."""
-    kind = rng.choice(("plain", "progressive", "gray", "RGB", "12 bits", "arithmetic"))
+    """Progressive, gray, RGB, subsampled; 12 bits and lossless are refused."""
+    kind = rng.choice(("plain", "progressive", "gray", "RGB", "12 bits", "lossless"))
     rgb = _noise(rng, 3)
     options: dict[str, object] = {"quality": rng.randint(40, 98)}
     if kind == "RGB":
@@ -337,8 +338,8 @@ def _jpeg(rng: random.Random) -> Member:
     frame = data.find(b"\xff\xc0")
     if kind == "12 bits":
         return data[: frame + 4] + b"\x0c" + data[frame + 5 :], None, ""
-    if kind == "arithmetic":
-        return data[: frame + 1] + b"\xc9" + data[frame + 2 :], None, ""
+    if kind == "lossless":
+        return data[: frame + 1] + b"\xc3" + data[frame + 2 :], None, ""
     return data, _seen(data), ""
 
 
