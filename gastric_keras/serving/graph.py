@@ -16,7 +16,7 @@ from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 MAX_PIXELS = 25_000_000
 #: Most pictures in one request: what VGG-16 holds of 128 at 224 px is 3 GB.
 MAX_PICTURES = 128
-#: Pictures that a request decodes at a time, so that its memory has a bound.
+#: Pictures that a request decodes at a time, to bound its memory.
 DECODED_AT_ONCE = 8
 
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -27,11 +27,11 @@ _HEADER = 24
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """How probabilities become calls.
+    """How probabilities become labels.
 
     Attributes:
         classes: two names, in label order.
-        positive: of them.
+        positive: one of them.
         raw_threshold: a probability out of the network at or above it is positive.
         temperature: that probabilities are scaled by, see ``calibration``.
     """
@@ -65,7 +65,7 @@ def write_saved_model(
     ``serving_default`` takes ``image_bytes`` (N,) string, JPEG or PNG of any size up to
     MAX_PIXELS, resized as in training; ``predict_array`` takes ``patch`` (N, h, w, 3)
     uint8 of the model's size. Both give ``<positive>_probability`` (N,) float32,
-    calibrated; ``threshold`` (N,) float32, for that; ``label`` (N,) string, the call;
+    calibrated; ``threshold`` (N,) float32, for that; ``label`` (N,) string;
     and ``raw_probabilities`` (N, classes) float32, the network's own. ``features``
     takes ``image_bytes`` and gives ``features`` (N, channels) float32, the pooled
     backbone. N is 1 to MAX_PICTURES; one bad picture fails its request, and the error
@@ -104,7 +104,7 @@ def write_saved_model(
 
 
 def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor]:
-    """Calibrate probabilities and call them, as ``calibration`` does in NumPy.
+    """Calibrate probabilities and label them, as ``calibration`` does in NumPy.
 
     Args:
         probabilities: (N, 2) float32, out of the network.
@@ -113,7 +113,7 @@ def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor
     Returns:
         The outputs of :func:`write_saved_model`.
     """
-    # In double precision, like evaluation: a call must not hang on a rounding.
+    # In double precision, as in evaluation: a label must not depend on rounding.
     raw = tf.cast(probabilities, tf.float64)
     logits = tf.math.log(tf.clip_by_value(raw, SMALLEST, 1.0)) / point.temperature
     calibrated = tf.nn.softmax(logits)[:, point.index]
@@ -138,7 +138,7 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
     Returns:
         (N, image_size, image_size, 3) uint8, RGB.
     """
-    # No picture is decoded before all have been looked at.
+    # No picture is decoded before all have been checked.
     with tf.control_dependencies([_check_shape(image_bytes, "image_bytes")]):
         image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_count(tf.size(image_bytes), "image_bytes")]):
@@ -148,16 +148,16 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
     with tf.control_dependencies(_check_headers(image_bytes)):
         image_bytes = tf.identity(image_bytes)
 
-    def decode(given: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        image, is_odd = given
+    def decode(given: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        image, is_odd, number = given
         pixels = tf.cond(
-            is_odd, lambda: decode_with_care(image), lambda: decode_rgb(image)
+            is_odd, lambda: decode_with_care(image, number), lambda: decode_rgb(image)
         )
         return fit(pixels, image_size)
 
     return tf.map_fn(
         decode,
-        (image_bytes, needs_care(image_bytes)),
+        (image_bytes, needs_care(image_bytes), tf.range(tf.size(image_bytes))),
         fn_output_signature=tf.TensorSpec((image_size, image_size, 3), tf.uint8),
         parallel_iterations=DECODED_AT_ONCE,
     )
@@ -166,9 +166,9 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
 def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
     """Whether a tensor has the shape that its signature says, but for N."""
     wanted = given.shape.as_list()
-    # Nobody holds a request to its signature, and a patch of another shape brings the
-    # whole server down. To TensorFlow the shape is known: it must forget it first, or
-    # it takes the check for idle and leaves it out.
+    # TF Serving does not hold a request to its signature, and a patch of another shape
+    # crashes the server. TensorFlow must forget the shape first, or it removes the
+    # check as always true.
     shape = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=given, shape=None))
     is_right = tf.cond(
         tf.size(shape) == len(wanted),

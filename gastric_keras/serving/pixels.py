@@ -41,17 +41,20 @@ def needs_care(image_bytes: tf.Tensor) -> tf.Tensor:
     return has_alpha | tf.strings.regex_full_match(image_bytes, _MARKS)
 
 
-def decode_with_care(image: tf.Tensor) -> tf.Tensor:
+def decode_with_care(image: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
     """Decode a picture of any kind: over white, and upright.
 
     Args:
         image: () string, JPEG or PNG.
+        number: () int32, its place in the request, for the messages.
 
     Returns:
         (H, W, 3) uint8, RGB.
     """
     pixels = tf.cond(
-        _is_png(image), lambda: _decode_png(image), lambda: _decode_jpeg(image)
+        _is_png(image),
+        lambda: _decode_png(image, number),
+        lambda: _decode_jpeg(image, number),
     )
     pixels.set_shape((None, None, 3))
     return pixels
@@ -121,62 +124,61 @@ def turn_upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return when((3, 4, 7, 8), pixels[::-1], pixels)
 
 
-def _decode_png(image: tf.Tensor) -> tf.Tensor:
-    exif, has_exif, is_animated, has_color = _read_chunks(image)
+def _decode_png(image: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    exif, is_animated, has_color = _read_chunks(image)
     header = tf.io.decode_raw(_part(image, 0, _COLOR + 1), tf.uint8)
     is_deep_rgb = (header[_DEPTH] == 16) & (header[_COLOR] == _RGB)
     orientation = orientation_of(exif)
     checks = [
-        tf.debugging.Assert(
+        _require(
             ~is_animated,
-            [
-                "image_bytes must hold one picture each, got an animated PNG. Save the "
-                "picture you want as a PNG of its own."
-            ],
+            "image_bytes must hold one picture each, got image_bytes[{}], an animated "
+            "PNG. Save the picture you want as a PNG of its own.",
+            number,
         ),
-        tf.debugging.Assert(
+        _require(
             ~(is_deep_rgb & has_color),
-            [
-                "A PNG of 16 bits in color must have no transparent color in "
-                "image_bytes, got one with a tRNS chunk. Save it with an alpha "
-                "channel, or without one."
-            ],
+            "A PNG of 16 bits in color must have no transparent color, got "
+            "image_bytes[{}] with a tRNS chunk. Save it with an alpha channel, or "
+            "without one.",
+            number,
         ),
-        _check_orientation(image, orientation, "a PNG"),
+        _require_exif(image, orientation, number),
     ]
     with tf.control_dependencies(checks):
         rgba = tf.io.decode_png(image, channels=4)
     return turn_upright(without_alpha(rgba), orientation)
 
 
-def _decode_jpeg(image: tf.Tensor) -> tf.Tensor:
+def _decode_jpeg(image: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
     exif, end = _read_segments(image)
     orientation = orientation_of(exif)
-    check = _check_orientation(_part(image, 0, end), orientation, "a JPEG")
+    check = _require_exif(_part(image, 0, end), orientation, number)
     with tf.control_dependencies([check]):
         pixels = decode_rgb(image)
     return turn_upright(pixels, orientation)
 
 
-def _check_orientation(
-    header: tf.Tensor, orientation: tf.Tensor, kind: str
+def _require(condition: tf.Tensor, rule: str, number: tf.Tensor) -> tf.Operation:
+    return tf.debugging.Assert(condition, [tf.strings.format(rule, [number])])
+
+
+def _require_exif(
+    header: tf.Tensor, orientation: tf.Tensor, number: tf.Tensor
 ) -> tf.Operation:
     is_hidden = tf.strings.regex_full_match(header, _XMP)
     is_hidden |= tf.strings.regex_full_match(header, _RAW_PROFILE)
-    return tf.debugging.Assert(
+    return _require(
         (orientation > 0) | ~is_hidden,
-        [
-            f"image_bytes must state their orientation in EXIF, got {kind} with XMP or "
-            "a raw profile only; programs differ in what they show. Save it upright: "
-            "magick in.png -auto-orient -strip out.png."
-        ],
+        "A picture must state its orientation in EXIF, got image_bytes[{}] with XMP or "
+        "a raw profile only; programs differ in what they show. Save it upright: "
+        "magick in.png -auto-orient -strip out.png.",
+        number,
     )
 
 
-def _read_chunks(
-    image: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Of a PNG: its EXIF, and whether it has any, is animated, has a clear color."""
+def _read_chunks(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Of a PNG: its EXIF, and whether it is animated, has a transparent color."""
     length = tf.strings.length(image)
 
     def is_inside(place: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
@@ -205,7 +207,7 @@ def _read_chunks(
 
     start = (tf.constant(_PNG_START), tf.constant(b""), *[tf.constant(False)] * 3)
     found = tf.while_loop(is_inside, step, start)
-    return found[1], found[2], found[3], found[4]
+    return found[1], found[3], found[4]
 
 
 def _read_segments(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -12,7 +12,6 @@ EXIF, by XMP and by hidden profiles.
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable
 
@@ -20,44 +19,15 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from gastric_keras.imaging import stored
-from gastric_keras.imaging.deep_samples import DEPTH_STATED
-from gastric_keras.imaging.tiff import COLORS_OF_JPEG
 from tests.faults import pixel_files as files
+from tests.faults import pixel_tiffs as tiffs
+from tests.faults.pixel_truth import ORDERS, SIDE, Member, gray_of, laid, noise, seen
 
-#: Side of all pictures, px: that of the smallest AlexNet, so that none is resized.
-SIDE = 63
-#: Bytes, the pixels that are right (None: it must be refused), and the note that must
-#: be made ("": none).
-Member = tuple[bytes, np.ndarray | None, str]
-_ORDERS = ("<", ">")
-_XMP = (
+#: The segment of a JPEG in which XMP alone says how it lies.
+XMP = (
     b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta><rdf:Description "
     b'tiff:Orientation="6"/></x:xmpmeta>'
 )
-
-
-def _noise(rng: random.Random, *channels: int, most: int = 255) -> np.ndarray:
-    """Smooth enough for JPEG, with all levels, of a tint of its own."""
-    values = np.random.default_rng(rng.randrange(2**32))
-    coarse = values.random((9, 9, *channels)) * values.random(channels or (1,))
-    fine = np.kron(coarse, np.ones((7, 7) + (1,) * len(channels)))
-    fine = 0.9 * fine.reshape(SIDE, SIDE, *channels) + 0.1 * values.random(fine.shape)
-    fine.flat[0], fine.flat[-1] = 0.0, 1.0
-    return np.rint(fine * most).astype(np.uint16 if most > 255 else np.uint8)
-
-
-def _gray(values: np.ndarray) -> np.ndarray:
-    return np.repeat(values.reshape(SIDE, SIDE, 1), 3, axis=2).astype(np.uint8)
-
-
-def _laid(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    share = alpha.reshape(SIDE, SIDE, 1) / 255
-    return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8)
-
-
-def _seen(data: bytes) -> np.ndarray:
-    """Of a JPEG, by libjpeg."""
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -74,111 +44,14 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(turned.get(orientation, pixels))
 
 
-def _tiff(
-    rng: random.Random, tags: dict[int, list[int]], strip: bytes, *, order: str = ""
-) -> bytes:
-    order = order or rng.choice(_ORDERS)
-    # Pillow does not know big-endian BigTIFF; see "several pictures".
-    is_big = order == "<" and rng.random() < 0.4
-    return files.write_tiff([(tags, strip)], order=order, is_big=is_big)
-
-
-def _white_is_zero(rng: random.Random) -> Member:
-    bits = rng.choice((1, 2, 4, 8, 12, 16))
-    samples = _noise(rng, most=2**bits - 1)
-    order = rng.choice(_ORDERS)
-    inverted = (2**bits - 1 - samples.astype(int))[..., None]
-    strip = (
-        inverted.astype(f"{order}u2").tobytes()
-        if bits == 16
-        else files.pack_bits(inverted, bits)
-    )
-    tags = files.tiff_tags((SIDE, SIDE), bits=[bits], photometric=0)
-    truth = samples >> 8 if bits == 16 else np.rint(samples * (255 / (2**bits - 1)))
-    return _tiff(rng, tags, strip, order=order), _gray(truth), ""
-
-
-def _packed(rng: random.Random) -> Member:
-    bits, n = rng.randint(9, 15), rng.choice((1, 3))
-    samples = _noise(rng, n, most=2**bits - 1)
-    tags = files.tiff_tags(
-        (SIDE, SIDE), bits=[bits] * n, photometric=1 if n == 1 else 2
-    )
-    truth = np.rint(samples * (255 / (2**bits - 1))).astype(np.uint8)
-    data = _tiff(rng, tags, files.pack_bits(samples, bits))
-    return data, _gray(truth) if n == 1 else truth, ""
-
-
-def _depth_in_16(rng: random.Random) -> Member:
-    """A camera of 9 to 15 bits in 16: the depth stated, or not."""
-    bits, n = rng.randint(9, 15), rng.choice((1, 3))
-    is_stated, order = rng.random() < 0.6, rng.choice(_ORDERS)
-    bits = bits if is_stated else min(bits, 12)
-    samples = _noise(rng, n, most=2**bits - 1)
-    tags = files.tiff_tags((SIDE, SIDE), bits=[16] * n, photometric=1 if n == 1 else 2)
-    if is_stated:
-        # Or the largest of the picture, which some write there.
-        most = rng.choice((2**bits - 1, int(samples.max())))
-        tags[281] = [most] * n
-        depth = most.bit_length()
-        truth = np.rint(samples * (255 / (2**depth - 1)))
-    else:
-        truth = samples >> 8
-    data = _tiff(rng, tags, samples.astype(f"{order}u2").tobytes(), order=order)
-    truth = _gray(truth) if n == 1 else truth.astype(np.uint8)
-    return data, truth, DEPTH_STATED if is_stated else stored.NEARLY_BLACK
-
-
-def _deep(rng: random.Random) -> Member:
-    """All of 16 bits: chunks and planes, with and without alpha."""
-    n, is_planar = rng.choice((1, 2, 3, 4)), rng.random() < 0.4
-    order = rng.choice(_ORDERS)
-    samples = _noise(rng, n, most=65535)
-    # A picture that is all but dark would be told.
-    samples[0, :, : min(n, 3)] |= 0x8000
-    tags = files.tiff_tags((SIDE, SIDE), bits=[16] * n, photometric=1 if n < 3 else 2)
-    if n in (2, 4):
-        tags[338] = [2]
-    planes = samples
-    if is_planar and n == 3:
-        tags[284] = [2]
-        planes = np.moveaxis(samples, -1, 0)
-        plane = planes[0].nbytes
-        # A strip for each plane: one behind the other.
-        data = _planar(tags, planes.astype(f"{order}u2").tobytes(), plane, order)
-    else:
-        data = _tiff(rng, tags, planes.astype(f"{order}u2").tobytes(), order=order)
-    high = (samples >> 8).astype(np.uint8)
-    truth = high[..., :3] if n >= 3 else _gray(high[..., 0])
-    if n in (2, 4):
-        return data, _laid(truth, high[..., -1]), stored.OVER_WHITE
-    return data, truth, ""
-
-
-def _planar(tags: dict[int, list[int]], planes: bytes, size: int, order: str) -> bytes:
-    import tifffile
-
-    stream = io.BytesIO()
-    values = np.frombuffer(planes, f"{order}u2").reshape(3, SIDE, SIDE)
-    tifffile.imwrite(
-        stream,
-        values.astype(np.uint16),
-        photometric="rgb",
-        planarconfig="separate",
-        byteorder=order,
-        compression=None,
-    )
-    return stream.getvalue()
-
-
 def _alpha(rng: random.Random) -> Member:
     """Hiding all, some or nothing of a picture, in each format that has alpha."""
-    rgb = _noise(rng, 3)
+    rgb = noise(rng, 3)
     way = rng.choice(("nothing", "all", "some"))
     alpha = {
         "nothing": np.full((SIDE, SIDE), 255, np.uint8),
         "all": np.zeros((SIDE, SIDE), np.uint8),
-        "some": _noise(rng),
+        "some": noise(rng),
     }[way]
     kind = rng.choice(("PNG", "PNG LA", "PNG 16", "TIFF", "BMP"))
     rgba = np.dstack([rgb, alpha])
@@ -188,47 +61,22 @@ def _alpha(rng: random.Random) -> Member:
         deep = rgba.astype(np.uint16) * 257
         data = files.write_png(deep, bits=16, color=6)
     elif kind == "PNG LA":
-        rgb = _gray(rgb[..., 0])
+        rgb = gray_of(rgb[..., 0])
         data = files.encode(
             Image.fromarray(np.dstack([rgb[..., 0], alpha]), "LA"), "PNG"
         )
     elif kind == "TIFF":
         tags = files.tiff_tags((SIDE, SIDE), bits=[8] * 4, photometric=2, extra=2)
-        data = _tiff(rng, tags, rgba.tobytes())
+        data = tiffs.one_page(rng, tags, rgba.tobytes())
     else:
         data = files.write_bmp_v4(rgba)
     if way == "some":
-        return data, _laid(rgb, alpha), stored.OVER_WHITE
+        return data, laid(rgb, alpha), stored.OVER_WHITE
     return data, rgb, stored.ALPHA_IGNORED if way == "all" else ""
 
 
-def _jpeg_in_tiff(rng: random.Random) -> Member:
-    """The colors that the tag names and those of the JPEG data, equal or not."""
-    rgb = _noise(rng, 3)
-    is_rgb = rng.random() < 0.4
-    options = {"keep_rgb": True} if is_rgb else {"subsampling": rng.choice((0, 2))}
-    stream = files.encode(rgb, "JPEG", quality=95, **options)
-    tag = rng.choice((2, 6))
-    tags = files.tiff_tags((SIDE, SIDE), bits=[8] * 3, photometric=tag, compression=7)
-    differs = (tag == 2) != is_rgb
-    return (
-        _tiff(rng, tags, stream),
-        _seen(stream),
-        COLORS_OF_JPEG if differs else "",
-    )
-
-
-def _ycbcr(rng: random.Random) -> Member:
-    """YCbCr without compression, full range."""
-    picture = Image.fromarray(_noise(rng, 3)).convert("YCbCr")
-    tags = files.tiff_tags((SIDE, SIDE), bits=[8] * 3, photometric=6)
-    tags[530] = [1, 1]
-    data = _tiff(rng, tags, np.asarray(picture).tobytes())
-    return data, np.asarray(picture.convert("RGB")), ""
-
-
 def _palette(rng: random.Random) -> Member:
-    picture = Image.fromarray(_noise(rng, 3)).quantize(rng.choice((4, 16, 200)))
+    picture = Image.fromarray(noise(rng, 3)).quantize(rng.choice((4, 16, 200)))
     truth = np.asarray(picture.convert("RGB"))
     kind = rng.choice(("PNG", "TIFF", "BMP", "clear"))
     if kind != "clear":
@@ -239,33 +87,18 @@ def _palette(rng: random.Random) -> Member:
     data = files.encode(picture, "PNG", transparency=clear)
     if not alpha.any():
         return data, truth, stored.ALPHA_IGNORED
-    return data, _laid(truth, alpha), stored.OVER_WHITE
+    return data, laid(truth, alpha), stored.OVER_WHITE
 
 
 def _print_colors(rng: random.Random) -> Member:
     """CMYK, whose colors only a profile knows; Adobe's are inverted."""
-    picture = Image.fromarray(_noise(rng, 4), "CMYK")
+    picture = Image.fromarray(noise(rng, 4), "CMYK")
     return files.encode(picture, rng.choice(("JPEG", "TIFF"))), None, ""
-
-
-def _other_numbers(rng: random.Random) -> Member:
-    """Floating point of 0 to 1 or 0 to 255, signed, and 32 bits."""
-    values = _noise(rng)
-    kind = rng.choice(("<f4", "<f2", "<f8", "<i2", "<i1", "<u4"))
-    scaled = values / 255 if "f" in kind and rng.random() < 0.5 else values
-    bits = 8 * np.dtype(kind).itemsize
-    number = {"f": 3, "i": 2, "u": 1}[kind[1]]
-    n = rng.choice((1, 3))
-    tags = files.tiff_tags(
-        (SIDE, SIDE), bits=[bits] * n, photometric=1 if n == 1 else 2, format=number
-    )
-    pixels = np.repeat(scaled[..., None], n, axis=2).astype(kind)
-    return _tiff(rng, tags, pixels.tobytes(), order="<"), None, ""
 
 
 def _several(rng: random.Random) -> Member:
     """Previews and reduced copies are passed over; equals are refused."""
-    rgb = _noise(rng, 3)
+    rgb = noise(rng, 3)
     other = Image.fromarray(255 - rgb)
     kinds = ["MPO", "pages", "reduced", "preview first", "APNG", "GIF", "WEBP"]
     kind = rng.choice([*kinds, "big-endian BigTIFF"])
@@ -274,7 +107,7 @@ def _several(rng: random.Random) -> Member:
         data = files.encode(
             rgb, "MPO", save_all=True, append_images=[small], quality=95
         )
-        return data, _seen(data), stored.FIRST_OF_SEVERAL
+        return data, seen(data), stored.FIRST_OF_SEVERAL
     if kind in ("APNG", "GIF", "WEBP"):
         form = "PNG" if kind == "APNG" else kind
         more = (
@@ -304,7 +137,7 @@ def _png(rng: random.Random) -> Member:
     color = rng.choice((0, 0, 2, 2))
     bits = rng.choice((1, 2, 4, 8, 16) if color == 0 else (8, 16))
     n = 1 if color == 0 else 3
-    samples = _noise(rng, n, most=2**bits - 1).astype(int)
+    samples = noise(rng, n, most=2**bits - 1).astype(int)
     if bits == 16:
         samples[0] |= 0x8000
     before, has_clear = b"", rng.random() < 0.5
@@ -317,17 +150,17 @@ def _png(rng: random.Random) -> Member:
     if has_clear and color == 2 and bits == 16:
         return data, None, ""
     scaled = samples >> 8 if bits == 16 else samples * 255 // (2**bits - 1)
-    truth = _gray(scaled) if n == 1 else scaled.astype(np.uint8)
+    truth = gray_of(scaled) if n == 1 else scaled.astype(np.uint8)
     if not has_clear:
         return data, truth, ""
     alpha = np.where((samples == clear).all(axis=2), 0, 255)
-    return data, _laid(truth, alpha), stored.OVER_WHITE
+    return data, laid(truth, alpha), stored.OVER_WHITE
 
 
 def _jpeg(rng: random.Random) -> Member:
     """Progressive, gray, RGB, subsampled; 12 bits and lossless are refused."""
     kind = rng.choice(("plain", "progressive", "gray", "RGB", "12 bits", "lossless"))
-    rgb = _noise(rng, 3)
+    rgb = noise(rng, 3)
     options: dict[str, object] = {"quality": rng.randint(40, 98)}
     if kind == "RGB":
         options["keep_rgb"] = True
@@ -340,16 +173,16 @@ def _jpeg(rng: random.Random) -> Member:
         return data[: frame + 4] + b"\x0c" + data[frame + 5 :], None, ""
     if kind == "lossless":
         return data[: frame + 1] + b"\xc3" + data[frame + 2 :], None, ""
-    return data, _seen(data), ""
+    return data, seen(data), ""
 
 
 def _bmp(rng: random.Random) -> Member:
-    rgb = _noise(rng, 3)
+    rgb = noise(rng, 3)
     kind = rng.choice(("24", "32", "565", "gray", "1"))
     if kind == "565":
         return *files.write_bmp_565(rgb), ""
     if kind == "32":
-        rgba = np.dstack([rgb, _noise(rng)])
+        rgba = np.dstack([rgb, noise(rng)])
         data = bytearray(files.encode(Image.fromarray(rgba), "BMP"))
         # Without masks the fourth byte means nothing.
         header = data[14:54]
@@ -366,14 +199,14 @@ def _bmp(rng: random.Random) -> Member:
     picture = Image.fromarray(gray)
     return (
         files.encode(picture if kind == "gray" else picture.convert("1"), "BMP"),
-        (_gray(gray)),
+        (gray_of(gray)),
         "",
     )
 
 
 def _profile(rng: random.Random) -> Member:
     """A color profile: sRGB says nothing new; of another is told."""
-    rgb = _noise(rng, 3)
+    rgb = noise(rng, 3)
     is_srgb = rng.random() < 0.5
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     if not is_srgb:
@@ -381,16 +214,16 @@ def _profile(rng: random.Random) -> Member:
             for code in ("ascii", "utf-16-be"):
                 profile = profile.replace(text.encode(code), "Cam1".encode(code))
     data = files.encode(rgb, rng.choice(("PNG", "JPEG")), icc_profile=profile)
-    return data, _seen(data), "" if is_srgb else stored.PROFILE_IGNORED
+    return data, seen(data), "" if is_srgb else stored.PROFILE_IGNORED
 
 
 def _orientation(rng: random.Random) -> Member:
     """By EXIF in JPEG, PNG and TIFF; hidden in XMP or text it is refused."""
-    rgb, orientation = _noise(rng, 3), rng.randint(0, 9)
+    rgb, orientation = noise(rng, 3), rng.randint(0, 9)
     is_known = 1 <= orientation <= 8
     exif = files.write_exif(
         orientation,
-        order=rng.choice(_ORDERS),
+        order=rng.choice(ORDERS),
         kind=rng.choice((3, 4)),
         gap=rng.choice((0, 2, 30)),
         inner=rng.randint(1, 8),
@@ -401,7 +234,7 @@ def _orientation(rng: random.Random) -> Member:
         tags = files.tiff_tags(
             (SIDE, SIDE), bits=[8] * 3, photometric=2, orientation=orientation
         )
-        return _tiff(rng, tags, rgb.tobytes()), _turned(rgb, orientation), note
+        return tiffs.one_page(rng, tags, rgb.tobytes()), _turned(rgb, orientation), note
     if kind == "PNG":
         where = rng.choice(("before", "behind"))
         chunk = files.png_chunk(b"eXIf", exif)
@@ -414,30 +247,30 @@ def _orientation(rng: random.Random) -> Member:
     segment = files.jpeg_segment(0xE1, b"Exif\0\0" + exif)
     if kind == "MPO":
         # That of the preview behind the picture is not that of the picture.
-        return plain + files.with_segments(plain, segment), _seen(plain), ""
+        return plain + files.with_segments(plain, segment), seen(plain), ""
     if kind == "JPEG XMP":
-        xmp = files.jpeg_segment(0xE1, _XMP)
+        xmp = files.jpeg_segment(0xE1, XMP)
         if rng.random() < 0.5 or not is_known:
             return files.with_segments(plain, xmp), None, ""
         data = files.with_segments(plain, xmp, segment)
-        return data, _turned(_seen(plain), orientation), note
+        return data, _turned(seen(plain), orientation), note
     fill = b"\xff" * rng.choice((0, 0, 3))
     comment = files.jpeg_segment(0xFE, rng.randbytes(rng.randint(0, 300)))
     data = files.with_segments(plain, comment, fill + segment)
-    return data, _turned(_seen(plain), orientation), note
+    return data, _turned(seen(plain), orientation), note
 
 
 FAMILIES: dict[str, Callable[[random.Random], Member]] = {
-    "white is zero": _white_is_zero,
-    "9 to 15 bits packed": _packed,
-    "9 to 15 bits in 16": _depth_in_16,
-    "16 bits": _deep,
+    "white is zero": tiffs.white_is_zero,
+    "9 to 15 bits packed": tiffs.packed,
+    "9 to 15 bits in 16": tiffs.depth_in_16,
+    "16 bits": tiffs.deep,
     "alpha": _alpha,
-    "JPEG in TIFF": _jpeg_in_tiff,
-    "YCbCr": _ycbcr,
+    "JPEG in TIFF": tiffs.jpeg_in_tiff,
+    "YCbCr": tiffs.ycbcr,
     "palette": _palette,
     "CMYK": _print_colors,
-    "floating point, signed, 32 bits": _other_numbers,
+    "floating point, signed, 32 bits": tiffs.other_numbers,
     "several pictures": _several,
     "PNG of every depth": _png,
     "JPEG of every kind": _jpeg,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tests.faults.kinds import Kind
-from tests.faults.pixel_families import FAMILIES, SIDE
+from tests.faults.pixel_families import FAMILIES
+from tests.faults.pixel_truth import SIDE
 
 #: Of a probability.
 _TOLERANCE = 1e-4

@@ -6,6 +6,7 @@ from tests.faults import (
     configs,
     finished_runs,
     indexes,
+    label_masks,
     outlines,
     pictures,
     pixels,
@@ -22,6 +23,7 @@ KINDS: dict[str, Kind] = {
     for module in (
         pictures,
         pixels,
+        label_masks,
         outlines,
         indexes,
         configs,
