@@ -1,6 +1,18 @@
-"""Pictures, DICOM and whole slides as RGB; label masks; where the tissue lies."""
+"""Pictures, DICOM and whole slides as RGB, and where their tissue lies."""
 
-from gastric_keras.imaging.images import read_image
-from gastric_keras.imaging.labels import read_labels
+import lazy_loader
 
-__all__ = ["read_image", "read_labels"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "images": [
+            "UnusableImage",
+            "decode_image",
+            "encode_png",
+            "read_image",
+        ],
+        "labels": ["read_labels"],
+        "slides": ["Picture", "is_slide", "open_picture"],
+        "tissue": ["tissue_mask", "tissue_share"],
+    },
+)

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.images import (
-    MAX_PIXELS,
-    UnusableImage,
-    decode,
-    over_white,
-    read_bytes,
-    resize,
-)
+from gastric_keras.imaging.colors import over_white
+from gastric_keras.imaging.images import decode, read_bytes, resize
 from gastric_keras.imaging.picture import (
     ArrayPicture,
     Picture,
@@ -23,6 +17,7 @@ from gastric_keras.imaging.picture import (
     scaled,
     shrink,
 )
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
 
@@ -30,16 +25,7 @@ if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Formats that are slides whatever they hold.
-SLIDE_SUFFIXES = (
-    ".svs",
-    ".ndpi",
-    ".mrxs",
-    ".scn",
-    ".bif",
-    ".vms",
-    ".vmu",
-    ".svslide",
-)
+SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 #: Formats that hold ordinary pictures or slides.
 _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 
