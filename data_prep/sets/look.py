@@ -31,9 +31,9 @@ from data_prep.sources.region_maps import (
     read_class_map,
     read_regions,
 )
+from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.imaging.orientation import turn_upright
 from gastric_keras.imaging.slides import open_picture
-from gastric_keras.imaging.unusable import UnusableImage
 from gastric_keras.support.errors import InputError
 
 IGNORED = "class ignored"

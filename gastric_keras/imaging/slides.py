@@ -9,13 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.imaging.colors import over_white
-from gastric_keras.imaging.images import (
-    MAX_PIXELS,
-    UnusableImage,
-    decode,
-    read_bytes,
-    resize,
-)
+from gastric_keras.imaging.images import decode, read_bytes, resize
 from gastric_keras.imaging.picture import (
     ArrayPicture,
     Picture,
@@ -23,6 +17,7 @@ from gastric_keras.imaging.picture import (
     scaled,
     shrink,
 )
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
 
