@@ -89,7 +89,7 @@ def test_mpp_of_a_screen_is_unknown_and_oblong_pixels_are_refused(
     with open_picture(silent) as slide:
         assert slide.mpp == 0
     oblong = write_slide(tmp_path / "c.tif", noise(0, 128, 128), mpp=(0.5, 1.0))
-    with pytest.raises(UnusableImage, match="square pixels.*mpp-x=0.5"):
+    with pytest.raises(UnusableImage, match="must be square.*mpp-x=0.5"):
         open_picture(oblong)
 
 
@@ -143,7 +143,7 @@ def test_levels_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:
     pytest.importorskip("openslide", reason="the slides extra is not installed")
     (tmp_path / "a.svs").write_bytes(b"no slide")
-    with pytest.raises(UnusableImage, match="whole slide.*Received: path=.*a.svs"):
+    with pytest.raises(UnusableImage, match="whole slide.*got path=.*a.svs"):
         open_picture(tmp_path / "a.svs")
     with pytest.raises(UnusableImage, match="missing.*Copy it again"):
         open_picture(tmp_path / "none.svs")
@@ -162,7 +162,7 @@ def test_without_openslide_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "openslide", None)
-    with pytest.raises(InputError, match=r"Received: path=.*a.svs.*'\.\[slides\]'"):
+    with pytest.raises(InputError, match=r"got path=.*a.svs.*'\.\[slides\]'"):
         open_picture(tmp_path / "a.svs")
     Image.fromarray(noise(0)).save(tmp_path / "plain.tif")
     with open_picture(tmp_path / "plain.tif") as picture:
