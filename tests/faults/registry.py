@@ -6,6 +6,8 @@ from tests.faults import (
     configs,
     finished_runs,
     indexes,
+    outline_objects,
+    outline_places,
     outlines,
     pictures,
     record_sets,
@@ -21,6 +23,8 @@ KINDS: dict[str, Kind] = {
     for module in (
         pictures,
         outlines,
+        outline_objects,
+        outline_places,
         indexes,
         configs,
         schemas,

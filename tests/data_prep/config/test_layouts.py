@@ -11,8 +11,8 @@ from PIL import Image
 
 from data_prep.config.layouts import LAYOUTS, class_of, find_layout, walk_layout
 from data_prep.config.sets import SourceConfig, TargetSetConfig, TissueSetConfig
-from data_prep.sources.pictures import ImageSource, Need, read_sources
 from data_prep.sources.class_names import class_number
+from data_prep.sources.pictures import ImageSource, Need, read_sources
 from data_prep.sources.region_maps import read_class_map
 from gastric_keras.support.config_io import build, to_dict
 from gastric_keras.support.errors import InputError

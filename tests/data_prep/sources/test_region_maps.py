@@ -184,7 +184,9 @@ def test_label_masks_map_values(tmp_path: Path) -> None:
     assert "among those of mask_values, 0, got" in str(error.value)
     assert f"{path} with 7, 255. " in str(error.value)
     assert "mask_values: {7: ignore}" in str(error.value)
-    with pytest.raises(UnusableImage, match="size of its picture, 3×2 px, got .* of 3×1"):
+    with pytest.raises(
+        UnusableImage, match="size of its picture, 3×2 px, got .* of 3×1"
+    ):
         read_class_map(path, (2, 3), classes=CLASSES, mask_values=mapping)
 
 

@@ -123,7 +123,7 @@ def test_a_tile_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
         # Of an entry of 12 bytes: kind (4: 32 bits), count, value.
         data[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, 2**20)
     path.write_bytes(data)
-    with pytest.raises(UnusableImage, match="tile=1048576×1048576. Copy it again"):
+    with pytest.raises(UnusableImage, match="tile=1048576×1048576. Copy the slide again"):
         slides.SlidePicture(path)
 
 
