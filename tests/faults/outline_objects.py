@@ -2,7 +2,7 @@
 
 The family: a file that is valid and holds more than a flat list of classed polygons.
 Children in every place where QuPath and its scripts put them (``childObjects``,
-Children in every place where QuPath and its scripts put them (``childObjects``,
+``children``, a hierarchy, cores of a TMA), objects that are no annotations
 (detections, cells with a nucleus, tiles), geometries without an area (points, lines),
 other planes, ellipses, collections, names in the text, ignored and derived classes. The
 truth is the map of what QuPath itself would call annotations, and the number of each
