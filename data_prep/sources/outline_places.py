@@ -26,8 +26,8 @@ _FACTORS = (2, 4, 8, 16, 32, 64, 3, 5, 6, 10, 20, 40)
 _SPAN = 0.5
 #: Outlines that end this near to a part of width and height end there by design.
 _EXACT = 0.01
-#: Longer side of the view that the tissue is looked for on.
-_SIDE = 1024
+#: Longer side of the view that the tissue of a picture, of a slide is looked for on.
+_SIDE, _SLIDE_SIDE = 256, 1024
 
 _Box = tuple[float, float, float, float]
 
@@ -128,7 +128,12 @@ class PlaceCheck:
     def _find_glass(self) -> Iterator[str]:
         if not self._tissue:
             return
-        view = tissue_mask(self.picture, max_side=_SIDE)
+        side = _SLIDE_SIDE if self.picture.is_slide else _SIDE
+        view = tissue_mask(self.picture, max_side=side)
+        glass = float((~view[0]).sum()) * view[1] ** 2
+        if glass <= (1 - _ON_TISSUE) * max(area.area for area in self._tissue):
+            # Most of the largest outline must be tissue, wherever the glass lies.
+            return
         share = _share_of(view, self._tissue)
         if share is None or share >= _ON_TISSUE:
             return

@@ -195,7 +195,7 @@ def test_unknown_layouts_name_the_known_and_the_nearest() -> None:
     assert "layout='NCT-CRC-100k'. Did you mean NCT-CRC-HE-100K? " in str(error.value)
     with pytest.raises(InputError, match="layout='zzz'. Other folders need an index"):
         find_layout("zzz")
-    with pytest.raises(InputError, match="An index or a layout.*layout='EBHI-Seg'"):
+    with pytest.raises(InputError, match="an index or a layout.*layout='EBHI-Seg'"):
         SourceConfig(layout="EBHI-Seg", index="index.csv")
 
 

@@ -19,7 +19,7 @@ from data_prep.sets.found import Part
 from data_prep.sets.look import find_tissue
 from data_prep.sources.pictures import ImageSource
 from gastric_keras import run
-from gastric_keras.data.decode import decode
+from gastric_keras.imaging.images import decode_image
 from gastric_keras.imaging.slides import open_picture
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.files import read_json
@@ -83,7 +83,9 @@ def test_outlines_come_back_where_they_were_drawn(tmp_path: Path) -> None:
             "malignant": total,
         }
         for record in read_records(tmp_path / "set", split):
-            is_red = decode(record.image).numpy()[..., 0].mean() > 128
+            is_red = (
+                decode_image(record.image, name=record.image_id)[..., 0].mean() > 128
+            )
             assert is_red == bool(record.label)
 
     model = write_red_model(tmp_path / "export" / "1").parent
