@@ -8,6 +8,9 @@ from data_prep.config.layouts import Layout, find_layout
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 
+#: What outlines may be counted from.
+ORIGINS = ("auto", "bounds", "slide")
+
 
 @dataclass(frozen=True)
 class ColumnsConfig:
@@ -52,13 +55,13 @@ class WhiteConfig:
         """Check the ranges."""
         require(
             0 <= self.min_value <= 255,
-            "min_value in [0, 255] was expected.",
+            "min_value must be in [0, 255]",
             "200 suits most stains.",
             min_value=self.min_value,
         )
         require(
             self.smoothing >= 1,
-            "A smoothing side of 1 px or more was expected.",
+            "smoothing must be 1 px or more",
             "1 filters nothing.",
             smoothing=self.smoothing,
         )
@@ -92,6 +95,11 @@ class SourceConfig:
             ``ignore``.
         unannotated: class of the pixels that no annotation covers; null leaves
             them out.
+        annotation_origin: point of a slide with OpenSlide bounds (MIRAX, Leica SCN,
+            Ventana) that outlines are counted from: ``bounds``, as QuPath does,
+            ``slide``, the corner of the whole slide, as ASAP, ImageScope and HALO do,
+            or ``auto``, which takes bounds for GeoJSON of QuPath and slide for all
+            else. A label mask is placed by its size.
         white: what white pixels become; null changes nothing.
         patch_size: side in px; 0 takes whole images; null takes the set's.
         stride: px between patches; null takes the set's.
@@ -114,6 +122,7 @@ class SourceConfig:
     labels: dict[str, str] = field(default_factory=dict)
     mask_values: dict[int, str] = field(default_factory=dict)
     unannotated: str | None = None
+    annotation_origin: str = "auto"
     white: WhiteConfig | None = None
     patch_size: int | None = None
     stride: int | None = None
@@ -121,12 +130,18 @@ class SourceConfig:
     map_frame: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the split names, and take over what the layout knows."""
+        """Check the names, and take over what the layout knows."""
+        require(
+            self.annotation_origin in ORIGINS,
+            f"annotation_origin must be one of {', '.join(ORIGINS)}",
+            "auto goes by the tool that drew the outlines.",
+            annotation_origin=self.annotation_origin,
+        )
         for value, split in self.splits.items():
             require(
                 split in SPLITS,
-                f"A split among {', '.join(SPLITS)} was expected.",
-                "Mend the splits map.",
+                f"A split must be one of {', '.join(SPLITS)}",
+                "Fix the splits map.",
                 **{value: split},
             )
         require(
@@ -141,8 +156,8 @@ class SourceConfig:
     def _take_over(self, layout: Layout) -> None:
         require(
             self.index is None,
-            "An index or a layout was expected, not both.",
-            "Leave out the layout; the index tells what it would.",
+            "A source must have an index or a layout, not both",
+            "Remove the layout: the index holds the same information.",
             index=self.index,
             layout=self.layout,
         )
@@ -178,7 +193,7 @@ class SplitConfig:
         shares = (self.train, self.validation, self.test)
         require(
             min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
-            "Shares that add up to 1 were expected.",
+            "The shares of the splits must add up to 1",
             "Example: train 0.9, validation 0.1, test 0.",
             train=self.train,
             validation=self.validation,
@@ -205,7 +220,7 @@ class PatchRules:
         """Check the ranges."""
         require(
             0 <= self.min_coverage <= 1,
-            "min_coverage in [0, 1] was expected.",
+            "min_coverage must be in [0, 1]",
             "0.9 is the default.",
             min_coverage=self.min_coverage,
         )
@@ -215,7 +230,7 @@ class PatchRules:
         }.items():
             require(
                 0.5 < purity <= 1,
-                "A purity in (0.5, 1] was expected.",
-                "At half or less the commonest class is no majority.",
+                "A purity must be in (0.5, 1]",
+                "At 0.5 or less the most common class is not a majority.",
                 **{name: purity},
             )

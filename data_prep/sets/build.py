@@ -40,6 +40,9 @@ from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 
+#: Warnings about pictures that are printed one by one.
+_MAX_WARNINGS = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class BuildOptions:
@@ -121,6 +124,7 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
+        _warn(found)
         _require_patches(found, set_aside)
         _tell_assumed(found)
         notes: dict[str, Any] = {}
@@ -208,6 +212,12 @@ def _notes(
 ) -> dict[str, Any]:
     """What of the pictures goes into the manifest's config."""
     notes: dict[str, Any] = {}
+    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
+    if outlines:
+        notes["outlines"] = dict(sorted(outlines.items()))
+    warnings = [warning for _, seen in found for warning in seen.warnings]
+    if warnings:
+        notes["warnings"] = warnings
     if config.normalization is not None:
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
@@ -254,6 +264,19 @@ def _check_counts(
         print(
             "Warning: the sources differ in mpp and stored_size is null: patches of "
             "equal side show unequal areas.",
+            file=sys.stderr,
+        )
+
+
+def _warn(found: Pictures) -> None:
+    """Say what is probably wrong with the pictures; the manifest has all of it."""
+    warnings = [warning for _, seen in found for warning in seen.warnings]
+    for warning in warnings[:_MAX_WARNINGS]:
+        print(f"Warning: {warning}", file=sys.stderr)
+    if len(warnings) > _MAX_WARNINGS:
+        print(
+            f"Warning: {len(warnings) - _MAX_WARNINGS} more like these; manifest.json "
+            "lists all",
             file=sys.stderr,
         )
 

@@ -166,7 +166,7 @@ def test_whole_pictures(tmp_path: Path) -> None:
     for record in read_records(tmp_path / "set", "train"):
         assert record.image == (folder / record.image_id).read_bytes()
     oblong = write_tissue_folder(tmp_path / "oblong")
-    with pytest.raises(InputError, match="patch_size=0. Give px"):
+    with pytest.raises(InputError, match="patch_size must be above 0.*got 0 for"):
         config = _tissue(oblong, patch_size=0)
         build_tissue_set(config, tmp_path / "none", options=HERE)
 
