@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_prep.sources.ledger import ledger_lines
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import Manifest, read_manifest
 
@@ -50,3 +51,4 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"set aside: {image}: {reason}"
     if not manifest.is_grouped:
         yield "cases: NOT KNOWN; patients may be in several splits, scores too good"
+    yield from ledger_lines(manifest.config)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from data_prep.__main__ import main
-from data_prep.leaks.find import find_leaks, read_contents
+from data_prep.leaks.contents import read_contents
+from data_prep.leaks.find import find_leaks
 from data_prep.leaks.page import write_page
 from gastric_keras.imaging.images import encode_png
 from gastric_keras.records.schema import PatchRecord
