@@ -194,8 +194,8 @@ def find_layout(name: str) -> Layout:
         hint = f"Did you mean {known[near[0]]}? " if near else ""
         raise InputError(
             f"layout must be one of {', '.join(LAYOUTS)}, got {name!r}. {hint}For "
-            "other folders, give an index (--cases index.csv), or one folder per class and "
-            "case_pattern."
+            "other folders, give an index (--cases index.csv), or one folder per class "
+            "and case_pattern."
         )
     return LAYOUTS[name]
 

@@ -20,7 +20,8 @@ class ColumnsConfig:
             sets with whole_patch_labels.
         annotation: the region map, relative to ``annotations``; null looks for a
             file of the picture's name there.
-        split: train, validation or test; null lets the cases be drawn.
+        split: train, validation or test. null draws the splits by case, and refuses
+            an index with a column that tells them; "" draws them all the same.
     """
 
     path: str = "path"
@@ -52,13 +53,13 @@ class WhiteConfig:
         """Check the ranges."""
         require(
             0 <= self.min_value <= 255,
-            "min_value in [0, 255] was expected.",
+            "min_value must be in [0, 255]",
             "200 suits most stains.",
             min_value=self.min_value,
         )
         require(
             self.smoothing >= 1,
-            "A smoothing side of 1 px or more was expected.",
+            "smoothing must be 1 px or more",
             "1 filters nothing.",
             smoothing=self.smoothing,
         )
@@ -84,7 +85,8 @@ class SourceConfig:
         columns: the columns of ``index``.
         case_pattern: without an index, a regular expression whose first group is
             the case, searched in the path below ``images``.
-        where: column -> values; rows of other values are left out.
+        where: column -> values; rows of other values are left out. Each value must
+            be that of a row.
         splits: value of the split column -> train, validation or test.
         labels: class name in the data -> class of the set, or ``ignore``; adds to
             the set's own ``labels``.
@@ -121,8 +123,8 @@ class SourceConfig:
         for value, split in self.splits.items():
             require(
                 split in SPLITS,
-                f"A split among {', '.join(SPLITS)} was expected.",
-                "Mend the splits map.",
+                f"each value of splits must be one of {', '.join(SPLITS)}",
+                "Fix the splits map.",
                 **{value: split},
             )
         if self.layout is not None:
@@ -131,8 +133,8 @@ class SourceConfig:
     def _take_over(self, layout: Layout) -> None:
         require(
             self.index is None,
-            "An index or a layout was expected, not both.",
-            "Leave out the layout; the index tells what it would.",
+            "a source must have an index or a layout, not both",
+            "Leave out the layout: the index tells what it would.",
             index=self.index,
             layout=self.layout,
         )
@@ -168,7 +170,7 @@ class SplitConfig:
         shares = (self.train, self.validation, self.test)
         require(
             min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
-            "Shares that add up to 1 were expected.",
+            "the shares of splits must add up to 1",
             "Example: train 0.9, validation 0.1, test 0.",
             train=self.train,
             validation=self.validation,
@@ -195,7 +197,7 @@ class PatchRules:
         """Check the ranges."""
         require(
             0 <= self.min_coverage <= 1,
-            "min_coverage in [0, 1] was expected.",
+            "min_coverage must be in [0, 1]",
             "0.9 is the default.",
             min_coverage=self.min_coverage,
         )
@@ -205,7 +207,7 @@ class PatchRules:
         }.items():
             require(
                 0.5 < purity <= 1,
-                "A purity in (0.5, 1] was expected.",
+                "a purity must be in (0.5, 1]",
                 "At half or less the commonest class is no majority.",
                 **{name: purity},
             )

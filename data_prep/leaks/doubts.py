@@ -1,4 +1,4 @@
-"""What is no leak for certain and may be one: near-equal names, equal patches at odds."""
+"""What may be a leak, or a wrong label: near-equal names, equal patches at odds."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from data_prep.sets.plan import PlannedImage
-from data_prep.sources.ledger import Ledger
+from gastric_keras.records.ledger import Ledger
 
 #: A larger share of a split, or of a class of it, is told.
 _MOST = 0.5

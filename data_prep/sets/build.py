@@ -28,8 +28,8 @@ from data_prep.sets.tfds import write_tfds_metadata
 from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
-from data_prep.sources.ledger import Ledger
 from data_prep.sources.pictures import ImageSource, read_sources
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
@@ -211,7 +211,7 @@ def _notes(
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
         ]
-    # The side that most pictures share stands in the config; the others stand here.
+    # The config has the side that most pictures share; here are the others.
     notes["sides"] = {
         image.image_id: image.patch_size
         for image in plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.sources.ledger import ledger_lines
 from gastric_keras.records.integrity import verify_set
+from gastric_keras.records.ledger import ledger_lines
 from gastric_keras.records.manifest import Manifest, read_manifest
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.sources.ledger import Ledger
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.schema import PatchRecord
 
 #: A patch whose green channel deviates less is flat: all bare glass is alike.

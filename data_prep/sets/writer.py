@@ -23,7 +23,7 @@ from data_prep.sets.plan import (
 )
 from data_prep.sets.spool import CutPatches, Spool
 from data_prep.sets.twins import Twins
-from data_prep.sources.ledger import Ledger
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import (
     MANIFEST_NAME,
     QUALITY_NAME,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from data_prep.config.sources import SourceConfig
-from data_prep.sources.ledger import Ledger
+from data_prep.sources.image_source import ImageSource
 from data_prep.sources.spelling import (
     clean,
     few,
@@ -15,10 +14,8 @@ from data_prep.sources.spelling import (
     is_rounded,
     near_equal,
 )
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
-
-if TYPE_CHECKING:
-    from data_prep.sources.pictures import ImageSource
 
 #: Digits of a number that Excel keeps; what follows becomes 0.
 _EXCEL_DIGITS = 15

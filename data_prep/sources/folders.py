@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from data_prep.sources.ledger import Ledger
 from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
 from gastric_keras.imaging.slides import SLIDE_SUFFIXES
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 
 #: Pictures and whole slides.

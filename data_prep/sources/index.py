@@ -8,10 +8,10 @@ from typing import Literal
 
 from data_prep.config.sources import ColumnsConfig, SourceConfig
 from data_prep.sources.folders import count_unlisted
-from data_prep.sources.ledger import Ledger
 from data_prep.sources.spelling import clean, few, spelling_key
 from data_prep.sources.split_column import check_unused
 from data_prep.sources.table import Row, Table, read_table
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import override, snippet
 

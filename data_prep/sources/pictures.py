@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.config.layouts import Kind, class_of, find_layout, lay_out
@@ -18,40 +17,16 @@ from data_prep.sources.cases import (
     unknown_case,
 )
 from data_prep.sources.folders import SUFFIXES, Finder, list_files
+from data_prep.sources.image_source import ImageSource
 from data_prep.sources.index import Need, read_index
-from data_prep.sources.ledger import Ledger
 from data_prep.sources.spelling import clean, is_empty_like
 from data_prep.sources.split_column import check_folders, guess_splits
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import override
 
 ANNOTATION_SUFFIXES = (".geojson", ".json", ".xml", ".png")
-
-
-@dataclass(frozen=True)
-class ImageSource:
-    """One picture and what is known of it.
-
-    Attributes:
-        path: the file.
-        image_id: its path below the source's folder, after the source's name.
-        case_id: the patient; the image itself where cases are unknown.
-        source: position in the config's ``sources``.
-        label: class name as the data spell it, or None.
-        annotation: region map, or None.
-        split: train, validation or test where the index fixes it, or None.
-        is_grouped: whether the case is known.
-    """
-
-    path: Path
-    image_id: str
-    case_id: str
-    source: int = 0
-    label: str | None = None
-    annotation: Path | None = None
-    split: str | None = None
-    is_grouped: bool = True
 
 
 def read_sources(

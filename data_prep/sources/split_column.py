@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.config.sources import SourceConfig
-from data_prep.sources.ledger import Ledger
 from data_prep.sources.spelling import clean, few, is_empty_like
 from data_prep.sources.table import Row, Table
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import override, snippet
 
@@ -48,8 +48,9 @@ def split_of_word(value: str) -> str | None:
 def guess_splits(values: Sequence[str]) -> dict[str, str]:
     """A mapping for ``splits``: by the words that tell it, else an example."""
     known = {value: split for value in values if (split := split_of_word(value))}
-    others = ["train"] * (len(values) - 2) + ["validation", "test"]
-    return known or dict(zip(values, others[-len(values) :]))
+    held = ["train", "test"] if len(values) < 3 else ["validation", "test"]
+    others = ["train"] * (len(values) - 2) + held
+    return known or dict(zip(values, others))
 
 
 def check_unused(
