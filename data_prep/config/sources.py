@@ -207,7 +207,7 @@ class PatchRules:
         }.items():
             require(
                 0.5 < purity <= 1,
-                "a purity must be in (0.5, 1]",
+                "each purity must be in (0.5, 1]",
                 "At half or less the commonest class is no majority.",
                 **{name: purity},
             )
