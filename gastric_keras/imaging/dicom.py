@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gastric_keras.imaging import dicom_decoders
 from gastric_keras.support.errors import InputError, require
 
 #: Transfer syntaxes that store the pixels as they are.
@@ -55,8 +55,9 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
     """Decode a DICOM picture of one frame.
 
     tensorflow-io decodes it, whose DCMTK knows the lossless JPEG forms too; pydicom
-    where tensorflow-io does not load or fails. More than 8 bits are scaled down by
-    the stored depth; grey becomes three equal channels; windows are not applied.
+    where tensorflow-io does not load or fails, to the same pixels. More than 8 bits are
+    scaled down by the stored depth; grey becomes three equal channels; windows are not
+    applied.
 
     Args:
         data: bytes of the file.
@@ -85,10 +86,10 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
     # is MONOCHROME2, it leaves the values to us.
     plain = data.replace(b"MONOCHROME1", b"MONOCHROME2")
     try:
-        pixels = _decode_tensorflow(plain)
+        pixels = dicom_decoders.decode_tensorflow(plain)
     except Exception as first:
         try:
-            pixels = _decode_pydicom(plain)
+            pixels = dicom_decoders.decode_pydicom(plain)
         except ImportError:
             raise _unreadable(name, first) from first
         except Exception as error:
@@ -108,46 +109,10 @@ def _to_rgb(values: npt.NDArray[Any], header: _Header) -> npt.NDArray[np.uint8]:
 
 
 def _read_header(data: bytes) -> _Header:
-    try:
-        fields = _fields_tensorflow(data)
-    except (ImportError, NotImplementedError, RuntimeError):
-        fields = _fields_pydicom(data)
+    fields = dicom_decoders.read_fields(data, tuple(_TAGS))
     texts = [text or absent for text, absent in zip(fields, _TAGS.values())]
     syntax, photometric, *numbers = texts
     return _Header(syntax, photometric, *map(int, numbers))
-
-
-def _fields_tensorflow(data: bytes) -> list[str]:
-    import tensorflow as tf
-    import tensorflow_io as tfio
-
-    tags = tf.constant(list(_TAGS), tf.uint32)
-    fields = tfio.image.decode_dicom_data(data, tags).numpy()
-    return [field.decode("ascii").strip("\0 ") for field in fields]
-
-
-def _fields_pydicom(data: bytes) -> list[str]:
-    import pydicom
-
-    dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-    elements = {**dataset.file_meta, **dataset}
-    return [str(elements[tag].value) if tag in elements else "" for tag in _TAGS]
-
-
-def _decode_tensorflow(data: bytes) -> npt.NDArray[Any]:
-    import tensorflow as tf
-    import tensorflow_io as tfio
-
-    # In uint16, since "strict" refuses a type that is smaller than the stored depth.
-    return tfio.image.decode_dicom_image(
-        data, color_dim=True, on_error="strict", scale="preserve", dtype=tf.uint16
-    ).numpy()
-
-
-def _decode_pydicom(data: bytes) -> npt.NDArray[Any]:
-    import pydicom
-
-    return pydicom.dcmread(io.BytesIO(data)).pixel_array
 
 
 def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
@@ -191,13 +156,15 @@ def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
 
 def _is_whole(header: _Header, data: bytes) -> bool:
     # DCMTK fills what is missing with zeros, and says nothing.
+    if header.syntax.endswith(".1.99"):
+        # A deflated file that is cut short does not inflate.
+        return True
     tag = _PIXEL_DATA
     if header.syntax.endswith("1.2.2"):
         tag = b"\x7f\xe0\x00\x10"
     start = data.find(tag, 132)
     if start < 0:
-        # A deflated file hides it; cut short, it does not inflate.
-        return header.syntax.endswith(".1.99")
+        return False
     if header.syntax not in _NATIVE:
         return data.find(_SEQUENCE_END, start) > 0
     pixels = header.rows * header.columns * header.samples

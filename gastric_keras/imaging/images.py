@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gastric_keras.imaging import tiff
+from gastric_keras.imaging.colors import rgb_of
 from gastric_keras.imaging.dicom import decode_dicom, is_dicom
+from gastric_keras.imaging.pillow import (
+    MAX_PIXELS,
+    ORIENTATION,
+    UnusableImage,
+    load,
+    open_bytes,
+)
 from gastric_keras.support.errors import InputError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm")
-MAX_PIXELS = 200_000_000
-#: Pixels that are laid over white at a time.
-_BAND_PIXELS = 2**20
-
-#: EXIF tag of the orientation; 1 is upright.
-_ORIENTATION = 0x0112
-#: Tags of TIFF: how the samples are stored, and what they mean.
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
-_SUBSAMPLING = 530
-#: Offsets and lengths of the strips or tiles.
-_PARTS = ((273, 324), (279, 325))
-_COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-
-
-class UnusableImage(InputError):
-    """One picture cannot be used, and says nothing about the others.
-
-    A run sets it aside with this message and goes on, unless it is strict.
-    """
 
 
 def read_image(
@@ -73,25 +58,10 @@ def decode_image(
             return decode_dicom(data, name=name, max_pixels=max_pixels)
         except InputError as error:
             raise UnusableImage(str(error)) from error
-    picture = _open(data, name, max_pixels)
-    if _is_odd_tiff(picture):
-        return _decode_tiff(picture, data, name)
-    if picture.mode.startswith("I;16") or (
-        picture.mode == "I" and picture.format == "PNG"
-    ):
-        grey = np.asarray(_load(picture, name)).astype(np.int64) >> 8
-        return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
-    if picture.mode not in _COLOR_MODES:
-        raise UnusableImage(
-            "A picture in RGB or grey, 8 or 16 bits, was expected. Received: "
-            f"path={name}, mode={picture.mode}. Convert it to RGB."
-        )
-    from PIL import ImageOps
-
-    picture = ImageOps.exif_transpose(_load(picture, name))
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        return over_white(np.asarray(picture.convert("RGBA")))
-    return np.array(picture.convert("RGB"))
+    picture = open_bytes(data, name, max_pixels)
+    if tiff.is_odd(picture):
+        return tiff.decode_odd(picture, data, name)
+    return rgb_of(picture, name)
 
 
 def read_labels(
@@ -110,7 +80,7 @@ def read_labels(
     Raises:
         UnusableImage: unreadable, or colors that are no labels.
     """
-    picture = _load(_open(read_bytes(path), str(path), max_pixels), str(path))
+    picture = load(open_bytes(read_bytes(path), str(path), max_pixels), str(path))
     values = np.asarray(picture)
     if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
         values = values[..., 0]
@@ -130,13 +100,13 @@ def is_stored_as_is(data: bytes) -> bool:
     if is_dicom(data):
         return False
     # Decoded before, so that the limit has had its say.
-    picture = _open(data, "picture", sys.maxsize)
+    picture = open_bytes(data, "picture", sys.maxsize)
     return (
         picture.format in ("PNG", "JPEG")
         and picture.mode == "RGB"
         and "transparency" not in picture.info
         and (picture.format != "PNG" or _is_plain_png(data))
-        and picture.getexif().get(_ORIENTATION, 1) == 1
+        and picture.getexif().get(ORIENTATION, 1) == 1
     )
 
 
@@ -186,96 +156,3 @@ def read_bytes(path: Path | str) -> bytes:
             f"A picture was expected. Received: path={path} ({error.strerror}). "
             "Check the path."
         ) from error
-
-
-def over_white(rgba: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """(H, W, 4) uint8 RGBA to (H, W, 3) uint8 RGB, laid over white."""
-    rgb = np.empty((*rgba.shape[:2], 3), np.uint8)
-    # In bands: as floats, a large picture would take twenty times its bytes.
-    rows = max(1, _BAND_PIXELS // max(1, rgba.shape[1]))
-    for top in range(0, len(rgba), rows):
-        band = rgba[top : top + rows]
-        alpha = band[..., 3:].astype(np.float32) / 255
-        rgb[top : top + rows] = np.rint(band[..., :3] * alpha + 255 * (1 - alpha))
-    return rgb
-
-
-def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    from PIL import Image
-
-    # Pillow warns of large pictures by a limit of its own; ours stands below.
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        picture = Image.open(io.BytesIO(data))
-        pages = getattr(picture, "n_frames", 1)
-    except Exception as error:
-        raise _unreadable(name, error) from error
-    if pages > 1:
-        raise UnusableImage(
-            f"A picture of one page was expected. Received: path={name}, "
-            f"pages={pages}. Save the page you want as a file of its own; of a slide, "
-            "install the slides extra: pip install -c constraints.txt -e '.[slides]'."
-        )
-    if picture.width * picture.height > max_pixels:
-        raise UnusableImage(
-            f"A picture of at most {max_pixels} pixels was expected. Received: "
-            f"path={name}, size={picture.width}×{picture.height}. Cut it in parts, "
-            "or raise max_pixels if the memory allows."
-        )
-    return picture
-
-
-def _load(picture: Image.Image, name: str) -> Image.Image:
-    try:
-        picture.load()
-    except Exception as error:
-        raise _unreadable(name, error) from error
-    return picture
-
-
-def _is_odd_tiff(picture: Image.Image) -> bool:
-    """Whether a TIFF is of the two forms that Pillow gets wrong.
-
-    Pillow reads all others: it turns them upright, keeps unassociated transparency,
-    tells a file that is cut short and needs no TensorFlow. tensorflow-io does none of
-    these: it fills what it cannot read with zeros, and says nothing.
-    """
-    if picture.format != "TIFF":
-        return False
-    tags = picture.tag_v2  # type: ignore[attr-defined]
-    is_planar_16 = tags.get(_PLANAR) == 2 and 16 in tags.get(_BITS, ())
-    # Stored in blocks of one color for several pixels, which Pillow takes as cut short.
-    is_raw_ycbcr = tags.get(_PHOTOMETRIC) == 6 and tags.get(_COMPRESSION) == 1
-    is_subsampled = tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
-    return (is_planar_16 and tags.get(_SAMPLES) == 3) or (
-        is_raw_ycbcr and is_subsampled
-    )
-
-
-def _decode_tiff(picture: Image.Image, data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    tags = picture.tag_v2  # type: ignore[attr-defined]
-    offsets, counts = ([*tags.get(a, ()), *tags.get(b, ())] for a, b in _PARTS)
-    ends = [start + length for start, length in zip(offsets, counts)]
-    try:
-        if tags.get(_ORIENTATION, 1) != 1 or not ends or max(ends) > len(data):
-            raise ValueError("cut short, or not upright")
-        import tensorflow_io as tfio
-
-        return tfio.experimental.image.decode_tiff(data).numpy()[..., :3]
-    except Exception as error:
-        raise _unreadable(name, error) from error
-
-
-def _unreadable(name: str, error: Exception) -> UnusableImage:
-    # Pillow fails with OSError, SyntaxError, ValueError, struct.error and more, all
-    # of them on account of the bytes.
-    return UnusableImage(
-        "A whole PNG, JPEG, BMP, TIFF or DICOM file was expected. Received: "
-        f"path={name} ({type(error).__name__}: {_without_address(error)}). "
-        "Save it again from its source."
-    )
-
-
-def _without_address(error: Exception) -> str:
-    # A message with a memory address would make two equal runs differ.
-    return str(error).split("<_io.")[0].strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastric_keras.imaging.images import UnusableImage
+from gastric_keras.imaging.pillow import UnusableImage
 
 if TYPE_CHECKING:
     from openslide import OpenSlide

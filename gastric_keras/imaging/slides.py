@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.images import (
-    MAX_PIXELS,
-    UnusableImage,
-    decode_image,
-    over_white,
-    read_bytes,
-    resize,
-)
+from gastric_keras.imaging.colors import over_white
+from gastric_keras.imaging.images import decode_image, read_bytes, resize
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
 
@@ -25,16 +20,7 @@ if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Formats that are slides whatever they hold.
-SLIDE_SUFFIXES = (
-    ".svs",
-    ".ndpi",
-    ".mrxs",
-    ".scn",
-    ".bif",
-    ".vms",
-    ".vmu",
-    ".svslide",
-)
+SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 #: Formats that hold ordinary pictures or slides.
 _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 
@@ -222,7 +208,8 @@ def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`gastric_keras.images.read_image` reads, or a slide.
+        path: any file that :func:`~gastric_keras.imaging.images.read_image` reads, or
+            a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:

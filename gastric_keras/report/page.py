@@ -76,7 +76,7 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
     for path in (run_dir.report_json, *splits):
         if not path.is_file():
             raise InputError(
-                "A finished stage evaluate was expected. Received: "
+                "Stage evaluate must be finished, got "
                 f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
                 "evaluate first."
             )
@@ -100,8 +100,8 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     scores = read_scores(run_dir)
     if scores.temperature is None:
         raise InputError(
-            "Scores with a temperature were expected. Received: "
-            f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
+            "report.json must hold a temperature, got "
+            f"{run_dir.report_json} of an earlier version. Run --stage evaluate "
             "--force."
         )
     check_config(config, scores)
@@ -218,7 +218,7 @@ def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[_Stage]:
             require(
                 # Of a linear probe, 0 epochs, the validation is a row.
                 figures is None or max(figures.epochs, 1) == epochs,
-                "A history of as many epochs as the finished stage had was expected.",
+                "The history must have as many epochs as the finished stage",
                 "Run that stage again with --force.",
                 path=str(history_file),
                 epochs=epochs,

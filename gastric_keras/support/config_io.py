@@ -76,7 +76,7 @@ def _read_text(path: Path | str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"A YAML config file was expected. Received: path={path} ({error}). "
+            f"The config must be a readable YAML file, got path={path} ({error}). "
             "Check the path."
         ) from error
 
@@ -87,7 +87,7 @@ def _parse(text: str, where: str) -> Any:
         return _plain(strict_yaml.parse(text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(
-            f"Valid YAML was expected. Received: {where}: {error}. Mend that line."
+            f"The text must be valid YAML, got {where}: {error}. Fix that line."
         ) from error
 
 
@@ -95,8 +95,8 @@ def _apply_override(tree: Any, override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise InputError(
-            "An override of the form dotted.key=value was expected. "
-            f"Received: --set {override}. Example: --set target.fit.epochs=5"
+            f"An override must look like dotted.key=value, got --set {override}. "
+            "Example: --set target.fit.epochs=5"
         )
     *parents, leaf = key.strip().split(".")
     for parent in parents:
@@ -111,9 +111,8 @@ def _apply_override(tree: Any, override: str) -> None:
         tree = tree[parent]
     if not isinstance(tree, dict):
         raise InputError(
-            "An override must end in a section of the config. "
-            f"Received: --set {override}, but its parent is a plain value. "
-            "Name a key inside a section."
+            f"An override must end in a section of the config, got --set {override}, "
+            "whose parent is a plain value. Name a key inside a section."
         )
     tree[leaf] = _parse(value, f"--set {override}")
 
@@ -130,8 +129,8 @@ def _fail(
     path: str, where: str, wanted: str, value: Any, way_out: str
 ) -> typing.NoReturn:
     raise InputError(
-        f"{where}: {path or 'the file'}: expected {wanted}. "
-        f"Received: {value!r} ({type(value).__name__}). {way_out}"
+        f"{where}: {path or 'the file'} must be {wanted}, got {value!r} "
+        f"({type(value).__name__}). {way_out}"
     )
 
 
@@ -148,8 +147,8 @@ def _read(kind: Any, value: Any, path: str, where: str) -> Any:
         if value not in arguments or isinstance(value, bool) != any(
             value is choice for choice in arguments if isinstance(choice, bool)
         ):
-            choices = " | ".join(map(str, arguments))
-            _fail(path, where, choices, value, _nearest(value, arguments))
+            choices = ", ".join(map(str, arguments))
+            _fail(path, where, f"one of {choices}", value, _nearest(value, arguments))
         return value
     if origin is tuple:
         return _read_list(arguments[0], value, path, where)
@@ -192,8 +191,8 @@ def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
         if key not in fields:
             dotted = f"{path}.{key}" if path else str(key)
             raise InputError(
-                f"{where}: unknown key {dotted}. Expected one of: "
-                f"{', '.join(fields)}. Received: {key!r}. {_nearest(key, fields)}"
+                f"{where}: unknown key {dotted}: it must be one of "
+                f"{', '.join(fields)}, got {key!r}. {_nearest(key, fields)}"
             )
     arguments = {}
     for name, field in fields.items():
@@ -205,14 +204,16 @@ def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
             and field.default_factory is dataclasses.MISSING
         ):
             raise InputError(
-                f"{where}: missing field {dotted}: expected "
-                f"{_spell(hints[name])}. Received: nothing. "
-                f"Add it to the file, or --set {dotted}=…"
+                f"{where}: missing field {dotted}: it must be {_spell(hints[name])}, "
+                f"got nothing. Add it to the file, or --set {dotted}=…"
             )
     try:
         return kind(**arguments)
     except InputError as error:
-        raise InputError(f"{where}: {path or kind.__name__}: {error}") from error
+        # A message that begins with a key continues the path that leads there.
+        is_key = re.split(r"\W", str(error))[0] in fields
+        start = path + "." * bool(path) if is_key else f"{path or kind.__name__}: "
+        raise InputError(f"{where}: {start}{error}") from error
 
 
 def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
@@ -224,7 +225,7 @@ def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
     for kind in kinds:
         if type(value) is kind:
             return value
-    _fail(path, where, " or ".join(map(_spell, kinds)), value, "Mend the value.")
+    _fail(path, where, " or ".join(map(_spell, kinds)), value, "Fix the value.")
 
 
 def _read_leaf(kind: Any, value: Any, path: str, where: str) -> Any:
@@ -237,7 +238,8 @@ def _read_leaf(kind: Any, value: Any, path: str, where: str) -> Any:
 
 
 def _spell(kind: Any) -> str:
-    return getattr(kind, "__name__", None) or str(kind)
+    name = getattr(kind, "__name__", None) or str(kind)
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _nearest(key: Any, known: Any) -> str:

@@ -1,4 +1,4 @@
-"""Templates to pages: one way, for every HTML and Markdown file that is written."""
+"""Render the templates of every HTML and Markdown page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def render(
 ) -> str:
     """Render a template that lies in the ``templates`` folder of a package.
 
-    What a name stands for is escaped in HTML; a name that the content lacks is an
+    Values are escaped in HTML; a name that the content lacks is an
     error.
 
     Args:

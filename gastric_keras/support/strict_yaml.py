@@ -39,7 +39,7 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
             # A new node: an anchor may name the old one as a value elsewhere.
             key_node = yaml.ScalarNode(_TEXT, entry.value, entry.start_mark)
             node.value[place] = (key_node, value)
-    # Before ``<<`` is unfolded: a key may stand here and in what is merged.
+    # Before ``<<`` is unfolded: a key may be here and in the merged section too.
     seen = set()
     for entry in (k for k, _ in node.value if k.tag != _MERGE):
         key = loader.construct_object(entry, deep=True)
@@ -50,7 +50,7 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
             )
         if key in seen:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", node.start_mark
+                None, None, f"the key {key!r} is repeated", node.start_mark
             )
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)

@@ -192,7 +192,8 @@ def test_bands_of_a_lower_level_start_where_they_should(
 
 
 def test_a_dicom_slide_is_read_by_frames(tmp_path: Path) -> None:
-    pydicom = pytest.importorskip("pydicom", reason="the slides extra is missing")
+    import pydicom
+
     pytest.importorskip("openslide", reason="the slides extra is not installed")
     frames, pixels = [], np.zeros((256, 256, 3), np.uint8)
     for number, color in enumerate([(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)]):
