@@ -42,6 +42,7 @@ class Found:
         is_normalized: False when the stain was to be normalized and no fit was found.
         nuclei: (count, total area in px² as stored, contrast, unevenness) of each
             patch that stays; empty where nuclei are not asked for.
+        notes: what was assumed of the picture's pixels.
     """
 
     refs: list[PatchRef]
@@ -50,6 +51,7 @@ class Found:
     mpp: float = 0.0
     is_normalized: bool = True
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 #: The pictures that could be used, with what was found in each.
@@ -105,3 +107,12 @@ def joined(first: Found, second: Found) -> Found:
         is_normalized=first.is_normalized and second.is_normalized,
         nuclei=first.nuclei + second.nuclei,
     )
+
+
+def assumed(found: Pictures) -> dict[str, list[str]]:
+    """Note -> ids of the pictures of which that was assumed."""
+    images: dict[str, list[str]] = {}
+    for image, seen in found:
+        for note in seen.notes:
+            images.setdefault(note, []).append(image.image_id)
+    return dict(sorted(images.items()))

@@ -31,7 +31,9 @@ from data_prep.sources.region_maps import (
     read_class_map,
     read_regions,
 )
+from gastric_keras.imaging.orientation import turn_upright
 from gastric_keras.imaging.slides import open_picture
+from gastric_keras.imaging.unusable import UnusableImage
 from gastric_keras.support.errors import InputError
 
 IGNORED = "class ignored"
@@ -154,14 +156,17 @@ def _class_map(
     config, source = view.config, view.source
     labels = {**config.labels, **source.labels}
     if is_label_mask(image.annotation) or not view.picture.is_slide:
-        return read_class_map(
+        orientation = _orientation_of_map(view, image)
+        shape = view.picture.shape if orientation < 5 else view.picture.shape[::-1]
+        class_map = read_class_map(
             image.annotation,
-            view.picture.shape,
+            shape,
             classes=config.classes,
             labels=labels,
             mask_values=source.mask_values,
             unannotated=source.unannotated,
-        )[top:bottom]
+        )
+        return turn_upright(class_map, orientation)[top:bottom]
     regions = _regions(
         image.annotation, tuple(config.classes), tuple(sorted(labels.items()))
     )
@@ -170,6 +175,23 @@ def _class_map(
     if source.unannotated is not None:
         class_map[class_map == 0] = class_number(source.unannotated, config.classes)
     return class_map
+
+
+def _orientation_of_map(view: View, image: ImageSource) -> int:
+    """By which EXIF orientation a region map is turned to lie on its picture."""
+    orientation, frame = view.picture.orientation, view.source.map_frame
+    if orientation == 1 or frame == "upright":
+        return 1
+    if frame is None:
+        # QuPath and ImageJ draw on the stored pixels, browsers on the upright ones.
+        raise UnusableImage(
+            "A picture with a region map must be stored upright, or the config must "
+            f"say what its map was drawn on, got image={image.image_id}, EXIF "
+            f"orientation={orientation}. Give map_frame in the config's source: stored "
+            "for QuPath and ImageJ, which do not turn pictures, or upright for those "
+            "that do; or save the picture upright and draw again."
+        )
+    return orientation
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,8 @@ from data_prep.config.sources import WhiteConfig
 from data_prep.sources import geojson_maps as geojson_annotations
 from data_prep.sources import xml_maps as xml_annotations
 from data_prep.sources.geometry import draw_polygon, polygons_of
-from gastric_keras.imaging.images import MAX_PIXELS, UnusableImage, read_labels
+from gastric_keras.imaging.images import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.labels import read_labels
 from gastric_keras.support.errors import InputError
 
 #: Written in a mapping instead of a class: leave these regions out.

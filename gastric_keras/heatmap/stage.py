@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def run_heatmap(
                 return
             # From here on the folder holds no whole heatmap, until the end.
             summary.unlink(missing_ok=True)
+            _tell_assumed(picture, slide.name)
             reading = _read_slide(config, picture, loaded)
             _write(
                 folder,
@@ -104,6 +106,17 @@ def patch_side(
         slide_mpp=slide_mpp,
     )
     return max(1, round(model.patch_size * model_mpp / slide_mpp)), slide_mpp
+
+
+def _tell_assumed(picture: Picture, name: str) -> None:
+    for note in picture.notes:
+        print(f"Warning: {name}: {note}.", file=sys.stderr)
+    if picture.orientation != 1:
+        print(
+            f"Warning: {name}: heatmap.geojson lies on the upright picture; QuPath and "
+            f"ImageJ show it as stored, EXIF orientation {picture.orientation}.",
+            file=sys.stderr,
+        )
 
 
 def _made_of(
@@ -228,6 +241,7 @@ def _summarize(
         "made_of": made_of,
         "size": list(picture.shape[::-1]),
         "mpp": reading.mpp,
+        "assumed": list(picture.notes),
         "side": plan.side,
         "stride": plan.step,
         "positive": positive,

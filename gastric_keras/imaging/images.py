@@ -3,25 +3,59 @@
 from __future__ import annotations
 
 import sys
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging import tiff
-from gastric_keras.imaging.colors import rgb_of
+from gastric_keras.imaging.colors import over_white
+from gastric_keras.imaging.deep_samples import is_nearly_black, to_8_bits
 from gastric_keras.imaging.dicom import decode_dicom, is_dicom
-from gastric_keras.imaging.pillow import (
-    MAX_PIXELS,
-    ORIENTATION,
-    UnusableImage,
-    load,
-    open_bytes,
+from gastric_keras.imaging.headers import (
+    has_right_checksums,
+    read_jpeg_header,
+    read_png_header,
 )
+from gastric_keras.imaging.opening import load, open_image
+from gastric_keras.imaging.orientation import turn_upright
+from gastric_keras.imaging.stored import (
+    ALPHA_IGNORED,
+    FIRST_OF_SEVERAL,
+    NEARLY_BLACK,
+    OVER_WHITE,
+    PROFILE_IGNORED,
+    TURNED,
+    Stored,
+    is_srgb,
+)
+from gastric_keras.imaging.tiff import decode_tiff, is_tiff
+from gastric_keras.imaging.unusable import UnusableImage, read_bytes
 from gastric_keras.support.errors import InputError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm")
+MAX_PIXELS = 200_000_000
+
+_COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as it is used.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB, upright.
+        orientation: 1 to 8: how EXIF said to turn what the file stores; 1 is upright.
+        notes: what was assumed, see ``stored``.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def read_image(
@@ -29,8 +63,10 @@ def read_image(
 ) -> npt.NDArray[np.uint8]:
     """Read a picture upright, in color.
 
-    The EXIF orientation is applied, grey becomes three equal channels, transparent
-    pixels become white as bare glass is, and 16 bits keep their upper 8.
+    The EXIF orientation is applied. Gray becomes three equal channels. Transparent
+    pixels become white as bare glass is; an alpha channel that hides the whole
+    picture is not meant, and is not used. 16 bits keep their upper 8, fewer are
+    scaled by the depth that the file states. Color profiles are not applied.
 
     Args:
         path: a PNG, JPEG, BMP or TIFF file, or a DICOM file of one frame.
@@ -53,43 +89,74 @@ def decode_image(
 
     See :func:`read_image`.
     """
+    return decode(data, name=name, max_pixels=max_pixels).pixels
+
+
+def decode(data: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode the bytes of a picture, and tell what was assumed.
+
+    See :func:`read_image`.
+    """
     if is_dicom(data):
         try:
-            return decode_dicom(data, name=name, max_pixels=max_pixels)
+            return Decoded(decode_dicom(data, name=name, max_pixels=max_pixels))
         except InputError as error:
             raise UnusableImage(str(error)) from error
-    picture = open_bytes(data, name, max_pixels)
-    if tiff.is_odd(picture):
-        return tiff.decode_odd(picture, data, name)
-    return rgb_of(picture, name)
+    if is_tiff(data):
+        stored = decode_tiff(data, name=name, max_pixels=max_pixels)
+    else:
+        stored = _decode_plain(data, name, max_pixels)
+    pixels, notes = stored.values, stored.notes
+    if pixels.shape[2] == 4:
+        pixels, said = without_alpha(pixels)
+        notes += said
+    if stored.orientation != 1:
+        pixels = turn_upright(pixels, stored.orientation)
+        notes += (TURNED,)
+    return Decoded(pixels, stored.orientation, notes)
 
 
-def read_labels(
-    path: Path | str, *, max_pixels: int = MAX_PIXELS
-) -> npt.NDArray[np.int64]:
-    """Read a label mask: a picture of one channel whose values are labels.
-
-    Args:
-        path: a PNG, BMP or TIFF file, 8 or 16 bits or palette, or RGB with three
-            equal channels.
-        max_pixels: most pixels that are decoded.
-
-    Returns:
-        (H, W) int64, the values as stored (of a palette: the index).
-
-    Raises:
-        UnusableImage: unreadable, or colors that are no labels.
-    """
-    picture = load(open_bytes(read_bytes(path), str(path), max_pixels), str(path))
-    values = np.asarray(picture)
-    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
-        values = values[..., 0]
-    if values.ndim != 2 or values.dtype.kind not in "bui":
+def _decode_plain(data: bytes, name: str, max_pixels: int) -> Stored:
+    """PNG, JPEG or BMP."""
+    picture = open_image(data, name=name, max_pixels=max_pixels)
+    notes: tuple[str, ...] = ()
+    orientation = 1
+    if picture.format == "PNG":
+        png = read_png_header(data, name=name)
+        orientation = png.orientation
+        load(picture, name=name)
+        if png.depth == 16 and picture.mode.startswith("I"):
+            return _deep_gray(picture, orientation)
+        if png.has_transparent_color and png.depth in (2, 4) and picture.mode == "L":
+            # Pillow scales the samples, and not the one that is transparent.
+            picture.info["transparency"] *= 255 // (2**png.depth - 1)
+    elif picture.format in ("JPEG", "MPO"):
+        orientation = read_jpeg_header(data, name=name).orientation
+        if picture.format == "MPO":
+            notes += (FIRST_OF_SEVERAL,)
+    load(picture, name=name)
+    if picture.mode not in _COLOR_MODES:
         raise UnusableImage(
-            "A label mask of one channel was expected. Received: "
-            f"path={path}, mode={picture.mode}. Save the labels as a grey PNG."
+            f"A picture must be RGB or gray, got path={name}, mode={picture.mode}. "
+            "Convert it to RGB, by its color profile where it has one."
         )
-    return values.astype(np.int64)
+    profile = picture.info.get("icc_profile") or b""
+    if profile and not is_srgb(profile):
+        notes += (PROFILE_IGNORED,)
+    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+        return Stored(np.asarray(picture.convert("RGBA")), orientation, notes)
+    return Stored(np.array(picture.convert("RGB")), orientation, notes)
+
+
+def _deep_gray(picture: Image.Image, orientation: int) -> Stored:
+    samples = np.asarray(picture).astype(np.uint16)
+    notes = (NEARLY_BLACK,) if is_nearly_black(samples, 16) else ()
+    values = np.repeat(to_8_bits(samples, 16)[..., None], 3, axis=2)
+    clear = picture.info.get("transparency")
+    if clear is not None:
+        alpha = np.where(samples == clear, 0, 255).astype(np.uint8)
+        values = np.dstack([values, alpha])
+    return Stored(values, orientation, notes)
 
 
 def is_stored_as_is(data: bytes) -> bool:
@@ -97,36 +164,16 @@ def is_stored_as_is(data: bytes) -> bool:
 
     Such bytes go into the records unchanged, so that nothing is lost twice.
     """
-    if is_dicom(data):
+    if data.startswith(b"\x89PNG"):
+        png = read_png_header(data, name="picture")
+        is_alike = png.is_rgb and png.depth == 8 and not png.has_transparent_color
+        return is_alike and png.orientation == 1 and has_right_checksums(data)
+    if not data.startswith(b"\xff\xd8"):
         return False
     # Decoded before, so that the limit has had its say.
-    picture = open_bytes(data, "picture", sys.maxsize)
-    return (
-        picture.format in ("PNG", "JPEG")
-        and picture.mode == "RGB"
-        and "transparency" not in picture.info
-        and (picture.format != "PNG" or _is_plain_png(data))
-        and picture.getexif().get(ORIENTATION, 1) == 1
-    )
-
-
-def _is_plain_png(data: bytes) -> bool:
-    # Pillow shows 16-bit color PNG as RGB; the depth is byte 24 of the header.
-    if data[24] != 8:
-        return False
-    # Pillow overlooks wrong checksums behind the pixels, and TensorFlow does not.
-    start = 8
-    while (end := start + 12 + int.from_bytes(data[start : start + 4], "big")) <= len(
-        data
-    ):
-        if zlib.crc32(data[start + 4 : end - 4]).to_bytes(4, "big") != (
-            data[end - 4 : end]
-        ):
-            return False
-        if data[start + 4 : start + 8] == b"IEND":
-            return True
-        start = end
-    return False
+    picture = open_image(data, name="picture", max_pixels=sys.maxsize)
+    is_alike = picture.format == "JPEG" and picture.mode == "RGB"
+    return is_alike and read_jpeg_header(data, name="picture").orientation == 1
 
 
 def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
@@ -147,12 +194,19 @@ def resize(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), np.uint8)
 
 
-def read_bytes(path: Path | str) -> bytes:
-    """The bytes of a picture; UnusableImage where there is no such file."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UnusableImage(
-            f"A picture was expected. Received: path={path} ({error.strerror}). "
-            "Check the path."
-        ) from error
+def without_alpha(
+    rgba: npt.NDArray[np.uint8],
+) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """(H, W, 4) uint8 RGBA to RGB over white; an alpha that hides all is not used.
+
+    :func:`gastric_keras.serving.pixels.without_alpha` does the same in a graph.
+
+    Returns:
+        (H, W, 3) uint8, and what was assumed.
+    """
+    least, most = int(rgba[..., 3].min(initial=255)), int(rgba[..., 3].max(initial=0))
+    if least == 255:
+        return np.ascontiguousarray(rgba[..., :3]), ()
+    if most == 0:
+        return np.ascontiguousarray(rgba[..., :3]), (ALPHA_IGNORED,)
+    return over_white(rgba), (OVER_WHITE,)

@@ -1,18 +1,18 @@
-"""What a slide says of itself, looked at before anything of it is read."""
+"""What a slide says of itself, checked before anything of it is read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gastric_keras.imaging.pillow import UnusableImage
+from gastric_keras.imaging.unusable import UnusableImage
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Most pixels of one tile; scanners write 256 to 4096 px a side.
 _TILE_PIXELS = 2**26
-#: µm/px beyond which a figure is a screen's (72 dpi is 353), not a microscope's.
+#: µm/px beyond which a figure is that of a screen (72 dpi is 353), not of a microscope.
 _MAX_MPP = 20.0
 
 
@@ -24,7 +24,7 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
         path: of it, for the message.
 
     Raises:
-        UnusableImage: a tile that no memory holds, or levels of different shapes.
+        UnusableImage: a tile too large for the memory, or levels of different shapes.
     """
     for level, (width, height) in enumerate(slide.level_dimensions):
         tile = [
@@ -34,17 +34,17 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
         # OpenSlide decodes a tile whole, and ends the process where it finds no room.
         if tile[0] * tile[1] > _TILE_PIXELS:
             raise UnusableImage(
-                f"A slide in tiles of at most {_TILE_PIXELS} px was expected. "
-                f"Received: path={path}, level={level}, tile={tile[0]}×{tile[1]}. "
-                "Copy it again from its source, or save it again in smaller tiles."
+                f"A slide must have tiles of at most {_TILE_PIXELS} px, got "
+                f"path={path}, level={level}, tile={tile[0]}×{tile[1]}. Copy it again "
+                "from its source, or save it again in smaller tiles."
             )
         # Rounding and rows that fill up a tile are far from twice the side.
         factors = slide.dimensions[0] / width, slide.dimensions[1] / height
         if max(factors) > 2 * min(factors):
             raise UnusableImage(
-                "A slide whose levels show the same picture was expected. Received: "
-                f"path={path}, size={slide.dimensions}, level={level} of "
-                f"{width}×{height}. Copy it again from its source."
+                f"All levels of a slide must show the same picture, got path={path}, "
+                f"size={slide.dimensions}, level={level} of {width}×{height}. Copy it "
+                "again from its source."
             )
 
 
@@ -56,15 +56,15 @@ def mpp_of(slide: OpenSlide, path: Path | str) -> float:
         path: of it, for the message.
 
     Raises:
-        UnusableImage: its pixels are no squares.
+        UnusableImage: its pixels are not square.
     """
     values = [float(slide.properties.get(f"openslide.mpp-{axis}", 0)) for axis in "xy"]
     if not all(0 < value <= _MAX_MPP for value in values):
         return 0.0
     if max(values) > 1.1 * min(values):
         raise UnusableImage(
-            "A slide with square pixels was expected. Received: "
-            f"path={path}, mpp-x={values[0]}, mpp-y={values[1]}. Mend the file, or "
-            "save it again with square pixels."
+            f"A slide must have square pixels, got path={path}, mpp-x={values[0]}, "
+            f"mpp-y={values[1]}. Correct the scale in the file, or save it again with "
+            "square pixels."
         )
     return sum(values) / 2

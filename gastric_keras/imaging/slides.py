@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import abc
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.imaging.colors import over_white
-from gastric_keras.imaging.images import decode_image, read_bytes, resize
-from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.images import (
+    MAX_PIXELS,
+    UnusableImage,
+    decode,
+    read_bytes,
+    resize,
+)
+from gastric_keras.imaging.picture import (
+    ArrayPicture,
+    Picture,
+    overview_shape,
+    scaled,
+    shrink,
+)
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
 
@@ -30,92 +40,6 @@ _LEVEL_SLACK = 1.005
 _BAND_PIXELS = 2**24
 
 
-class Picture(abc.ABC):
-    """A picture or slide that is open for reading; close it, or use ``with``.
-
-    Attributes:
-        shape: (H, W) at full resolution, px.
-        mpp: µm per px at full resolution; 0 where the file does not say.
-        is_slide: whether regions are read from the file as they are asked for.
-        data: bytes of an ordinary picture's file; None for a slide.
-    """
-
-    shape: tuple[int, int]
-    mpp: float = 0.0
-    is_slide: bool = False
-    data: bytes | None = None
-
-    @abc.abstractmethod
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        """Read a region that lies inside the picture.
-
-        Args:
-            x: left edge at full resolution, px.
-            y: top edge at full resolution, px.
-            width: of the region at full resolution, px.
-            height: of the region at full resolution, px.
-            size: side of the result, px; None keeps the full resolution.
-
-        Returns:
-            (height, width, 3) or (size, size, 3) uint8, RGB.
-
-        Raises:
-            UnusableImage: the slide is damaged there, or the region is too large.
-        """
-
-    @abc.abstractmethod
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        """The whole picture, shrunk by the mean of areas.
-
-        Args:
-            max_side: longer side of the result, px; a smaller picture stays.
-
-        Returns:
-            (h, w, 3) uint8, RGB.
-        """
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-    def __enter__(self) -> Picture:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class ArrayPicture(Picture):
-    """An ordinary picture, decoded whole.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB.
-        data: bytes of its file.
-    """
-
-    def __init__(
-        self, pixels: npt.NDArray[np.uint8], *, data: bytes | None = None
-    ) -> None:
-        self.pixels = pixels
-        self.shape = (pixels.shape[0], pixels.shape[1])
-        self.data = data
-
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        region = self.pixels[y : y + height, x : x + width]
-        return region if size is None else resize(region, size)
-
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        return _shrink(self.pixels, _overview_shape(self.shape, max_side))
-
-
 class SlidePicture(Picture):
     """A whole slide, read by OpenSlide region by region.
 
@@ -126,7 +50,7 @@ class SlidePicture(Picture):
         max_pixels: most pixels that one region may have.
 
     Raises:
-        UnusableImage: no slide, damaged, or its pixels are no squares.
+        UnusableImage: not a slide, damaged, or its pixels are not square.
         InputError: OpenSlide is not installed.
     """
 
@@ -155,12 +79,12 @@ class SlidePicture(Picture):
         factor = 1.0 if size is None else min(width, height) / size
         level, factor = self._level(factor)
         pixels = self._read_level(
-            level, (x, y), (_scaled(width, factor), _scaled(height, factor))
+            level, (x, y), (scaled(width, factor), scaled(height, factor))
         )
         return pixels if size is None else resize(pixels, size)
 
     def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        shape = _overview_shape(self.shape, max_side)
+        shape = overview_shape(self.shape, max_side)
         level, factor = self._level(self.shape[0] / shape[0])
         width, height = self._slide.level_dimensions[level]
         # A slide without a pyramid would not fit in memory: it is read in bands.
@@ -172,7 +96,7 @@ class SlidePicture(Picture):
             band = self._read_level(
                 level, (0, round(top * factor)), (width, bottom - top)
             )
-            bands.append(_shrink(band, (last - first, shape[1])))
+            bands.append(shrink(band, (last - first, shape[1])))
         return np.concatenate(bands)
 
     def close(self) -> None:
@@ -190,7 +114,7 @@ class SlidePicture(Picture):
 
         if size[0] * size[1] > self.max_pixels:
             raise UnusableImage(
-                f"A region of at most {self.max_pixels} pixels was expected. Received: "
+                f"A region of a slide must have at most {self.max_pixels} pixels, got "
                 f"path={self.path}, size={size[0]}×{size[1]}. Give a patch size, since "
                 "a slide is too large to be one patch, or raise max_pixels."
             )
@@ -208,19 +132,21 @@ def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`~gastric_keras.imaging.images.read_image` reads, or
-            a slide.
+        path: any file that ``read_image`` of :mod:`gastric_keras.imaging.images` reads,
+            or a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:
-        UnusableImage: neither, damaged, or too large.
+        UnusableImage: neither of them, damaged, or too large.
         InputError: a slide, and OpenSlide is not installed.
     """
     if is_slide(path):
         return SlidePicture(path, max_pixels=max_pixels)
     data = read_bytes(path)
-    pixels = decode_image(data, name=str(path), max_pixels=max_pixels)
-    return ArrayPicture(pixels, data=data)
+    found = decode(data, name=str(path), max_pixels=max_pixels)
+    return ArrayPicture(
+        found.pixels, data=data, orientation=found.orientation, notes=found.notes
+    )
 
 
 def is_slide(path: Path | str) -> bool:
@@ -250,33 +176,13 @@ def is_slide(path: Path | str) -> bool:
         return False
 
 
-def _scaled(length: int, factor: float) -> int:
-    return max(1, round(length / factor))
-
-
-def _overview_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
-    factor = max(1.0, max(shape) / max_side)
-    return _scaled(shape[0], factor), _scaled(shape[1], factor)
-
-
-def _shrink(
-    pixels: npt.NDArray[np.uint8], shape: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
-    import cv2
-
-    if pixels.shape[:2] == shape:
-        return pixels
-    shrunk = cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, np.uint8)
-
-
 def _openslide(path: Path | str) -> Any:
     try:
         import openslide
     except ImportError as error:
         raise InputError(
-            "OpenSlide was expected, to read a slide. Received: "
-            f"path={path} ({error}). Install the slides extra: "
+            f"OpenSlide must be installed to read a slide, got path={path} ({error}). "
+            "Install the slides extra: "
             "pip install -c constraints.txt -e '.[slides]'."
         ) from error
     return openslide
@@ -284,7 +190,6 @@ def _openslide(path: Path | str) -> Any:
 
 def _damaged(path: Path | str, error: Exception) -> UnusableImage:
     return UnusableImage(
-        "A whole slide that OpenSlide can read was expected. Received: "
-        f"path={path} ({type(error).__name__}: {error}). Copy it again from its "
-        "source."
+        f"A slide must be whole and known to OpenSlide, got path={path} "
+        f"({type(error).__name__}: {error}). Copy it again from its source."
     )

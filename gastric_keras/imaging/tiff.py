@@ -1,118 +1,275 @@
-"""TIFF forms that Pillow gets wrong, decoded by libtiff in its own words.
-
-Pillow reads all others: it turns them upright, keeps unassociated transparency, tells
-a file that is cut short and needs no TensorFlow.
-"""
+"""TIFF as 8-bit samples, by what its tags say of them."""
 
 from __future__ import annotations
 
-import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging import native
-from gastric_keras.imaging.pillow import ORIENTATION, unreadable
+from gastric_keras.imaging.deep_samples import (
+    DEPTH_IGNORED,
+    DEPTH_STATED,
+    check_whole,
+    is_nearly_black,
+    parts_of,
+    read_samples,
+    to_8_bits,
+)
+from gastric_keras.imaging.headers import read_jpeg_header
+from gastric_keras.imaging.native import decode_by_libtiff
+from gastric_keras.imaging.opening import load, open_image
+from gastric_keras.imaging.stored import NEARLY_BLACK, Stored
+from gastric_keras.imaging.tiff_tags import (
+    Directory,
+    byte_order,
+    read_directories,
+    with_value,
+)
+from gastric_keras.imaging.unusable import UnusableImage, unreadable
 
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Tags: how the samples are stored, and what they mean.
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
-_SUBSAMPLING = 530
-_RGB, _YCBCR = 2, 6
-#: Offsets and lengths of the strips or tiles.
-_PARTS = ((273, 324), (279, 325))
+_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 258, 259, 262
+_DESCRIPTION, _ORIENTATION, _SAMPLES, _MOST = 270, 274, 277, 281
+_PLANAR, _EXTRA, _FORMAT = 284, 338, 339
+_WHITE_IS_ZERO, _RGB, _YCBCR = 0, 2, 6
+#: With gray and palette: what is read.
+_PHOTOMETRICS = (0, 1, 2, 3, 6)
+_COLORS = {5: "CMYK", 8: "CIELab", 32844: "LogL", 32845: "LogLuv"}
+_JPEG = 7
+_BIG_ENDIAN_BIG = b"MM\0+"
+#: Whole numbers without sign; 4 is not said.
+_UNSIGNED = (1, 4)
+_KINDS = {2: "with sign", 3: "floating point", 5: "complex", 6: "complex"}
+
+#: Note of a TIFF whose tag and whose JPEG data name different colors.
+COLORS_OF_JPEG = "read with the colors of its JPEG data, which its TIFF tag contradicts"
 
 
-def is_odd(picture: Image.Image) -> bool:
-    """Whether a picture is a TIFF of one of the two forms that Pillow gets wrong.
+def is_tiff(data: bytes) -> bool:
+    """Whether bytes begin as TIFF or BigTIFF does."""
+    order = byte_order(data)
+    return bool(order) and data[2:4] in (b"*\0", b"\0*", b"+\0", b"\0+")
 
-    16 bits in planes: Pillow takes the bytes of one plane for 8-bit pixels. YCbCr
-    without compression, in blocks of one color for several pixels: Pillow takes it as
-    cut short.
+
+def decode_tiff(data: bytes, *, name: str, max_pixels: int) -> Stored:
+    """Decode the one picture of full size in a TIFF.
+
+    Args:
+        data: the file.
+        name: for the messages.
+        max_pixels: most pixels that are decoded.
+
+    Raises:
+        UnusableImage: several pictures, colors or numbers whose meaning is not
+            certain, or damage.
     """
-    if picture.format != "TIFF":
-        return False
-    tags = _tags(picture)
-    is_planar_16 = tags.get(_PLANAR) == 2 and 16 in tags.get(_BITS, ())
-    is_raw_ycbcr = tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION) == 1
-    is_subsampled = tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
-    return (is_planar_16 and tags.get(_SAMPLES) == 3) or (
-        is_raw_ycbcr and is_subsampled
+    page, tags = main_page(data, name=name)
+    check_meaning(tags, name=name)
+    orientation = tags.one(_ORIENTATION, 1)
+    if orientation in range(2, 9):
+        # Or Pillow turns some of them by itself.
+        data = with_value(data, tags[_ORIENTATION], 1)
+    data, notes = _with_colors_of_jpeg(data, tags, name)
+    if _is_deep(tags):
+        stored = _decode_deep(data, tags, page, name=name, max_pixels=max_pixels)
+        notes += stored.notes
+        values = stored.values
+    else:
+        picture = open_image(data, name=name, max_pixels=max_pixels, page=page)
+        _check_stack(picture, name)
+        if tags.one(_PHOTOMETRIC, 1) == _YCBCR and tags.one(_COMPRESSION, 1) == 1:
+            values = _decode_blocks(data, tags, page, name)
+        else:
+            values = _samples_of(load(picture, name=name), name)
+        if max(tags.all(_BITS, (1,))) == 16 and is_nearly_black(values[..., :3], 8):
+            notes += (NEARLY_BLACK,)
+    return Stored(values, orientation if orientation in range(1, 9) else 1, notes)
+
+
+def main_page(data: bytes, *, name: str) -> tuple[int, Directory]:
+    """Which picture of a TIFF is meant: the only one that is not a smaller copy.
+
+    Args:
+        data: the file.
+        name: for the message.
+
+    Returns:
+        Its position in the file, and its fields.
+
+    Raises:
+        UnusableImage: several.
+    """
+    if data[:4] == _BIG_ENDIAN_BIG:
+        raise UnusableImage(
+            f"A BigTIFF must be little-endian, got path={name}, a big-endian one, "
+            "which Pillow cannot read. Save it as an ordinary TIFF or as PNG."
+        )
+    directories = read_directories(data)
+    # Bits of NewSubfileType: 1 a reduced copy, 4 a mask of transparency.
+    full = [
+        page for page, tags in enumerate(directories) if not tags.one(_SUBFILE, 0) & 5
+    ]
+    if len(full) > 1:
+        raise _several(name, len(full))
+    page = full[0] if full else 0
+    return page, directories[page] if directories else Directory()
+
+
+def is_white_zero(tags: Directory) -> bool:
+    """Whether the largest value of a gray TIFF is black."""
+    return tags.one(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO
+
+
+def _several(name: str, n: int) -> UnusableImage:
+    return UnusableImage(
+        f"A picture must have one page, got path={name}, pages={n}. Save the page you "
+        "want as a file of its own; to read it as a slide, install the slides extra: "
+        "pip install -c constraints.txt -e '.[slides]'."
     )
 
 
-def decode_odd(picture: Image.Image, data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """Decode a TIFF of these forms.
-
-    tensorflow-io decodes it; where that does not load or fails, OpenCV, which holds the
-    same libtiff; tifffile what OpenCV's was built without. All three give the same
-    pixels.
-
-    Args:
-        picture: as Pillow opened it.
-        data: bytes of the file.
-        name: stands in the errors.
-
-    Returns:
-        (H, W, 3) uint8, RGB; 16 bits are divided by 257 and rounded, as libtiff does.
+def check_meaning(tags: Directory, *, name: str) -> None:
+    """Refuse colors and numbers whose meaning is not certain.
 
     Raises:
-        UnusableImage: cut short, not upright, or no decoder knows it.
+        UnusableImage: they are.
     """
-    tags = _tags(picture)
-    offsets, counts = ([*tags.get(a, ()), *tags.get(b, ())] for a, b in _PARTS)
-    ends = [start + length for start, length in zip(offsets, counts)]
-    # tensorflow-io turns nothing, fills what it cannot read with zeros, and says
-    # nothing.
-    if tags.get(ORIENTATION, 1) != 1 or not ends or max(ends) > len(data):
-        raise unreadable(name, ValueError("cut short, or not upright"))
-    first: Exception | None = None
-    for decode in (_by_tensorflow, _by_opencv, _by_tifffile):
-        try:
-            return decode(data)
-        except Exception as error:
-            if not isinstance(error, ImportError):
-                first = first or error
-    assert first is not None, "OpenCV is always there"
-    raise unreadable(name, first) from first
+    photometric = tags.one(_PHOTOMETRIC, 1)
+    if photometric not in _PHOTOMETRICS:
+        raise UnusableImage(
+            f"A TIFF must be RGB, YCbCr, gray or a palette, got path={name}, "
+            f"photometric={photometric} ({_COLORS.get(photometric, 'not known')}). "
+            "Convert it to RGB, by its color profile where it has one."
+        )
+    kind, bits = tags.one(_FORMAT, 1), max(tags.all(_BITS, (1,)))
+    if kind not in _UNSIGNED or bits > 16:
+        raise UnusableImage(
+            "A TIFF must hold whole numbers of up to 16 bits without sign, since the "
+            f"white of others is not known, got path={name}, bits={bits}, "
+            f"sample_format={kind} ({_KINDS.get(kind, 'without sign')}). Scale it to 8 "
+            "bits: in ImageJ, set the display range, then Image > Type > 8-bit or RGB "
+            "Color."
+        )
 
 
-def _tags(picture: Image.Image) -> Any:
-    return picture.tag_v2  # type: ignore[attr-defined]
+def _check_stack(picture: Image.Image, name: str) -> None:
+    # ImageJ writes a large stack with one directory and all pixels behind it.
+    text = str(picture.tag_v2.get(_DESCRIPTION, ""))  # type: ignore[attr-defined]
+    found = re.search(r"^images=(\d+)$", text, re.MULTILINE)
+    pages = getattr(picture, "n_frames", 1)
+    if text.startswith("ImageJ=") and found and int(found[1]) > pages:
+        raise _several(name, int(found[1]))
 
 
-def _by_tensorflow(data: bytes) -> npt.NDArray[np.uint8]:
-    tfio = native.tensorflow_io()
-    return tfio.experimental.image.decode_tiff(data).numpy()[..., :3]
+def _with_colors_of_jpeg(
+    data: bytes, tags: Directory, name: str
+) -> tuple[bytes, tuple[str, ...]]:
+    """The same file, its tag of colors as its JPEG data say where they differ.
+
+    libtiff believes the tag: YCbCr said to be RGB comes out green and pink.
+    """
+    photometric = tags.one(_PHOTOMETRIC, 1)
+    if tags.one(_COMPRESSION, 1) != _JPEG or photometric not in (_RGB, _YCBCR):
+        return data, ()
+    offsets, counts = parts_of(tags)
+    if not offsets or not counts or tags.one(_SAMPLES, 1) != 3:
+        return data, ()
+    header = read_jpeg_header(data[offsets[0] : offsets[0] + counts[0]], name=name)
+    if photometric == _RGB and header.is_ycbcr and not header.is_rgb:
+        return with_value(data, tags[_PHOTOMETRIC], _YCBCR), (COLORS_OF_JPEG,)
+    if photometric == _YCBCR and header.is_rgb and not header.is_ycbcr:
+        return with_value(data, tags[_PHOTOMETRIC], _RGB), (COLORS_OF_JPEG,)
+    return data, ()
 
 
-def _by_opencv(data: bytes) -> npt.NDArray[np.uint8]:
-    import cv2
+def _is_deep(tags: Directory) -> bool:
+    """Whether Pillow does not see, or does not keep, all bits of the samples."""
+    bits = max(tags.all(_BITS, (1,)))
+    is_color = tags.one(_SAMPLES, 1) >= 3
+    is_plain = bits == 16 and tags.one(_PLANAR, 1) == 1 and is_color
+    return bits > 8 and not (is_plain and _stated_depth(tags, bits) == bits)
 
-    # OpenCV prints what it cannot read, and then returns nothing. Version 5 keeps the
-    # switch elsewhere.
-    switch: Any = cv2 if hasattr(cv2, "setLogLevel") else getattr(cv2.utils, "logging")
-    level = switch.setLogLevel(0)
+
+def _stated_depth(tags: Directory, bits: int) -> int:
+    # The largest value of a picture may stand there, in place of what its camera can.
+    most = max(tags.all(_MOST, (0,)))
+    return min(most.bit_length(), bits) or bits
+
+
+def _decode_deep(
+    data: bytes, tags: Directory, page: int, *, name: str, max_pixels: int
+) -> Stored:
+    bits = max(tags.all(_BITS))
+    depth = _stated_depth(tags, bits)
+    samples = read_samples(data, tags, page, name=name, max_pixels=max_pixels)
+    notes: tuple[str, ...] = ()
+    if depth < bits:
+        is_true = int(samples.max(initial=0)) < 2**depth
+        notes += (DEPTH_STATED if is_true else DEPTH_IGNORED,)
+        depth = depth if is_true else bits
+    colors = 1 if samples.shape[2] < 3 else 3
+    if depth == 16 and is_nearly_black(samples[..., :colors], 16):
+        notes += (NEARLY_BLACK,)
+    values = to_8_bits(samples, depth)
+    if is_white_zero(tags):
+        values[..., 0] = 255 - values[..., 0]
+    return Stored(_with_known_alpha(values, tags, name), 1, notes)
+
+
+def _with_known_alpha(
+    values: npt.NDArray[np.uint8], tags: Directory, name: str
+) -> npt.NDArray[np.uint8]:
+    """(H, W, n) as gray or RGB, with the alpha that the tags name."""
+    colors = 1 if values.shape[2] < 3 else 3
+    extra = tags.one(_EXTRA, 2 if values.shape[2] > colors else 0)
+    rgb = np.repeat(values[..., :1], 3, axis=2) if colors == 1 else values[..., :3]
+    if values.shape[2] == colors or extra == 0:
+        return np.ascontiguousarray(rgb)
+    alpha = values[..., colors : colors + 1]
+    if extra == 1 and ((alpha > 0) & (alpha < 255)).any():
+        raise UnusableImage(
+            "A TIFF of more than 8 bits must have an alpha that is not multiplied into "
+            f"its colors, got path={name}, extra_samples=1. Save it without alpha."
+        )
+    return np.concatenate([rgb, alpha], axis=2)
+
+
+def _samples_of(picture: Image.Image, name: str) -> npt.NDArray[np.uint8]:
+    if picture.mode in ("LA", "PA", "RGBA"):
+        return np.asarray(picture.convert("RGBA"))
+    if picture.mode in ("1", "L", "P", "RGB"):
+        return np.array(picture.convert("RGB"))
+    raise UnusableImage(
+        f"A TIFF must be RGB or gray, got path={name}, mode={picture.mode}. Convert it "
+        "to RGB."
+    )
+
+
+def _decode_blocks(
+    data: bytes, tags: Directory, page: int, name: str
+) -> npt.NDArray[np.uint8]:
+    """YCbCr without compression, whose blocks of pixels Pillow takes as cut short."""
+    check_whole(data, tags, name=name)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    finally:
-        switch.setLogLevel(level)
-    if image is None:
-        raise ValueError("a TIFF that libtiff cannot decode")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        return decode_by_libtiff(data, page)
+    except Exception as error:
+        raise unreadable(name, error) from error
 
 
-def _by_tifffile(data: bytes) -> npt.NDArray[np.uint8]:
-    import tifffile
+def read_tiff_labels(
+    data: bytes, *, name: str, max_pixels: int
+) -> npt.NDArray[Any] | None:
+    """Values of a TIFF of more than 8 bits as stored; None where it has fewer.
 
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        planes = page.asarray()
-    if page.photometric != _RGB or planes.dtype != np.uint16 or len(planes) != 3:
-        raise ValueError("not RGB in planes of 16 bits")
-    # libtiff's rounding (BuildMapBitdepth16To8 in tif_getimage.c).
-    rounded = (planes.astype(np.uint32) + 128) // 257
-    return np.moveaxis(rounded, 0, -1).astype(np.uint8)
+    Raises:
+        UnusableImage: several pages, or numbers that are not labels.
+    """
+    page, tags = main_page(data, name=name)
+    check_meaning(tags, name=name)
+    if max(tags.all(_BITS, (1,))) <= 8:
+        return None
+    return read_samples(data, tags, page, name=name, max_pixels=max_pixels)

@@ -6,8 +6,10 @@ from tests.faults import (
     configs,
     finished_runs,
     indexes,
+    label_masks,
     outlines,
     pictures,
+    pixels,
     record_sets,
     requests,
     schemas,
@@ -20,6 +22,8 @@ KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
         pictures,
+        pixels,
+        label_masks,
         outlines,
         indexes,
         configs,

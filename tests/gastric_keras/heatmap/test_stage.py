@@ -209,7 +209,7 @@ def test_a_slide_that_is_damaged_leaves_no_whole_heatmap(
     # The tissue is looked for on the level below.
     assert _run(slide, model, out, "--set", "side=32") == 2
     said = capsys.readouterr().err
-    assert "whole slide" in said and "a.tif" in said and "Traceback" not in said
+    assert "slide must be whole" in said and "a.tif" in said and "Traceback" not in said
     assert not (out / "summary.json").exists()
 
 
@@ -278,8 +278,8 @@ def test_what_is_no_slide_or_holds_no_tissue_is_told(
     wrong = {
         glass: "25% tissue was expected. Received: patches=16, most_tissue=0.0",
         tmp_path / "a.svs": "a.svs",
-        tmp_path / "b.png": "A whole PNG, JPEG, BMP, TIFF or DICOM file was expected",
-        tmp_path / "none.png": "A picture was expected",
+        tmp_path / "b.png": "must be a whole PNG, JPEG, BMP, TIFF or DICOM file",
+        tmp_path / "none.png": "A picture must be a file",
     }
     for slide, message in wrong.items():
         assert _run(slide, model, tmp_path / "out", "--set", "side=16") == 2

@@ -15,9 +15,9 @@ from gastric_keras.imaging.images import (
     encode_png,
     is_stored_as_is,
     read_image,
-    read_labels,
     resize,
 )
+from gastric_keras.imaging.labels import read_labels
 from tests.helpers.odd_pictures import planar_tiff, subsampled_tiff
 from tests.helpers.small_pictures import noise, write_picture
 
@@ -110,7 +110,7 @@ def test_odd_tiffs_that_are_cut_short_say_so(tmp_path: Path) -> None:
 def test_unusable_pictures_say_why(tmp_path: Path) -> None:
     whole = encode_png(noise(0, 64, 64))
     (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UnusableImage, match=r"whole PNG.*Received: path=.*short.png"):
+    with pytest.raises(UnusableImage, match=r"whole PNG.*, got path=.*short.png"):
         read_image(tmp_path / "short.png")
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(UnusableImage) as error:

@@ -126,8 +126,8 @@ def test_a_foreign_model_is_told(tmp_path: Path) -> None:
         ("probability 1.7", r"in \[0, 1\] were expected.*probability=\[1.7"),
         ("probability -1", r"in \[0, 1\] were expected.*probability=\[-1.0"),
         ("labels of no class", "label malignant where.*label=.'other'"),
-        ("labels of no text", "A model that answers to patches was expected"),
-        ("an answer that fails", "A model that answers to patches.*planted"),
+        ("labels of no text", "must answer to patches"),
+        ("an answer that fails", "must answer to patches.*planted"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(name: str, message: str) -> None:
