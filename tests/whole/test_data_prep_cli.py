@@ -122,7 +122,7 @@ def test_mistakes_end_with_status_2_and_no_set(
         (["--set", "patch_sise=3"], "Did you mean 'patch_size'?"),
         (["--set", "patch_size=big"], "must be an int"),
         (["--set", "patch_size=400"], "image smaller than a patch: 16"),
-        (["--set", "classes=[benign]"], "Two or more different classes"),
+        (["--set", "classes=[benign]"], "classes must be two or more different names"),
         (["--config", "none.yaml"], "path=none.yaml"),
     ]
     for more, message in cases:
