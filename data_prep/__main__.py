@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
 from gastric_keras.support.errors import InputError, disk_error, require
+from gastric_keras.support.streams import allow_any_letter, warn
 
 if TYPE_CHECKING:
     from data_prep.engine import Engine
@@ -31,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line; None takes the process's own.
 
     Returns:
-        0; 1 when ``check`` finds a leak; 2 for an input that must be mended.
+        0; 1 when ``check`` finds a leak; 2 for an input that must be fixed.
     """
+    allow_any_letter()
     parsed, surplus = _parser().parse_known_args(arguments)
     if surplus:
         # Its usage lists what the command does take.
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--page", metavar="FILE", help="write an HTML page that shows the pairs"
     )
+    command.add_argument("--csv", metavar="FILE", help="write every pair as a CSV")
     _add_workers(command)
     command.set_defaults(run=_check)
     for command in commands.choices.values():
@@ -133,7 +136,7 @@ def _add_build_arguments(
     command.add_argument(
         "--allow-ungrouped",
         action="store_true",
-        help="pictures of unknown patient are cases of their own",
+        help="count each picture of unknown patient as its own case",
     )
 
 
@@ -171,14 +174,14 @@ def _engine(parsed: argparse.Namespace) -> Engine:
 
     require(
         parsed.runner is not None or not parsed.runner_options,
-        "--runner-option is for the runner of --runner.",
+        "--runner-option needs --runner",
         "Name the runner, or leave the option out.",
         runner=parsed.runner,
         runner_option=parsed.runner_options,
     )
     require(
         parsed.runner is None or parsed.workers is None,
-        "Either --workers, of local processes, or --runner was expected.",
+        "--workers is for local processes and excludes --runner",
         "Give the runner its own number of workers with --runner-option.",
         workers=parsed.workers,
         runner=parsed.runner,
@@ -208,27 +211,39 @@ def _quality(parsed: argparse.Namespace) -> int:
     from data_prep.quality.page import PAGE_NAME, write_quality
 
     for warning in write_quality(parsed.folder):
-        print(f"Warning: {warning}", file=sys.stderr)
+        warn(warning)
     print(f"page: {parsed.folder}/{PAGE_NAME}")
     return 0
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from data_prep.leaks.find import find_leaks, read_contents
-    from data_prep.leaks.page import check_page, write_page
-    from data_prep.leaks.text import describe_contents, describe_leaks
+    from data_prep.leaks.contents import read_contents
+    from data_prep.leaks.doubts import find_doubts
+    from data_prep.leaks.find import find_leaks
+    from data_prep.leaks.page import write_page
+    from data_prep.leaks.text import (
+        check_file,
+        describe_contents,
+        describe_leaks,
+        write_pairs,
+    )
 
-    if parsed.page is not None:
-        check_page(parsed.page)
+    for option, suffix in (("page", ".html"), ("csv", ".csv")):
+        if getattr(parsed, option) is not None:
+            check_file(getattr(parsed, option), option, suffix)
     contents = [
         side
         for folder in parsed.folders
         for side in read_contents(folder, workers=parsed.workers)
     ]
-    leaks = find_leaks(contents)
+    leaks, doubts = find_leaks(contents), find_doubts(contents)
     print(f"{describe_contents(contents)}\n{describe_leaks(leaks)}")
+    for doubt in doubts:
+        warn(str(doubt))
+    if parsed.csv is not None:
+        print(f"csv: {write_pairs(parsed.csv, leaks, doubts)}")
     if parsed.page is not None:
-        print(f"page: {write_page(parsed.page, leaks, contents)}")
+        print(f"page: {write_page(parsed.page, leaks, contents, doubts=doubts)}")
     return 1 if leaks else 0
 
 

@@ -1,7 +1,7 @@
 """Map a function over pictures: local processes by default, Beam when it is named.
 
 Work comes in bundles. Each bundle leaves one file, whole or not at all, so that a run
-that was killed goes on where it stood, on either engine and with any number of workers.
+that was killed resumes, on either engine and with any number of workers.
 """
 
 from __future__ import annotations
@@ -174,9 +174,9 @@ def _run_on_beam(
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
         raise InputError(
-            "Apache Beam was expected, since a runner is named. Received: "
-            f"runner={engine.runner}, and it is not installed. Run pip install -c "
-            "constraints.txt -e '.[beam]', or leave --runner out."
+            "A runner needs Apache Beam, which is not installed, got "
+            f"runner={engine.runner}. Run pip install -c constraints.txt -e '.[beam]', "
+            "or leave --runner out."
         ) from error
     options = PipelineOptions([f"--runner={engine.runner}", *engine.runner_options])
     with beam.Pipeline(options=options) as pipeline:
@@ -215,9 +215,9 @@ def _run_in_processes(
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise InputError(
-            "Workers that live to the end were expected. Received: "
-            f"workers={workers}, and one was killed, most often for want of memory. "
-            "Give fewer, --workers 1, or a lower max_pixels."
+            "Each worker must live to the end, got one of "
+            f"workers={workers} killed, most often for want of memory. Give fewer, "
+            "--workers 1, or a lower max_pixels."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -17,6 +17,7 @@ from gastric_keras.runs.provenance import open_run
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, disk_error
+from gastric_keras.support.streams import allow_any_letter
 from gastric_keras.support.workers import is_chief
 
 
@@ -146,6 +147,7 @@ _MISSING = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage, or all; returns the exit status."""
+    allow_any_letter()
     options = vars(_build_parser().parse_args(arguments))
     try:
         _dispatch(options.pop("stage"), options)

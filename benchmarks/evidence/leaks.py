@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.engine import map_items
-from data_prep.leaks.find import find_leaks, read_contents
+from data_prep.leaks.contents import read_contents
+from data_prep.leaks.find import find_leaks
 from data_prep.leaks.fingerprints import (
     MIN_DEVIATION,
     Pictures,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import snippet
 
 #: The sets whose classes a layout explains.
 Kind = Literal["tissue", "target"]
@@ -192,43 +193,35 @@ def find_layout(name: str) -> Layout:
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
         hint = f"Did you mean {known[near[0]]}? " if near else ""
         raise InputError(
-            f"A layout among {', '.join(LAYOUTS)} was expected. Received: "
-            f"layout={name!r}. {hint}Other folders need an index (--cases index.csv), "
-            "or one folder a class and case_pattern."
+            f"layout must be one of {', '.join(LAYOUTS)}, got {name!r}. {hint}For "
+            "other folders, give an index (--cases index.csv), or one folder per class "
+            "and case_pattern."
         )
     return LAYOUTS[name]
 
 
-def walk_layout(
-    name: str, root: Path | str, suffixes: tuple[str, ...]
-) -> Iterator[LaidOut]:
-    """List the pictures of a data set, in order of their paths.
-
-    Hidden files, as macOS leaves in archives, are passed over.
+def lay_out(name: str, root: Path | str, paths: Iterable[str]) -> Iterator[LaidOut]:
+    """Tell what the files of a data set are, in their order.
 
     Args:
         name: of a layout.
         root: where its archive was unpacked.
-        suffixes: of pictures, in small letters.
+        paths: of the pictures below it, with slashes.
 
     Raises:
         InputError: an unknown layout, or a picture in a folder that it does not know.
     """
     layout = find_layout(name)
     known = layout.target
-    for path in sorted(Path(root).rglob("*")):
-        relative = path.relative_to(root).as_posix()
-        is_hidden = any(part.startswith(".") for part in relative.split("/"))
-        if path.suffix.lower() not in suffixes or is_hidden or not path.is_file():
-            continue
+    for relative in paths:
         if layout.beside and re.fullmatch(layout.beside, relative):
             continue
         match = re.fullmatch(layout.picture, relative)
         if match is None or match["label"] not in known:
             raise InputError(
-                f"Pictures of {name} in folders among {', '.join(known)} were "
-                f"expected. Received: images={root}, picture={relative}. Let images "
-                f"name {layout.folder}, and leave nothing else in it."
+                f"The pictures of {name} must lie in folders among {', '.join(known)}, "
+                f"got images={root}, picture={relative}. Set images to "
+                f"{layout.folder}, and leave nothing else in it."
             )
         annotation = _map_of(layout, relative)
         if not (Path(root) / annotation).is_file():
@@ -245,11 +238,12 @@ def class_of(name: str, folder: str, kind: Kind) -> str:
     layout = find_layout(name)
     classes = layout.tissue if kind == "tissue" else layout.target
     if not classes:
+        example = dict.fromkeys(layout.target, "ignore")
         raise InputError(
-            f"A layout whose folders tell the classes of a {kind} set was expected. "
-            f"Received: layout={name}. Take "
+            f"The folders of a layout must tell the classes of a {kind} set, got "
+            f"layout={name}. Use "
             + ", ".join(key for key, entry in LAYOUTS.items() if entry.tissue)
-            + ", or map its folders yourself, labels: {…}."
+            + f", or map its folders yourself: {snippet(labels=example)}"
         )
     return classes[folder]
 

@@ -90,21 +90,21 @@ class SetConfig:
         """Check classes, sizes and limits."""
         require(
             len(set(self.classes)) == len(self.classes) >= 2,
-            "Two or more different classes were expected.",
-            "Mend the classes list.",
+            "classes must be two or more different names",
+            "Fix the classes list.",
             classes=self.classes,
         )
         self._check_sizes()
         require(
             self.normalization in (None, *STAIN_METHODS),
-            f"A normalization among null, {', '.join(STAIN_METHODS)} was expected.",
+            f"normalization must be one of null, {', '.join(STAIN_METHODS)}",
             "null stores the colors as they are.",
             normalization=self.normalization,
         )
         for split in self.max_per_class:
             require(
                 split in SPLITS,
-                f"max_per_class by {', '.join(SPLITS)} was expected.",
+                f"max_per_class must have keys among {', '.join(SPLITS)}",
                 "Example: max_per_class: {train: 15000}",
                 split=split,
             )
@@ -113,8 +113,8 @@ class SetConfig:
         for name, limit in limits.items():
             require(
                 limit >= 1,
-                "A number of 1 or more was expected.",
-                "Mend it.",
+                f"{name} must be 1 or more",
+                "Give a larger number.",
                 **{name: limit},
             )
 
@@ -132,9 +132,8 @@ class SetConfig:
         for where, size, stride, mpp in sizes:
             require(
                 size >= 0 and (stride is None or stride >= 1) and mpp >= 0,
-                "patch_size of 0 or more, a stride of 1 or more and mpp of 0 or more "
-                "were expected.",
-                "patch_size 0 takes whole images; mpp 0 is not known.",
+                "patch_size must be 0 or more, stride 1 or more and mpp 0 or more",
+                "patch_size 0 takes whole images; mpp 0 means not known.",
                 where=where,
                 patch_size=size,
                 stride=stride,
@@ -142,19 +141,19 @@ class SetConfig:
             )
         require(
             self.patch_um is None or self.patch_um > 0,
-            "patch_um above 0 µm was expected.",
+            "patch_um must be above 0 µm",
             "null takes patch_size, in px.",
             patch_um=self.patch_um,
         )
         require(
             0 <= self.min_slide_tissue <= 1,
-            "min_slide_tissue in [0, 1] was expected.",
+            "min_slide_tissue must be in [0, 1]",
             "0 takes every patch.",
             min_slide_tissue=self.min_slide_tissue,
         )
         require(
             self.stored_size is None or self.stored_size >= 1,
-            "stored_size of 1 px or more was expected.",
+            "stored_size must be 1 px or more",
             "null stores patches as they were cut.",
             stored_size=self.stored_size,
         )
@@ -206,8 +205,8 @@ class NucleiSetConfig(SetConfig):
         super().__post_init__()
         require(
             len(self.classes) == self.clusters.clusters,
-            "One class for each cluster was expected.",
-            "Mend classes or clusters.clusters.",
+            "a nuclei set must have one class for each cluster",
+            "Change classes or clusters.clusters.",
             classes=self.classes,
             clusters=self.clusters.clusters,
         )
@@ -235,8 +234,8 @@ def with_source(
         return config
     require(
         len(config.sources) <= 1,
-        "A config with at most one source was expected beside --images, "
-        "--annotations and --cases.",
+        "beside --images, --annotations and --cases, the config must have at most one "
+        "source",
         "Name the folders in the config's sources, and leave these flags out.",
         sources=len(config.sources),
     )

@@ -23,7 +23,8 @@ class ColumnsConfig:
             sets with whole_patch_labels.
         annotation: the region map, relative to ``annotations``; null looks for a
             file of the picture's name there.
-        split: train, validation or test; null lets the cases be drawn.
+        split: train, validation or test. null draws the splits by case, and refuses
+            an index with a column that tells them; "" draws them all the same.
     """
 
     path: str = "path"
@@ -87,7 +88,8 @@ class SourceConfig:
         columns: the columns of ``index``.
         case_pattern: without an index, a regular expression whose first group is
             the case, searched in the path below ``images``.
-        where: column -> values; rows of other values are left out.
+        where: column -> values; rows of other values are left out. Each value must
+            be that of a row.
         splits: value of the split column -> train, validation or test.
         labels: class name in the data -> class of the set, or ``ignore``; adds to
             the set's own ``labels``.
@@ -140,7 +142,7 @@ class SourceConfig:
         for value, split in self.splits.items():
             require(
                 split in SPLITS,
-                f"A split must be one of {', '.join(SPLITS)}",
+                f"each value of splits must be one of {', '.join(SPLITS)}",
                 "Fix the splits map.",
                 **{value: split},
             )
@@ -156,8 +158,8 @@ class SourceConfig:
     def _take_over(self, layout: Layout) -> None:
         require(
             self.index is None,
-            "A source must have an index or a layout, not both",
-            "Remove the layout: the index holds the same information.",
+            "a source must have an index or a layout, not both",
+            "Leave out the layout: the index tells what it would.",
             index=self.index,
             layout=self.layout,
         )
@@ -193,7 +195,7 @@ class SplitConfig:
         shares = (self.train, self.validation, self.test)
         require(
             min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
-            "The shares of the splits must add up to 1",
+            "the shares of splits must add up to 1",
             "Example: train 0.9, validation 0.1, test 0.",
             train=self.train,
             validation=self.validation,
@@ -230,7 +232,7 @@ class PatchRules:
         }.items():
             require(
                 0.5 < purity <= 1,
-                "A purity must be in (0.5, 1]",
-                "At 0.5 or less the most common class is not a majority.",
+                "each purity must be in (0.5, 1]",
+                "At half or less the commonest class is no majority.",
                 **{name: purity},
             )

@@ -5,6 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "find": ["find_leaks", "read_contents"],
+        "contents": ["read_contents"],
+        "doubts": ["find_doubts"],
+        "find": ["find_leaks"],
     },
 )

@@ -6,21 +6,26 @@ import base64
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.leaks.find import Contents, Kind, Leak
+from data_prep.leaks.contents import Contents, Kind
+from data_prep.leaks.doubts import Doubt
+from data_prep.leaks.find import Leak
+from data_prep.leaks.text import check_file, pair_rows
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.schema import read_records, record_key
-from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_atomic
 from gastric_keras.support.pages import render
 
-#: Most pairs of a kind on a page, so that any browser opens it.
+#: Most pairs of a kind that a page shows in pictures, so that any browser opens it.
 MOST_PAIRS = 200
+#: Most pairs that it lists by name.
+MOST_LISTED = 20_000
 
 #: Longest side of a patch on the page, px.
 _SIDE = 128
@@ -28,8 +33,8 @@ _SIDE = 128
 _COLORS = 64
 
 _MEANING: dict[Kind, str] = {
-    "case": "One patient is on both sides; a patch of each side stands for it.",
-    "image": "One picture is on both sides; a patch of each side stands for it.",
+    "case": "One patient is on both sides; shown by a patch of each side.",
+    "image": "One picture is on both sides; shown by a patch of each side.",
     "overlap": "Two patches of one picture share a part of it.",
     "pixels": "Two patches are equal to the last pixel.",
     "perceptual": "Two patches show the same, though turned, flipped, compressed "
@@ -45,6 +50,7 @@ def write_page(
     leaks: Sequence[Leak],
     contents: Sequence[Contents],
     *,
+    doubts: Sequence[Doubt] = (),
     most: int = MOST_PAIRS,
 ) -> Path:
     """Write the page: HTML with pictures inside, no script and no network.
@@ -53,7 +59,8 @@ def write_page(
         path: of the page; replaced where it is there.
         leaks: see :func:`data_prep.leaks.find.find_leaks`.
         contents: all that was compared.
-        most: pairs of a kind that are shown; the total is said.
+        doubts: see :func:`data_prep.leaks.doubts.find_doubts`.
+        most: pairs of a kind that are shown in pictures; all are listed by name.
 
     Returns:
         The path.
@@ -62,13 +69,14 @@ def write_page(
         InputError: a path that is a folder or lies in none.
     """
     path = Path(path)
-    check_page(path)
+    check_file(path, "page", ".html")
     by_kind = {kind: _pairs(leaks, kind) for kind in get_args(Kind)}
     shown = {kind: pairs[:most] for kind, pairs in by_kind.items()}
     wanted = {
         place for pairs in shown.values() for _, *places in pairs for place in places
     }
     patches = _read_patches(wanted, contents)
+    listed = list(islice(pair_rows(leaks, doubts), MOST_LISTED))
     page = render(
         "data_prep.leaks",
         "leaks.html",
@@ -87,23 +95,13 @@ def write_page(
             for kind in shown
             if any(leak.kind == kind for leak in leaks)
         ],
+        doubts=[str(doubt) for doubt in doubts],
+        listed=listed,
+        all_pairs=sum(len(leak.pairs) for leak in leaks)
+        + sum(len(doubt.pairs) for doubt in doubts),
     )
     write_atomic(path, page.encode())
     return path
-
-
-def check_page(path: Path | str) -> None:
-    """Refuse a path that no page can be written to, before any work is done.
-
-    Raises:
-        InputError: a path that is a folder or lies in none.
-    """
-    path = Path(path)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise InputError(
-            "A file in a folder that exists was expected. Received: "
-            f"page={path}. Give the name of an HTML file, such as leaks.html."
-        )
 
 
 def _side(contents: Contents) -> Mapping[str, Any]:
@@ -140,7 +138,7 @@ def _pairs(leaks: Sequence[Leak], kind: Kind) -> list[tuple[str, _Place, _Place]
 def _read_patches(
     wanted: set[_Place], contents: Sequence[Contents]
 ) -> dict[_Place, Mapping[str, str]]:
-    """Read the patches that are shown once more: the page alone keeps their bytes."""
+    """Read the patches that are shown again: the page alone keeps their bytes."""
     keys = defaultdict(set)
     for side, key in wanted:
         keys[side].add(key)

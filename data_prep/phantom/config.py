@@ -42,13 +42,13 @@ class PhantomConfig:
         ):
             require(
                 getattr(self, name) >= least,
-                f"At least {least} was expected.",
+                f"{name} must be at least {least}",
                 "Give a larger number.",
                 **{name: getattr(self, name)},
             )
         require(
             self.stain_variation >= 0,
-            "A variation of at least 0 was expected.",
+            "stain_variation must be 0 or more",
             "0 is none, 1 is usual.",
             stain_variation=self.stain_variation,
         )

@@ -121,8 +121,8 @@ def draw_target(
     """
     if label not in TARGET_CLASSES:
         raise InputError(
-            f"One of {', '.join(TARGET_CLASSES)} was expected. "
-            f"Received: label={label!r}. Mend the label."
+            f"label must be one of {', '.join(TARGET_CLASSES)}, got {label!r}. Fix the "
+            "label."
         )
     mean = 1.2 if label == "malignant" else -1.2
     severity = mean + case_severity + rng.normal(0, 0.8)
@@ -169,7 +169,7 @@ def _refuse_strangers(folder: Path, names: Sequence[str]) -> None:
     strangers = sorted({path.name for path in folder.glob("*")} - set(names))
     if strangers:
         raise InputError(
-            "An empty folder, or one with the same phantom, was expected. Received: "
+            "The folder of a phantom must be empty or hold the same phantom, got "
             f"{folder} with {len(strangers)} other files, such as {strangers[0]}. "
             "Delete that folder or name another one."
         )

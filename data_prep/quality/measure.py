@@ -62,7 +62,7 @@ def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
     manifest = read_manifest(folder)
     require(
         sample >= 1,
-        "A sample of at least 1 patch was expected.",
+        "sample must be at least 1 patch",
         f"{SAMPLE} is usual.",
         sample=sample,
     )
@@ -205,7 +205,7 @@ def nuclei_config(manifest: Manifest) -> NucleiConfig | None:
 
 
 def nuclei_at(config: NucleiConfig, mpp: float) -> NucleiConfig:
-    """The same for a patch of its own scale; 0.0 is not known."""
+    """The same for a patch of another scale; 0.0 is not known."""
     return dataclasses.replace(config, mpp=mpp or config.mpp)
 
 

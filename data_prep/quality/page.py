@@ -28,6 +28,7 @@ from data_prep.quality.measure import (
 from data_prep.quality.plots import plot_amounts, plot_nuclei
 from data_prep.quality.verdict import Quality, rows_of
 from gastric_keras.imaging.images import decode_image
+from gastric_keras.records.ledger import ledger_lines
 from gastric_keras.records.manifest import QUALITY_NAME, Manifest, read_manifest
 from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.support.config_io import to_dict
@@ -82,6 +83,7 @@ def _page(folder: Path | str, quality: Quality, look: Sample) -> str:
         quality=quality,
         manifest=manifest,
         total=sum(manifest.count(split) for split in manifest.counts),
+        ledger=list(ledger_lines(manifest.config)),
         set_aside=list(islice(manifest.set_aside.items(), 20)),
         rows=list(rows_of(quality)),
         plots=list(_plots(look, manifest)),

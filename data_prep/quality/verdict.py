@@ -179,7 +179,7 @@ def _cases(quality: Quality) -> Iterator[Row]:
         "cases",
         str(quality.cases) if quality.is_grouped else "not known",
         "known",
-        "patients; where they are not known, each picture stands for one",
+        "patients; where they are not known, each picture counts as one",
         (not quality.is_grouped)
         * "The cases are not known: one patient may be in several splits, and scores "
         "come out too good.",

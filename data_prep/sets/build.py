@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from data_prep.engine import Engine, map_bundles
 from data_prep.quality.measure import OVER_CAP
 from data_prep.quality.page import write_quality
 from data_prep.sets import splits
+from data_prep.sets.balance import tell_balance
 from data_prep.sets.caps import cap_plan
 from data_prep.sets.found import (
     Found,
@@ -36,9 +36,11 @@ from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
 from data_prep.sources.pictures import ImageSource, read_sources
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.streams import warn
 
 #: Warnings about pictures that are printed one by one.
 _MAX_WARNINGS = 20
@@ -52,7 +54,7 @@ class BuildOptions:
         engine: where the work is done.
         strict: a picture that cannot be used is an error, not set aside.
         force: replace a finished set.
-        allow_ungrouped: pictures of unknown case are cases of their own.
+        allow_ungrouped: each picture of unknown case is its own case.
     """
 
     engine: Engine = Engine()
@@ -102,7 +104,7 @@ def build_set(
 ) -> Manifest:
     """Build a set of one of ``kinds.KINDS``.
 
-    Killed and called again with the same arguments, it goes on where it stood.
+    Killed and called again with the same arguments, it resumes.
 
     Args:
         kind: of the set.
@@ -114,10 +116,13 @@ def build_set(
         The manifest as written.
 
     Raises:
-        InputError: anything in the config or the data that the user can mend.
+        InputError: anything in the config or the data that the user can fix.
     """
     check_out(out, force=options.force)
-    sources = read_sources(config, kind.need, allow_ungrouped=options.allow_ungrouped)
+    ledger = Ledger()
+    sources = read_sources(
+        config, kind.need, allow_ungrouped=options.allow_ungrouped, ledger=ledger
+    )
     if kind.check is not None:
         kind.check(config, sources)
     with unfinished(out, identity_of(kind.name, to_dict(config), sources)) as work:
@@ -126,12 +131,13 @@ def build_set(
         found, set_aside = _look(look, sources, title, work, options.engine)
         _warn(found)
         _require_patches(found, set_aside)
-        _tell_assumed(found)
+        _tell_assumed(found, ledger)
         notes: dict[str, Any] = {}
         if kind.label is not None:
             found, notes = kind.label(config, found)
             _require_patches(found, set_aside)
-        plan, dropped = _plan(config, found)
+        plan, dropped = _plan(config, found, ledger)
+        tell_balance(plan, config.classes, ledger, is_mid_level=kind.is_mid_level)
         before = Manifest(
             dataset=kind.name,
             classes=config.classes,
@@ -153,11 +159,12 @@ def build_set(
             cut=CutPatches(config.stored_size, config.max_pixels, config.normalization),
             records_per_shard=config.records_per_shard,
             engine=options.engine,
+            ledger=ledger,
         )
         write_tfds_metadata(work / SET_NAME, manifest)
         if kind.is_mid_level:
             for warning in write_quality(work / SET_NAME):
-                print(f"Warning: {warning}", file=sys.stderr)
+                warn(warning)
         take_name(work, out)
     return manifest
 
@@ -191,7 +198,7 @@ def _look(
 
 
 def _plan(
-    config: SetConfig, found: Pictures
+    config: SetConfig, found: Pictures, ledger: Ledger
 ) -> tuple[list[PlannedImage], dict[str, int]]:
     """Splits by case and caps: the patches to cut; and how many others, by reason."""
     planned = plan_images(config, found)
@@ -201,7 +208,7 @@ def _plan(
         config.max_per_class,
         source_of_case=source_of_case if config.even_sources else None,
     )
-    _check_counts(config, found, plan)
+    _check_counts(config, found, plan, ledger)
     dropped = _dropped(found)
     dropped[OVER_CAP] = _size(planned) - _size(plan)
     return plan, dict(sorted((+dropped).items()))
@@ -224,7 +231,7 @@ def _notes(
         ]
     if of_pixels := assumed(found):
         notes["assumed"] = of_pixels
-    # The side that most pictures share stands in the config; the others stand here.
+    # The config has the side that most pictures share; here are the others.
     notes["sides"] = {
         image.image_id: image.patch_size
         for image in plan
@@ -233,12 +240,12 @@ def _notes(
     return notes
 
 
-def _tell_assumed(found: Pictures) -> None:
+def _tell_assumed(found: Pictures, ledger: Ledger) -> None:
     for note, images in assumed(found).items():
-        print(
-            f"Warning: {len(images)} picture{'s' * (len(images) > 1)}: {note}; first "
-            f"{images[0]}.",
-            file=sys.stderr,
+        ledger.assumed[f"pictures: {note}"] += len(images)
+        ledger.warn(
+            f"{len(images)} picture{'s' * (len(images) > 1)}: {note}; first "
+            f"{images[0]}."
         )
 
 
@@ -251,7 +258,7 @@ def _size(plan: Sequence[PlannedImage]) -> int:
 
 
 def _check_counts(
-    config: SetConfig, found: Pictures, plan: Sequence[PlannedImage]
+    config: SetConfig, found: Pictures, plan: Sequence[PlannedImage], ledger: Ledger
 ) -> None:
     given = [image.split for image, seen in found if seen.refs]
     counts: dict[str, dict[str, int]] = {
@@ -261,10 +268,9 @@ def _check_counts(
     splits.check_splits(counts, classes=config.classes)
     splits.check_subsets(config.subsets, counts.get("train", {}))
     if config.stored_size is None and len({image.mpp for image in plan}) > 1:
-        print(
-            "Warning: the sources differ in mpp and stored_size is null: patches of "
-            "equal side show unequal areas.",
-            file=sys.stderr,
+        ledger.warn(
+            "the sources differ in mpp and stored_size is null: patches of equal side "
+            "show unequal areas."
         )
 
 
@@ -289,6 +295,6 @@ def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:
     for name, reason in list(set_aside.items())[:1]:
         reasons.append(f"images set aside: {len(set_aside)}, first {name}: {reason}")
     raise InputError(
-        "At least one patch that passes every rule was expected. Received: none kept "
+        "At least one patch must pass every rule, got none "
         f"({'; '.join(reasons)}). Relax the rules or patch_size in the config."
     )

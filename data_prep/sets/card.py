@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gastric_keras.records.integrity import verify_set
+from gastric_keras.records.ledger import ledger_lines
 from gastric_keras.records.manifest import Manifest, read_manifest
 
 
@@ -54,3 +55,4 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"set aside: {image}: {reason}"
     if not manifest.is_grouped:
         yield "cases: NOT KNOWN; patients may be in several splits, scores too good"
+    yield from ledger_lines(manifest.config)

@@ -31,8 +31,8 @@ class SetKind:
         need: what every picture must come with.
         find: looks at a part of a picture; picklable for the workers.
         check: refuses pictures before one is opened; None refuses none.
-        label: the labels that only all pictures together can give, and what the
-            manifest says of them; None keeps those that ``find`` gave.
+        label: the labels that need all pictures together, and what the manifest says
+            of them; None keeps those that ``find`` gave.
         is_mid_level: for t=1: its quality is measured.
     """
 
@@ -57,9 +57,8 @@ def check_labels(config: TargetSetConfig, sources: Sequence[ImageSource]) -> Non
     empty = [n for i, n in enumerate(config.classes, start=1) if not numbers[i]]
     if empty:
         raise InputError(
-            f"Pictures of every class of {', '.join(config.classes)} were expected. "
-            f"Received: none of {', '.join(empty)}. Add some, or mend classes and "
-            "labels in the config."
+            f"Each class of {', '.join(config.classes)} must have pictures, got none "
+            f"of {', '.join(empty)}. Add some, or fix classes and labels in the config."
         )
 
 

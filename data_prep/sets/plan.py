@@ -11,6 +11,8 @@ from data_prep.config.sets import SetConfig
 from data_prep.sets import splits
 from data_prep.sets.found import Pictures
 from data_prep.sets.patches import PatchRef
+from data_prep.sources.pictures import ImageSource
+from data_prep.sources.spelling import near_equal
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.records.schema import record_key
 from gastric_keras.records.subsets import nested_rank
@@ -51,15 +53,22 @@ class PlannedImage:
 
 
 def plan_images(config: SetConfig, found: Pictures) -> list[PlannedImage]:
-    """Give every picture with patches the split of its case."""
+    """Give every picture with patches the split of its case.
+
+    Cases whose names are near-equal may be one patient: they are drawn as one.
+    """
+    unit_of = _units(image for image, _ in found)
     counts = splits.count_by_case(
-        (image.case_id, ref.label) for image, seen in found for ref in seen.refs
+        (unit_of[image.case_id], ref.label)
+        for image, seen in found
+        for ref in seen.refs
     )
+    fixed = {image.case_id: image.split for image, _ in found if image.split}
     split_of = splits.assign_splits(
         counts,
         config=config.splits,
         num_classes=len(config.classes),
-        fixed={image.case_id: image.split for image, _ in found if image.split},
+        fixed={unit_of[case]: split for case, split in fixed.items()},
     )
     plan = []
     for image, seen in found:
@@ -69,13 +78,22 @@ def plan_images(config: SetConfig, found: Pictures) -> list[PlannedImage]:
                     path=image.path,
                     image_id=image.image_id,
                     case_id=image.case_id,
-                    split=split_of[image.case_id],
+                    split=fixed.get(image.case_id, split_of[unit_of[image.case_id]]),
                     patch_size=seen.side,
                     mpp=seen.mpp,
                     refs=tuple(seen.refs),
                 )
             )
     return plan
+
+
+def _units(images: Iterable[ImageSource]) -> dict[str, str]:
+    """case -> the first of the cases whose names are near-equal to its own."""
+    images = list(images)
+    units = {image.case_id: image.case_id for image in images}
+    for group in near_equal({image.case_id for image in images if image.is_grouped}):
+        units |= dict.fromkeys(group, group[0])
+    return units
 
 
 def count_patches(

@@ -12,6 +12,7 @@ from data_prep.config.sets import SplitConfig
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.records.subsets import nested_rank
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import override
 
 #: Orders of the cases that are tried; more cases need fewer, as they even out.
 _MAX_DRAWS = 32
@@ -111,7 +112,7 @@ def check_splits(
         empty = [name for name in classes if not by_class.get(name)]
         if empty:
             raise InputError(
-                f"Patches of every class in the split {split} were expected. Received: "
+                f"Each class must have patches in the split {split}, got "
                 + ", ".join(f"{name}={by_class.get(name, 0)}" for name in classes)
                 + ". Cases stay whole, so add cases with "
                 f"{' and '.join(empty)}, change the shares under splits, or another "
@@ -148,12 +149,17 @@ def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
         short = {label: n for label, n in train.items() if n < wanted}
         if short or not train:
             raise InputError(
-                f"{wanted} patches of each class in train were expected for the subset "
-                f"{name}. Received: "
-                f"{', '.join(f'{label}={n}' for label, n in short.items()) or 'none'}. "
-                f"Ask for fewer, subsets: {{{name}: "
-                f"{min(train.values(), default=0)}}}, or add images."
+                f"The subset {name} must have {wanted} patches of each class in train, "
+                f"got {', '.join(f'{cls}={n}' for cls, n in short.items()) or 'none'}. "
+                f"Ask for fewer, {_fewer(name, subsets, train)}, or add images."
             )
+
+
+def _fewer(name: str, subsets: Mapping[str, int], train: Mapping[str, int]) -> str:
+    """Advice: the subset as large as train allows, the others as they are."""
+    most = min(train.values(), default=0)
+    smaller = {**subsets, name: most} if most else {}
+    return override("subsets", smaller)
 
 
 def count_by_case(patches: Iterable[tuple[str, int]]) -> dict[str, Counter[int]]:

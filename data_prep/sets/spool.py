@@ -12,6 +12,7 @@ from pathlib import Path
 from data_prep.measure.normalization import StainFit
 from data_prep.sets.patches import PatchRef, cut_patch, fit_picture
 from data_prep.sets.plan import PlannedImage
+from data_prep.sets.twins import Twins, digest_of
 from gastric_keras.imaging import images
 from gastric_keras.imaging.slides import Picture, open_picture
 from gastric_keras.records.schema import PatchRecord
@@ -42,23 +43,25 @@ class CutPatches:
         Not serialized yet: a worker need not load TensorFlow for it.
         """
         records: dict[int, PatchRecord] = {}
+        digests: dict[int, int] = {}
         sizes: set[tuple[int, float]] = set()
         for image in planned:
-            for position, (record, side) in zip(image.positions, self.cut(image)):
+            for position, cut in zip(image.positions, self.cut(image)):
+                record, side, digests[position] = cut
                 records[position] = record
                 sizes.add((side, record.mpp))
         content = [_HEAD.pack(len(sizes), 0, 0)]
         content += [_SIZE.pack(side, mpp) for side, mpp in sorted(sizes)]
         for position in sorted(records):
-            fields = vars(records[position]).copy()
+            fields = vars(records[position]) | {"digest": digests[position]}
             data = fields.pop("image")
             text = json.dumps(fields).encode()
             content += [_HEAD.pack(position, len(text), len(data)), text, data]
         # Joined once: a growing buffer would hold the patches three times over.
         return b"".join(content)
 
-    def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int]]:
-        """Each patch of a picture as it is stored, and its side; 0 if not square."""
+    def cut(self, image: PlannedImage) -> Iterator[tuple[PatchRecord, int, int]]:
+        """Each patch as it is stored, its side (0 if not square), and its digest."""
         with open_picture(image.path, max_pixels=self.max_pixels) as picture:
             fit = None
             if self.normalization is not None:
@@ -72,7 +75,7 @@ class CutPatches:
         ref: PatchRef,
         picture: Picture,
         fit: StainFit | None,
-    ) -> tuple[PatchRecord, int]:
+    ) -> tuple[PatchRecord, int, int]:
         patch = cut_patch(picture, ref, image.patch_size, self.stored_size, fit=fit)
         mpp = image.mpp
         if self.stored_size is not None:
@@ -95,18 +98,23 @@ class CutPatches:
             mpp=mpp,
         )
         height, width = patch.shape[:2]
-        return record, height if height == width else 0
+        return record, height if height == width else 0, digest_of(patch)
 
 
 class Spool:
     """A bundle's file, read once from front to back, a few records at a time.
 
+    Args:
+        path: the file.
+        twins: is shown every record that is read.
+
     Attributes:
         sizes: (side, mpp) of its patches as stored.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, twins: Twins) -> None:
         self._path = path
+        self._twins = twins
         with open(path, "rb") as stream:
             number, *_ = _HEAD.unpack(stream.read(_HEAD.size))
             self.sizes: set[tuple[int, float]] = {
@@ -130,7 +138,10 @@ class Spool:
                 if self._position >= end:
                     return records
                 fields = json.loads(stream.read(text))
-                records[self._position] = PatchRecord(image=stream.read(data), **fields)
+                digest = fields.pop("digest")
+                record = PatchRecord(image=stream.read(data), **fields)
+                self._twins.add(record, digest)
+                records[self._position] = record
                 self._offset += _HEAD.size + text + data
         self._position = sys.maxsize
         return records

@@ -1,4 +1,4 @@
-"""The folder in which a set grows: resumed by the same command, else begun anew."""
+"""The folder in which a set grows: resumed by the same command, else begun again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOCK = "lock"
 def identity_of(
     dataset: str, config: dict[str, Any], sources: Sequence[ImageSource]
 ) -> str:
-    """What a half-made set may be continued by: the same job on the same files.
+    """What a half-made set may be resumed by: the same job on the same files.
 
     Args:
         dataset: kind of set.
@@ -72,7 +72,8 @@ def unfinished(out: Path | str, identity: str) -> Iterator[Path]:
         if not note.is_file() or note.read_text() != identity:
             if note.is_file():
                 print(
-                    f"{folder}: begun by another command or on other files; anew",
+                    f"{folder}: begun by another command or on other files; "
+                    "starting again",
                     file=sys.stderr,
                 )
             _clear(folder)

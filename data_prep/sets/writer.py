@@ -22,6 +22,8 @@ from data_prep.sets.plan import (
     share_of_bundle,
 )
 from data_prep.sets.spool import CutPatches, Spool
+from data_prep.sets.twins import Twins
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import (
     MANIFEST_NAME,
     QUALITY_NAME,
@@ -60,21 +62,21 @@ def check_out(out: Path | str, *, force: bool) -> None:
         return
     if not (out / MANIFEST_NAME).is_file():
         raise InputError(
-            "A new folder was expected. Received: "
-            f"out={out}, which holds other files and no {MANIFEST_NAME}. Name another."
+            f"out must be a new folder, got out={out}, which holds other files and no "
+            f"{MANIFEST_NAME}. Name another with --out."
         )
     if not force:
         raise InputError(
-            f"A new folder was expected. Received: out={out}, which holds a finished "
-            "set. Name another, or give --force to replace it."
+            f"out must be a new folder, got out={out}, which holds a finished set. "
+            "Name another, or add --force to replace it."
         )
     known = {MANIFEST_NAME, *BESIDE_RECORDS}
     known |= {shard.name for shard in read_manifest(out).shards}
     foreign = sorted(path.name for path in out.iterdir() if path.name not in known)
     if foreign:
         raise InputError(
-            "A folder with nothing but its set was expected, since --force deletes it. "
-            f"Received: out={out} with {', '.join(foreign[:5])}. Move that away."
+            "out must hold nothing but its set, since --force deletes it, got "
+            f"out={out} with {', '.join(foreign[:5])}. Move that away."
         )
 
 
@@ -86,13 +88,13 @@ def write_set(
     cut: CutPatches,
     records_per_shard: int,
     engine: Engine = Engine(),
+    ledger: Ledger | None = None,
 ) -> Manifest:
     """Cut the planned patches and write the set.
 
     Records lie in the order of ``nested_rank`` of their keys, so that neighbors do
     not sit together and the first n of a class are the nested subset of n. Equal plans
-    give equal bytes. Killed and called again with the same plan and folder, it goes on
-    where it stood.
+    give equal bytes. Killed and called again with the same plan and folder, it resumes.
 
     Args:
         plan: the pictures and their patches.
@@ -102,6 +104,8 @@ def write_set(
         cut: how patches are cut and stored.
         records_per_shard: about how many records a shard holds.
         engine: where patches are cut.
+        ledger: goes into the manifest's config, with what the pixels tell: patches
+            that are equal under two labels or two cases.
 
     Returns:
         The manifest as written, in ``work / SET_NAME``; see :func:`take_name`.
@@ -120,12 +124,17 @@ def write_set(
         engine=engine,
         share=share_of_bundle,
     )
-    spools = [Spool(path) for _, path in bundles]
+    # Clusters are no opinion of anybody: that two differ is no contradiction.
+    twins = Twins(has_labels=manifest.dataset != "nuclei")
+    spools = [Spool(path, twins) for _, path in bundles]
     sizes = set[tuple[int, float]]().union(*(spool.sizes for spool in spools))
     ranges = _shard_ranges(plan, records_per_shard)
     shards = [_write_shard(folder, shard, spools) for shard in ranges]
+    ledger = Ledger() if ledger is None else ledger
+    twins.tell(ledger, manifest.classes)
     manifest = dataclasses.replace(
         manifest,
+        config=manifest.config | {"ledger": ledger.tree()},
         counts=count_patches(plan, manifest.classes),
         cases=cases_of(plan),
         patch_size=_common([side for side, _ in sizes], 0),
@@ -185,7 +194,7 @@ def _write_shard(
             for position in sorted(records):
                 writer.write(serialize(records[position]))
     except tf.errors.OpError as error:
-        # TensorFlow has words of its own for a full disk.
+        # TensorFlow has its own words for a full disk.
         raise OSError(errno.ENOSPC, error.message, str(partial)) from error
     with open(partial, "rb+") as stream:
         # The manifest vouches for these bytes: they go down before it does.

@@ -2,92 +2,146 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from data_prep.config.sources import SourceConfig
+from data_prep.config.sources import ColumnsConfig, SourceConfig
+from data_prep.sources.folders import count_unlisted
+from data_prep.sources.spelling import clean, few, spelling_key
+from data_prep.sources.split_column import check_unused
+from data_prep.sources.table import Row, Table, read_table
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import override, snippet
 
 #: What a set needs to know of each picture beside its pixels and its case.
 Need = Literal["annotation", "label", "nothing"]
 
 
-def read_index(source: SourceConfig, need: Need) -> Iterator[dict[str, str]]:
+def read_index(
+    source: SourceConfig,
+    need: Need,
+    *,
+    position: int = 0,
+    ledger: Ledger | None = None,
+) -> list[dict[str, str]]:
     """Read the rows of a source's index that its ``where`` keeps.
 
     Args:
         source: its ``index``, ``columns`` and ``where``.
         need: what each row must tell.
+        position: of the source in the config, for the advice of messages.
+        ledger: is told how many rows were read and left out, and what was assumed.
 
-    Yields:
+    Returns:
         path, case, label, annotation and split as they stand there; "" where they
         are not asked for or not told.
 
     Raises:
-        InputError: no such file or column, or a row without its path or label.
+        InputError: no such file or column, a row without its path or label, a value of
+            ``where`` that no row has, or a column of splits that is not used.
     """
+    ledger = Ledger() if ledger is None else ledger
     path = Path(source.index or "")
     columns = source.columns
-    wanted = {"path": columns.path, "split": columns.split}
+    wanted = {"path": columns.path, "split": columns.split or None}
     wanted["label"] = columns.label if need == "label" else None
     wanted["annotation"] = columns.annotation if need == "annotation" else None
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            # Strict, or a quote that is never closed takes the rest of the file in.
-            rows = csv.DictReader(stream, strict=True)
-            header = list(rows.fieldnames or ())
-            # Without its column the case is unknown; read_sources says what to do.
-            wanted["case"] = columns.case if columns.case in header else None
-            _check_columns(path, header, [*wanted.values(), *source.where])
-            for row in rows:
-                _check_cells(path, rows.line_num, row)
-                if any(row[name] not in kept for name, kept in source.where.items()):
-                    continue
-                entry = {
-                    key: (row[name] or "").strip() if name else ""
-                    for key, name in wanted.items()
-                }
-                _check_row(path, rows.line_num, entry, need, columns.label)
-                yield entry
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"An index CSV in UTF-8 was expected. Received: index={path} ({error}). "
-            "Check the path, or save it as CSV UTF-8."
-        ) from error
+    asked = [*wanted.values(), *source.where]
+    table = read_table(path, {name for name in (*asked, columns.case) if name})
+    # Without its column the case is unknown; read_sources says what to do.
+    wanted["case"] = columns.case if columns.case in table.header else None
+    _check_columns(table, position, [*wanted.values(), *source.where], columns)
+    rows = _rows_kept(source, position, table, ledger)
+    check_unused(source, position, table, rows, ledger)
+    entries = []
+    for row in rows:
+        entry = {key: row.cells[name] if name else "" for key, name in wanted.items()}
+        # Files are spelled as the disk spells them, names of other things alike.
+        for key in ("label", "split"):
+            entry[key] = clean(entry[key])
+        _check_row(path, row.line, entry, need, columns.label)
+        entries.append(entry)
+    ledger.read[f"rows of {path.name}"] += len(table.rows)
+    paths = [row.cells[columns.path] for row in table.rows]
+    maps = [row.cells.get(columns.annotation or "", "") for row in table.rows]
+    unlisted = count_unlisted(source.images, [*paths, *maps])
+    ledger.left_out[f"pictures beside those of {path.name}, in no row"] += unlisted
+    ledger.left_out[f"blank rows of {path.name}"] += table.blank
+    if table.form:
+        ledger.assumed[f"{path.name} is {table.form}"] += 1
+    return entries
 
 
-def _check_columns(path: Path, header: list[str], wanted: Sequence[str | None]) -> None:
+def _check_columns(
+    table: Table,
+    position: int,
+    wanted: Sequence[str | None],
+    columns: ColumnsConfig,
+) -> None:
+    header = table.header
     twice = sorted({name for name in wanted if name and header.count(name) > 1})
     if twice:
         raise InputError(
-            "An index with each column once was expected. Received: "
-            f"{path} with {', '.join(twice)} twice. Remove or rename one of the two."
+            f"The index must have each column once, got {table.path} with "
+            f"{', '.join(twice)} twice. Remove or rename one of the two."
         )
     missing = [name for name in wanted if name and name not in header]
-    if missing:
-        raise InputError(
-            f"An index with the columns {', '.join(missing)} was expected. Received: "
-            f"{path} with columns {', '.join(header) or '(none)'}. Rename them there, "
-            "or name yours under columns in the config."
-        )
+    if not missing:
+        return
+    near = [
+        override(f"sources.{position}.columns.{key}", name)
+        for key, value in vars(columns).items()
+        for name in header
+        if value in missing and spelling_key(name) == spelling_key(value)
+    ]
+    raise InputError(
+        f"The index must have the columns {', '.join(missing)}, got {table.path} with "
+        f"columns {', '.join(header) or '(none)'}. Rename them there, or name yours in "
+        f"the config, such as {near[0] if near else 'columns: {path: file}'}"
+    )
 
 
-def _check_cells(path: Path, number: int, row: dict[str, str]) -> None:
-    # DictReader fills up short rows and hides what is too much under None.
-    cells = [cell for name, cell in row.items() if name is not None]
-    if None in row or None in cells:
-        raise InputError(
-            "As many cells as columns were expected in every row. Received: "
-            f"{path}, line {number}, with {'more' if None in row else 'fewer'}. Put a "
-            "name that holds a comma in double quotes, or fill the row up."
+def _rows_kept(
+    source: SourceConfig, position: int, table: Table, ledger: Ledger
+) -> list[Row]:
+    """The rows that ``where`` keeps; the others are counted, by column."""
+    rows = list(table.rows)
+    for name, values in source.where.items():
+        wanted = {clean(value) for value in values}
+        _check_where(source, position, table, name, wanted)
+        kept = [row for row in rows if clean(row.cells[name]) in wanted]
+        others = {clean(row.cells[name]) or "(blank)" for row in rows} - wanted
+        what = f"rows of {table.path.name} by where, {name} is {few(sorted(others))}"
+        ledger.left_out[what] += len(rows) - len(kept)
+        rows = kept
+    return rows
+
+
+def _check_where(
+    source: SourceConfig, position: int, table: Table, name: str, wanted: set[str]
+) -> None:
+    """Refuse a value that no row has, or that is spelled in two ways."""
+    cells = {clean(row.cells[name]) for row in table.rows}
+    for value in sorted(wanted):
+        key = spelling_key(value)
+        near = sorted(cell for cell in cells - wanted if spelling_key(cell) == key)
+        if not near and value in cells:
+            continue
+        spelled = (
+            f"{name}={value!r} in no row, and its cells are {few(sorted(cells), 8)}"
         )
-    if any("\n" in cell or "\r" in cell for cell in cells):
+        if near:
+            spelled = f"{name}={value!r}, and cells {few(map(repr, near))}"
+        # Both spellings, so that no row is lost; or what is there.
+        known = sorted((wanted & cells) | set(near)) or sorted(cells)[:8]
+        where = {key: [*values] for key, values in source.where.items()}
+        flag = override(f"sources.{position}.where", {**where, name: known})
         raise InputError(
-            "Cells of one line were expected. Received: "
-            f"{path}, the row that ends in line {number}. Close the quotes that were "
-            "opened there."
+            f"Each value of where must be spelled as in the index, got {spelled}, in "
+            f"{table.path}. Give the values that you mean, such as {flag}, or fix the "
+            "index."
         )
 
 
@@ -95,8 +149,10 @@ def _check_row(
     path: Path, number: int, entry: dict[str, str], need: Need, label_column: str
 ) -> None:
     if not entry["path"] or (need == "label" and not entry["label"]):
+        both = f" and a {label_column}" if need == "label" else ""
+        example = snippet(where={label_column: ["benign", "malignant"]})
         raise InputError(
-            f"A path{' and a ' + label_column if need == 'label' else ''} in every row "
-            f"was expected. Received: {path}, line {number}: path={entry['path']!r}, "
-            f"label={entry['label']!r}. Fill it in, or leave the row out with where."
+            f"Each row of the index must have a path{both}, got {path}, line {number}: "
+            f"path={entry['path']!r}, label={entry['label']!r}. Fill it in, or leave "
+            f"the row out with where, such as {example}"
         )

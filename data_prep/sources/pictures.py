@@ -3,59 +3,46 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.config.layouts import Kind, class_of, find_layout, walk_layout
+from data_prep.config.layouts import Kind, class_of, find_layout, lay_out
 from data_prep.config.sets import SetConfig, SourceConfig
+from data_prep.sources.cases import (
+    case_in,
+    check_cases,
+    check_fixed_splits,
+    known_case,
+    unknown_case,
+)
+from data_prep.sources.folders import SUFFIXES, Finder, list_files
+from data_prep.sources.image_source import ImageSource
 from data_prep.sources.index import Need, read_index
-from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
-from gastric_keras.imaging.slides import SLIDE_SUFFIXES
+from data_prep.sources.spelling import clean, is_empty_like
+from data_prep.sources.split_column import check_folders, guess_splits
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import override
 
-#: Pictures and whole slides.
-SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)
 ANNOTATION_SUFFIXES = (".geojson", ".json", ".xml", ".png")
 
 
-@dataclass(frozen=True)
-class ImageSource:
-    """One picture and what is known of it.
-
-    Attributes:
-        path: the file.
-        image_id: its path below the source's folder, after the source's name.
-        case_id: the patient; the image itself where cases are unknown.
-        source: position in the config's ``sources``.
-        label: class name as the data spell it, or None.
-        annotation: region map, or None.
-        split: train, validation or test where the index fixes it, or None.
-        is_grouped: whether the case is known.
-    """
-
-    path: Path
-    image_id: str
-    case_id: str
-    source: int = 0
-    label: str | None = None
-    annotation: Path | None = None
-    split: str | None = None
-    is_grouped: bool = True
-
-
 def read_sources(
-    config: SetConfig, need: Need, *, allow_ungrouped: bool = False
+    config: SetConfig,
+    need: Need,
+    *,
+    allow_ungrouped: bool = False,
+    ledger: Ledger | None = None,
 ) -> list[ImageSource]:
     """List the pictures of every source, ordered by source and image id.
 
     Args:
         config: its ``sources`` say where and how.
         need: what each picture must come with.
-        allow_ungrouped: take each picture of unknown case for a case of its own.
+        allow_ungrouped: count each picture of unknown case as its own case.
+        ledger: is told what was read, left out and assumed.
 
     Returns:
         The pictures; every file named is there.
@@ -65,84 +52,107 @@ def read_sources(
             repeated picture, no pictures, an unknown case or split, or a fixed split
             that parts a case.
     """
+    ledger = Ledger() if ledger is None else ledger
     if not config.sources:
         raise InputError(
-            "A source of pictures was expected. Received: sources=(). Give --images "
-            "DIR, or list sources in the config."
+            "A set must have a source of pictures, got sources=(). Give --images DIR, "
+            "or list sources in the config."
         )
     images: list[ImageSource] = []
     for position, source in enumerate(config.sources):
         found = sorted(
-            _read_source(config, position, need, allow_ungrouped),
+            _read_source(config, position, need, allow_ungrouped, ledger),
             key=lambda image: image.image_id,
         )
         if not found:
             raise InputError(
-                f"Pictures ({', '.join(SUFFIXES)}) were expected. Received: "
+                f"A source must have pictures ({', '.join(SUFFIXES)}), got "
                 f"images={source.images}, index={source.index}, where={source.where}: "
                 "none. Check the folder, the index and its where filter."
             )
         images.extend(found)
+        if source.columns.split is None:
+            root = os.path.normpath(source.images)
+            paths = [image.path.relative_to(root).as_posix() for image in found]
+            check_folders(paths, source.images, ledger)
     _check_unique(images)
-    _check_fixed_splits(images)
+    check_cases(images, ledger)
+    check_fixed_splits(images, ledger)
+    ledger.read["pictures"] += len(images)
+    ledger.assumed["pictures of unknown case, each its own case"] += sum(
+        not image.is_grouped for image in images
+    )
     return images
 
 
 def _read_source(
-    config: SetConfig, position: int, need: Need, allow_ungrouped: bool
+    config: SetConfig,
+    position: int,
+    need: Need,
+    allow_ungrouped: bool,
+    ledger: Ledger,
 ) -> Iterator[ImageSource]:
     source = config.sources[position]
     root = Path(source.images)
     if not source.images or not os.path.isdir(root):
         raise InputError(
-            "A folder of pictures was expected. Received: "
-            f"images={source.images or None}. Give --images DIR, or mend "
+            "images must be a folder of pictures, got "
+            f"images={source.images or None}. Give --images DIR, or fix "
             f"sources[{position}].images."
         )
     prefix = f"{source.name}/" if source.name else ""
     has_labels = need == "annotation" and source.whole_patch_labels
     asked: Need = "label" if has_labels else need
     if source.layout is not None:
-        entries = _walk_layout(source, need, {**config.labels, **source.labels})
+        labels = {**config.labels, **source.labels}
+        entries = [*_walk_layout(source, need, labels, ledger)]
     elif source.index is not None:
-        entries = read_index(source, asked)
+        entries = read_index(source, asked, position=position, ledger=ledger)
     else:
-        entries = _walk(source)
+        entries = [*_walk(source, need, ledger)]
+    splits = _splits(source, position, {entry["split"] for entry in entries})
+    pictures, maps = Finder(root, ledger), _maps(source, ledger)
     for entry in entries:
-        image_id = prefix + Path(os.path.normpath(entry["path"])).as_posix()
-        case = entry["case"]
+        path = pictures.find(entry["path"], "picture")
+        image_id = prefix + _spelled(path)
+        case = known_case(entry["case"], image_id, ledger)
         if not case and not allow_ungrouped:
-            raise _unknown_case(source, image_id)
+            raise unknown_case(source, image_id, entry["case"])
+        has_map = asked == "annotation"
         yield ImageSource(
-            path=_inside(root, entry["path"], "picture"),
+            path=pictures.root / path,
             image_id=image_id,
-            case_id=prefix + case if case else image_id,
+            case_id=prefix + _spelled(case) if case else image_id,
             source=position,
-            label=entry["label"] if asked == "label" else None,
-            annotation=_annotation(source, entry) if asked == "annotation" else None,
-            split=_split(source, entry["split"]),
+            label=clean(entry["label"]) if asked == "label" else None,
+            annotation=_annotation(source, entry, path, maps) if has_map else None,
+            split=splits[entry["split"]],
             is_grouped=bool(case),
         )
 
 
-def _walk(source: SourceConfig) -> Iterator[dict[str, str]]:
-    root = Path(source.images)
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            continue
-        relative = path.relative_to(root)
+def _spelled(name: str) -> str:
+    """A name as the records spell it: NFC, and what is not UTF-8 escaped."""
+    data = name.encode("utf-8", "surrogateescape")
+    return clean(data.decode("utf-8", "backslashreplace"))
+
+
+def _walk(source: SourceConfig, need: Need, ledger: Ledger) -> Iterator[dict[str, str]]:
+    beside = ANNOTATION_SUFFIXES if need == "annotation" else ()
+    for path in list_files(Path(source.images), SUFFIXES, ledger, beside=beside):
+        folder, *rest = path.split("/")
         yield {
-            "path": relative.as_posix(),
-            "case": _case_in(source, relative.as_posix()),
+            "path": path,
+            "case": case_in(source, path),
             # In a folder of classes the first folder is the class.
-            "label": relative.parts[0] if len(relative.parts) > 1 else "",
+            "label": folder if rest else "",
             "annotation": "",
             "split": "",
         }
 
 
 def _walk_layout(
-    source: SourceConfig, need: Need, labels: Mapping[str, str]
+    source: SourceConfig, need: Need, labels: Mapping[str, str], ledger: Ledger
 ) -> Iterator[dict[str, str]]:
     assert source.layout is not None
     layout = find_layout(source.layout)
@@ -150,7 +160,8 @@ def _walk_layout(
     needs_map = need == "annotation" and layout.mask_folder is not None
     explained = {name.lower() for name in labels}
     unmasked = 0
-    for found in walk_layout(source.layout, source.images, SUFFIXES):
+    paths = list_files(Path(source.images), SUFFIXES, ledger, beside=())
+    for found in lay_out(source.layout, source.images, paths):
         label = found.folder
         if needs_map or need == "nothing":
             label = ""
@@ -158,12 +169,13 @@ def _walk_layout(
             label = class_of(source.layout, label, kind)
         if needs_map and not found.annotation:
             unmasked += 1
+            ledger.left_out[f"pictures of {source.layout} without a region map"] += 1
             if unmasked > layout.unmasked:
                 raise _without_map(source, found.path, layout.unmasked)
             continue
         yield {
             "path": found.path,
-            "case": _case_in(source, found.path),
+            "case": case_in(source, found.path),
             "label": label,
             "annotation": found.annotation,
             "split": "",
@@ -172,107 +184,78 @@ def _walk_layout(
 
 def _without_map(source: SourceConfig, path: str, published: int) -> InputError:
     return InputError(
-        f"A region map for every picture of {source.layout} but {published} was "
-        f"expected. Received: images={source.images}, picture={path}: none. Unpack "
-        "the whole archive."
+        f"Every picture of {source.layout} but {published} must have a region map, got "
+        f"images={source.images}, picture={path}: none. Unpack the whole archive."
     )
 
 
-def _case_in(source: SourceConfig, path: str) -> str:
-    if source.case_pattern is None:
-        return ""
-    try:
-        match = re.search(source.case_pattern, path)
-        case = match.group(1) if match else None
-    except (re.error, IndexError) as error:
-        raise InputError(
-            "A regular expression with one group was expected. Received: "
-            f"case_pattern={source.case_pattern!r} ({error}). "
-            r"Example: case_pattern: '(case-\d+)'"
-        ) from error
-    if not case:
-        raise InputError(
-            f"A path that holds the case was expected. Received: {path}, "
-            f"case_pattern={source.case_pattern!r}. Mend the pattern or the name."
-        )
-    return case
+def _maps(source: SourceConfig, ledger: Ledger) -> Finder:
+    """Finds the region maps that are named: by the index, or by the layout."""
+    apart = source.annotations if source.layout is None else None
+    return Finder(apart or source.images, ledger)
 
 
-def _unknown_case(source: SourceConfig, image_id: str) -> InputError:
-    wanted = (
-        "The case (patient) of every picture was expected, since pictures of one case "
-        f"in two splits make every score too good. Received: image={image_id}, "
-    )
+def _annotation(
+    source: SourceConfig, entry: dict[str, str], path: str, maps: Finder
+) -> Path:
     if source.layout is not None:
-        return InputError(
-            f"{wanted}layout={source.layout}, whose file names do not tell the case. "
-            "Give case_pattern in the config if yours do, or type --allow-ungrouped to "
-            "take each picture for a case of its own."
-        )
-    return InputError(
-        f"{wanted}index={source.index}, case column={source.columns.case!r}. Give an "
-        "index with that column (--cases index.csv), or case_pattern in the config, or "
-        "type --allow-ungrouped to take each picture for a case of its own."
-    )
-
-
-def _inside(root: Path, name: str, what: str) -> Path:
-    path = Path(os.path.normpath(root / name))
-    if not path.is_relative_to(os.path.normpath(root)):
-        raise InputError(
-            f"A {what} inside {root} was expected. Received: path={name}. Write paths "
-            "relative to that folder, or name a folder that holds them all."
-        )
-    # os.path, since Path raises where the name is too long for the disk.
-    if not os.path.isfile(path):
-        raise InputError(
-            f"A {what} was expected at {path}. Received: path={name}, no such file. "
-            "Mend the index, or leave its row out with where."
-        )
-    return path
-
-
-def _annotation(source: SourceConfig, entry: dict[str, str]) -> Path:
-    if source.layout is not None:
-        return _inside(Path(source.images), entry["annotation"], "region map")
-    root = Path(source.annotations or source.images)
+        return maps.root / maps.find(entry["annotation"], "region map")
+    root = maps.root
     if not os.path.isdir(root):
         raise InputError(
-            "A folder of region maps was expected. Received: "
+            "annotations must be a folder of region maps, got "
             f"annotations={source.annotations}. Give --annotations DIR."
         )
     if source.columns.annotation:
-        return _inside(root, entry["annotation"], "region map")
-    stem = Path(entry["path"]).with_suffix("")
+        return root / maps.find(entry["annotation"], "region map")
+    stem = Path(path).with_suffix("")
     # The map may lie beside its picture's own subfolder or flat in the folder.
     found = {
-        path
+        map_path
         for base in (root / stem, root / stem.name)
         for suffix in ANNOTATION_SUFFIXES
-        if os.path.isfile(path := base.with_name(base.name + suffix))
-        and path.resolve() != (Path(source.images) / entry["path"]).resolve()
+        if os.path.isfile(map_path := base.with_name(base.name + suffix))
+        and map_path.resolve() != (Path(source.images) / path).resolve()
     }
     if len(found) != 1:
         raise InputError(
-            f"One region map {stem.name}.geojson, .json, .xml or .png in {root} was "
-            f"expected. Received: {', '.join(sorted(map(str, found))) or 'none'}. Name "
-            "the maps like their pictures, or give columns.annotation in the config."
+            f"Each picture must have one region map {stem.name}.geojson, .json, .xml "
+            f"or .png in {root}, got {', '.join(sorted(map(str, found))) or 'none'}. "
+            "Name the maps like their pictures, or set columns.annotation in the "
+            "config."
         )
     return found.pop()
 
 
-def _split(source: SourceConfig, value: str) -> str | None:
-    if source.columns.split is None or (not value and not source.splits):
-        return None
-    split = source.splits.get(value, value)
-    if split not in SPLITS:
-        raise InputError(
-            f"A split among {', '.join(SPLITS)} was expected. Received: "
-            f"{source.columns.split}={value!r} in {source.index}. Map it, splits: "
-            f"{{{value}: train}}, or leave such rows out, where: "
-            f"{{{source.columns.split}: [...]}}."
+def _splits(
+    source: SourceConfig, position: int, values: set[str]
+) -> dict[str, str | None]:
+    """Value of the split column -> split; None where the case is drawn."""
+    if not source.columns.split:
+        return dict.fromkeys(values)
+    given = {clean(value): split for value, split in source.splits.items()}
+    splits: dict[str, str | None] = {}
+    for value in values:
+        split = given.get(value, value.casefold())
+        is_open = is_empty_like(value) and value not in given and not given
+        splits[value] = None if is_open else split
+    wrong = sorted(value for value in values if splits[value] not in (None, *SPLITS))
+    if wrong:
+        guessed = override(
+            f"sources.{position}.splits", {**given, **guess_splits(wrong)}
         )
-    return split
+        kept = sorted(values - {*wrong})
+        where = {name: [*cells] for name, cells in source.where.items()}
+        left_out = override(
+            f"sources.{position}.where", {**where, source.columns.split: kept}
+        )
+        raise InputError(
+            f"Each split must be one of {', '.join(SPLITS)}, got "
+            f"{source.columns.split}={', '.join(map(repr, wrong))} in {source.index}. "
+            f"Map them, such as {guessed}"
+            + (f", or leave such rows out with {left_out}" if kept else "")
+        )
+    return splits
 
 
 def _check_unique(images: Sequence[ImageSource]) -> None:
@@ -281,20 +264,7 @@ def _check_unique(images: Sequence[ImageSource]) -> None:
         value, times = values.most_common(1)[0]
         if times > 1:
             raise InputError(
-                f"Every picture once was expected. Received: {key}={value}, "
-                f"{times} times. Remove the repeated rows; two collections with equal "
-                "file names need a name each, sources: [{name: …}]."
-            )
-
-
-def _check_fixed_splits(images: Sequence[ImageSource]) -> None:
-    split_of: dict[str, str] = {}
-    for image in images:
-        if image.split and split_of.setdefault(image.case_id, image.split) != (
-            image.split
-        ):
-            raise InputError(
-                "Each case in one split was expected. Received: "
-                f"case={image.case_id} in {split_of[image.case_id]} and {image.split}. "
-                "Mend the split column, or leave it out and let the cases be drawn."
+                f"Each picture must be listed once, got {key}={value}, {times} times. "
+                "Remove the repeated rows; two collections with equal file names need "
+                f"a name each, such as {override('sources.0.name', 'lab')}"
             )

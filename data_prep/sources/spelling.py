@@ -22,9 +22,14 @@ _FLOAT = re.compile(r"((?:^|/)\d+)[.,]0+$")
 _PARTS = re.compile(r"[^\W\d_]+|\d+|[^\w\s\-‐-―−.,:;/\\#()\[\]]")
 
 
+def trim(cell: str) -> str:
+    """A cell without blanks and unseen characters around it."""
+    return cell.strip().strip("\u200b\ufeff").strip()
+
+
 def clean(cell: str) -> str:
-    """A cell without blanks and unseen characters around it, in Unicode's form NFC."""
-    return unicodedata.normalize("NFC", cell.strip().strip("\u200b\ufeff").strip())
+    """The same in Unicode's form NFC, in which equal words are equal."""
+    return unicodedata.normalize("NFC", trim(cell))
 
 
 def is_empty_like(cell: str) -> bool:

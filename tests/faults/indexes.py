@@ -73,9 +73,8 @@ def _spell(rows: _Rows, header: list[str] | None = None, **options: str) -> str:
 
 def _encoding(rng: random.Random, rows: _Rows) -> _Spoilt:
     kind = rng.choice(("utf-16", "utf-32", "utf-8-sig", "latin-1", "cp037"))
-    return _spell(rows).encode(kind), (
-        "right" if kind in ("utf-8-sig", "latin-1") else "refused"
-    )
+    # With their mark, all forms of Unicode are known for what they are.
+    return _spell(rows).encode(kind), "refused" if kind == "cp037" else "right"
 
 
 def _accents(rng: random.Random, rows: _Rows) -> _Spoilt:
@@ -90,7 +89,10 @@ def _line_ends(rng: random.Random, rows: _Rows) -> _Spoilt:
 
 
 def _delimiter(rng: random.Random, rows: _Rows) -> _Spoilt:
-    return _spell(rows, delimiter=rng.choice(";\t|")).encode(), "refused"
+    delimiter = rng.choice(";\t|")
+    # Excel may name it in a line of its own.
+    first = f"sep={delimiter}\r\n" * rng.randrange(2)
+    return (first + _spell(rows, delimiter=delimiter)).encode(), "right"
 
 
 def _missing_column(rng: random.Random, rows: _Rows) -> _Spoilt:
@@ -103,7 +105,8 @@ def _missing_column(rng: random.Random, rows: _Rows) -> _Spoilt:
 def _renamed_column(rng: random.Random, rows: _Rows) -> _Spoilt:
     header = list(_COLUMNS)
     header[rng.randrange(3)] = rng.choice(("Path", "", " path", "label ", "klass"))
-    return _spell(rows, header).encode(), "refused"
+    is_meant = [name.strip() for name in header] == _COLUMNS
+    return _spell(rows, header).encode(), "right" if is_meant else "refused"
 
 
 def _column_twice(rng: random.Random, rows: _Rows) -> _Spoilt:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.config.layouts import LAYOUTS, class_of, find_layout, walk_layout
+from data_prep.config.layouts import LAYOUTS, class_of, find_layout, lay_out
 from data_prep.config.sets import SourceConfig, TargetSetConfig, TissueSetConfig
 from data_prep.sources.class_names import class_number
 from data_prep.sources.pictures import ImageSource, Need, read_sources
@@ -95,7 +95,7 @@ def test_cases_are_told_or_must_be_typed_out(tmp_path: Path, name: str) -> None:
         with pytest.raises(InputError) as error:
             read_sources(config, "label")
         assert f"layout={name}, whose file names do not tell" in str(error.value)
-        assert "type --allow-ungrouped" in str(error.value)
+        assert "add --allow-ungrouped" in str(error.value)
         images = read_sources(config, "label", allow_ungrouped=True)
         assert not any(image.is_grouped for image in images)
     else:
@@ -156,7 +156,9 @@ def test_masks_of_ebhi_are_region_maps(tmp_path: Path) -> None:
     images[2].annotation.unlink()
     with pytest.raises(InputError) as error:
         _read(root, "EBHI-Seg", "annotation")
-    assert "every picture of EBHI-Seg but 2 was expected" in str(error.value)
+    assert "Every picture of EBHI-Seg but 2 must have a region map, got" in str(
+        error.value
+    )
     assert "picture=Low-grade IN/image/" in str(error.value)
     assert len(_read(root, "EBHI-Seg", "label")) == 4
 
@@ -171,8 +173,8 @@ def test_tissues_that_folders_do_not_tell_are_refused(tmp_path: Path) -> None:
     root = _unpack(tmp_path, "GasHisSDB")
     with pytest.raises(InputError) as error:
         _read(root, "GasHisSDB", "annotation")
-    assert "classes of a tissue set was expected" in str(error.value)
-    assert "layout=GasHisSDB. Take NCT-CRC-HE-100K, Kather-2016" in str(error.value)
+    assert "must tell the classes of a tissue set, got" in str(error.value)
+    assert "layout=GasHisSDB. Use NCT-CRC-HE-100K, Kather-2016" in str(error.value)
     own = {"Normal": "ignore", "Abnormal": "epithelium"}
     assert len(_read(root, "GasHisSDB", "annotation", labels=own)) == 2
     assert class_of("GasHisSDB", "Normal", "target") == "benign"
@@ -183,17 +185,17 @@ def test_pictures_in_other_folders_are_refused(tmp_path: Path, stray: str) -> No
     root = _unpack(tmp_path, "GasHisSDB")
     write_picture(root / stray, noise(0, 4, 4))
     with pytest.raises(InputError) as error:
-        list(walk_layout("GasHisSDB", root, (".png",)))
-    assert "in folders among Normal, Abnormal were expected" in str(error.value)
-    assert f"picture={stray}. Let images name one of the folders" in str(error.value)
+        list(lay_out("GasHisSDB", root, [stray]))
+    assert "must lie in folders among Normal, Abnormal, got images=" in str(error.value)
+    assert f"picture={stray}. Set images to one of the folders" in str(error.value)
 
 
 def test_unknown_layouts_name_the_known_and_the_nearest() -> None:
     with pytest.raises(InputError) as error:
         SourceConfig(layout="NCT-CRC-100k")
-    assert "A layout among NCT-CRC-HE-100K, Kather-2016, " in str(error.value)
-    assert "layout='NCT-CRC-100k'. Did you mean NCT-CRC-HE-100K? " in str(error.value)
-    with pytest.raises(InputError, match="layout='zzz'. Other folders need an index"):
+    assert "layout must be one of NCT-CRC-HE-100K, Kather-2016, " in str(error.value)
+    assert "got 'NCT-CRC-100k'. Did you mean NCT-CRC-HE-100K? " in str(error.value)
+    with pytest.raises(InputError, match="got 'zzz'. For other folders, give an index"):
         find_layout("zzz")
     with pytest.raises(InputError, match="an index or a layout.*layout='EBHI-Seg'"):
         SourceConfig(layout="EBHI-Seg", index="index.csv")
@@ -227,7 +229,7 @@ def test_tissue_patches_of_an_index_or_of_plain_folders(tmp_path: Path) -> None:
         assert (image.label, image.case_id) == (label, "p1")
         assert image.annotation is None
     write_index(tmp_path / "index.csv", [{**row, "label": ""}])
-    with pytest.raises(InputError, match="a label in every row.*line 2"):
+    with pytest.raises(InputError, match="must have a path and a label, got .*line 2"):
         source = SourceConfig(
             images=str(tmp_path), index=str(index), whole_patch_labels=True
         )

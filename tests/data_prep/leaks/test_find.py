@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from data_prep.leaks.find import Contents, Leak, find_leaks, read_contents
+from data_prep.leaks.contents import Contents, read_contents
+from data_prep.leaks.find import Leak, find_leaks
 from data_prep.leaks.text import describe_contents, describe_leaks
 from gastric_keras.imaging.images import encode_png
 from gastric_keras.records.manifest import Manifest, Shard, shard_name, write_manifest

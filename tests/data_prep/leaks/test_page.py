@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from data_prep.__main__ import main
-from data_prep.leaks.find import find_leaks, read_contents
+from data_prep.leaks.contents import read_contents
+from data_prep.leaks.find import find_leaks
 from data_prep.leaks.page import write_page
 from gastric_keras.imaging.images import encode_png
 from gastric_keras.records.schema import PatchRecord
@@ -93,7 +94,7 @@ def test_the_cap_says_the_total_and_hides_no_pair_of_sides(folder: Path) -> None
     leaks = find_leaks(contents)
     page = _read(write_page(folder.parent / "p.html", leaks, contents, most=3))
     assert "perceptual: 12" in page.text
-    assert "The first\n3 of 12 are shown." in page.text
+    assert "The first\n3 of 12 are shown; all are listed below." in page.text
     # set train = set test, then set test = other train, then the first pair again.
     shown = [a["alt"] or "" for tag, a in page.tags if tag == "img"]
     assert any(f"of {other}, train" in alt for alt in shown[-6:])
@@ -112,7 +113,7 @@ def test_no_leak_is_said(tmp_path: Path) -> None:
 
 def test_a_page_needs_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere" / "leaks.html"):
-        with pytest.raises(InputError, match=f"Received: page={path}. Give the name"):
+        with pytest.raises(InputError, match=f"got page={path}. Give a file name"):
             write_page(path, [], [])
 
 
@@ -127,7 +128,7 @@ def test_check_writes_the_page(
     assert f"LEAK: {folder} train and {folder} test share 6 × perceptual: " in out
     assert f"page: {page}" in out and "</html>" in page.read_text()
     assert main(["check", str(folder), "--page", str(folder)]) == 2
-    assert "Received: page=" in capsys.readouterr().err
+    assert ", got page=" in capsys.readouterr().err
 
 
 def test_check_without_a_leak_is_status_0(

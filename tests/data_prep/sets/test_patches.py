@@ -96,9 +96,9 @@ def test_cut_patch() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_coverage": 1.5}, "must be in .0, 1., got 1.5"),
-        ({"min_purity": 0.5}, ", got min_purity=0.5"),
-        ({"class_purity": {"a": 2.0}}, ", got a=2.0"),
+        ({"min_coverage": 1.5}, "min_coverage must be .*got 1.5"),
+        ({"min_purity": 0.5}, "got min_purity=0.5"),
+        ({"class_purity": {"a": 2.0}}, "got a=2.0"),
     ],
 )
 def test_rules_are_checked(options: dict, message: str) -> None:

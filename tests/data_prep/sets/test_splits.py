@@ -102,7 +102,7 @@ def test_an_empty_split_or_class_is_named() -> None:
     with pytest.raises(InputError) as error:
         check_splits({"test": {"a": 3, "b": 0}}, classes=("a", "b"))
     assert str(error.value).startswith(
-        "Patches of every class in the split test were expected. Received: a=3, b=0."
+        "Each class must have patches in the split test, got a=3, b=0."
     )
     with pytest.raises(InputError, match="validation.*a=0, b=0"):
         check_splits({"validation": {}}, classes=("a", "b"))
@@ -110,9 +110,11 @@ def test_an_empty_split_or_class_is_named() -> None:
 
 def test_subsets_need_enough_patches() -> None:
     check_subsets({"small": 2}, {"a": 2, "b": 3})
-    with pytest.raises(InputError, match=r"subset small. Received: a=2.*{small: 2}"):
+    with pytest.raises(
+        InputError, match=r"subset small must have 3 .*, got a=2.*{small: 2}"
+    ):
         check_subsets({"small": 3}, {"a": 2, "b": 3})
-    with pytest.raises(InputError, match="Received: none"):
+    with pytest.raises(InputError, match="got none"):
         check_subsets({"small": 3}, {})
 
 

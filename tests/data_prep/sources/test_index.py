@@ -31,13 +31,13 @@ HEAD = "path,label,case_id\n"
 
 def test_a_quote_that_is_never_closed_takes_no_rows_in(tmp_path: Path) -> None:
     message = _refusal(tmp_path, HEAD + 'a.png,benign,"c1\nb.png,malignant,c2\n')
-    assert "An index CSV in UTF-8 was expected." in message
+    assert "The index must be a CSV file, got index=" in message
     assert "unexpected end of data" in message
 
 
 def test_a_quote_that_closes_rows_later_takes_none_in(tmp_path: Path) -> None:
     message = _refusal(tmp_path, HEAD + 'a.png,benign,"c1\nb.png,malignant,c2"\n')
-    assert "Cells of one line were expected. Received: " in message
+    assert "Each cell of the index must be one line, got " in message
     assert "the row that ends in line 3" in message
 
 
@@ -47,7 +47,7 @@ def test_a_quote_that_closes_rows_later_takes_none_in(tmp_path: Path) -> None:
 )
 def test_rows_have_a_cell_for_each_column(tmp_path: Path, row: str, found: str) -> None:
     message = _refusal(tmp_path, f"{HEAD}b.png,benign,c2\n{row}\n")
-    assert "As many cells as columns were expected in every row." in message
+    assert "must have as many cells as there are columns, got " in message
     assert f"index.csv, line 3, with {found}. Put a name" in message
 
 
@@ -55,7 +55,7 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     message = _refusal(
         tmp_path, "path,label,case_id,label\na.png,benign,c1,malignant\n"
     )
-    assert "An index with each column once was expected." in message
+    assert "The index must have each column once, got " in message
     assert "with label twice. Remove" in message
 
 
@@ -64,5 +64,7 @@ def test_a_path_longer_than_a_disk_allows_is_no_such_file(
     tmp_path: Path, name: str
 ) -> None:
     source = _source(tmp_path, f"{HEAD}{name},benign,c1\n")
-    with pytest.raises(InputError, match="A picture was expected at .* no such file"):
+    with pytest.raises(
+        InputError, match="A picture must be a file, got .* no such file"
+    ):
         read_sources(TargetSetConfig(sources=(source,)), "label")

@@ -46,9 +46,13 @@ def ledger_lines(config: Mapping[str, Any]) -> Iterator[str]:
     Args:
         config: of the manifest.
     """
-    ledger = config.get("ledger") or {}
+    ledger = config.get("ledger")
+    # Of a spoilt manifest the config may hold anything.
+    parts = ledger if isinstance(ledger, dict) else {}
     for name in ("read", "left_out", "assumed"):
-        for what, number in ledger.get(name, {}).items():
+        counts = parts.get(name)
+        for what, number in counts.items() if isinstance(counts, dict) else ():
             yield f"{name.replace('_', ' ')}: {number} × {what}"
-    for text in ledger.get("warnings", ()):
+    texts = parts.get("warnings")
+    for text in texts if isinstance(texts, list) else ():
         yield f"warning: {text}"
