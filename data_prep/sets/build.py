@@ -278,13 +278,10 @@ def _warn(found: Pictures) -> None:
     """Say what is probably wrong with the pictures; the manifest has all of it."""
     warnings = [warning for _, seen in found for warning in seen.warnings]
     for warning in warnings[:_MAX_WARNINGS]:
-        print(f"Warning: {warning}", file=sys.stderr)
+        warn(warning)
     if len(warnings) > _MAX_WARNINGS:
-        print(
-            f"Warning: {len(warnings) - _MAX_WARNINGS} more like these; manifest.json "
-            "lists all",
-            file=sys.stderr,
-        )
+        more = len(warnings) - _MAX_WARNINGS
+        warn(f"{more} more like these; manifest.json lists all")
 
 
 def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:
