@@ -209,7 +209,11 @@ def test_a_slide_that_is_damaged_leaves_no_whole_heatmap(
     # The tissue is looked for on the level below.
     assert _run(slide, model, out, "--set", "side=32") == 2
     said = capsys.readouterr().err
-    assert "slide must be whole" in said and "a.tif" in said and "Traceback" not in said
+    assert (
+        "whole slide must be readable" in said
+        and "a.tif" in said
+        and "Traceback" not in said
+    )
     assert not (out / "summary.json").exists()
 
 
