@@ -16,6 +16,7 @@ from data_prep.sources.geometry import draw_polygon, polygons_of
 from gastric_keras.imaging.images import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.labels import read_labels
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import snippet
 
 #: Written in a mapping instead of a class: leave these regions out.
 IGNORE = "ignore"
@@ -85,7 +86,8 @@ def class_number(
         InputError: no class of that name and no mapping to one.
     """
     known = {entry.lower(): number for number, entry in enumerate(classes, start=1)}
-    mapping = {key.lower(): value for key, value in (labels or {}).items()}
+    mapping = {key.strip().lower(): value for key, value in (labels or {}).items()}
+    name = name.strip()
     mapped = mapping.get(name.lower(), name)
     if mapped == IGNORE:
         return 0
@@ -94,8 +96,8 @@ def class_number(
             f"A class among {', '.join(classes)} was expected. Received: "
             f"class={name!r}"
             + (f" mapped to {mapped!r}. " if mapped != name else ". ")
-            + f"Map it in the config, labels: {{{name}: {classes[0]}}}, or leave it "
-            f"out, labels: {{{name}: {IGNORE}}}."
+            + f"Map it in the config, {snippet(labels={name: classes[0]})}, or leave it "
+            f"out, {snippet(labels={name: IGNORE})}."
         )
     return known[mapped.lower()]
 
