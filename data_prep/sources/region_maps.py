@@ -96,8 +96,8 @@ def class_number(
             f"A class among {', '.join(classes)} was expected. Received: "
             f"class={name!r}"
             + (f" mapped to {mapped!r}. " if mapped != name else ". ")
-            + f"Map it in the config, {snippet(labels={name: classes[0]})}, or leave it "
-            f"out, {snippet(labels={name: IGNORE})}."
+            + f"Map it in the config, {snippet(labels={name: classes[0]})}, or leave "
+            f"it out, {snippet(labels={name: IGNORE})}."
         )
     return known[mapped.lower()]
 

@@ -155,7 +155,9 @@ def test_masks_of_ebhi_are_region_maps(tmp_path: Path) -> None:
     images[2].annotation.unlink()
     with pytest.raises(InputError) as error:
         _read(root, "EBHI-Seg", "annotation")
-    assert "Every picture of EBHI-Seg but 2 must have a region map, got" in str(error.value)
+    assert "Every picture of EBHI-Seg but 2 must have a region map, got" in str(
+        error.value
+    )
     assert "picture=Low-grade IN/image/" in str(error.value)
     assert len(_read(root, "EBHI-Seg", "label")) == 4
 
@@ -194,7 +196,9 @@ def test_unknown_layouts_name_the_known_and_the_nearest() -> None:
     assert "got 'NCT-CRC-100k'. Did you mean NCT-CRC-HE-100K? " in str(error.value)
     with pytest.raises(InputError, match="got 'zzz'. For other folders, give an index"):
         find_layout("zzz")
-    with pytest.raises(InputError, match="an index or a layout, not both, got .*layout='EBHI-Seg'"):
+    with pytest.raises(
+        InputError, match="an index or a layout, not both, got .*layout='EBHI-Seg'"
+    ):
         SourceConfig(layout="EBHI-Seg", index="index.csv")
 
 

@@ -203,7 +203,9 @@ def test_ignored_classes_are_counted(tmp_path: Path) -> None:
 
 def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
     folder = write_target_folder(tmp_path / "in", cases=2)
-    with pytest.raises(InputError, match="Each class must have patches in the split validation"):
+    with pytest.raises(
+        InputError, match="Each class must have patches in the split validation"
+    ):
         build_target_set(_target(folder), tmp_path / "set", options=HERE)
     assert not (tmp_path / "set").exists()
 

@@ -110,7 +110,9 @@ def test_an_empty_split_or_class_is_named() -> None:
 
 def test_subsets_need_enough_patches() -> None:
     check_subsets({"small": 2}, {"a": 2, "b": 3})
-    with pytest.raises(InputError, match=r"subset small must have 3 .*, got a=2.*{small: 2}"):
+    with pytest.raises(
+        InputError, match=r"subset small must have 3 .*, got a=2.*{small: 2}"
+    ):
         check_subsets({"small": 3}, {"a": 2, "b": 3})
     with pytest.raises(InputError, match="got none"):
         check_subsets({"small": 3}, {})

@@ -66,7 +66,9 @@ def test_a_folder_of_classes_names_labels(tmp_path: Path) -> None:
         ("malignant", "p2"),
         ("malignant", "p2"),
     ]
-    with pytest.raises(InputError, match="Each path must hold the case, got .*case_pattern='x'"):
+    with pytest.raises(
+        InputError, match="Each path must hold the case, got .*case_pattern='x'"
+    ):
         _read(SourceConfig(images=str(tmp_path), case_pattern="x"))
     with pytest.raises(InputError, match="with one group, got"):
         _read(SourceConfig(images=str(tmp_path), case_pattern="p"))
@@ -156,7 +158,9 @@ def test_nothing_to_read_is_an_error(folder: Path) -> None:
         _read(SourceConfig(images="nowhere"))
     with pytest.raises(InputError, match="index must be a CSV.*No such file"):
         _read(SourceConfig(images=str(folder), index="nowhere.csv"))
-    with pytest.raises(InputError, match="label='x' in no row.*where={label: \\[benign\\]}"):
+    with pytest.raises(
+        InputError, match="label='x' in no row.*where={label: \\[benign\\]}"
+    ):
         _read(_source(folder, [_row("a.png")], where={"label": ("x",)}))
     with pytest.raises(InputError, match="columns organ, got"):
         _read(_source(folder, [_row("a.png")], where={"organ": ("x",)}))
