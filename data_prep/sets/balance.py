@@ -27,8 +27,8 @@ def tell_balance(
         plan: the pictures with their patches.
         classes: names, in label order.
         ledger: is told; also how many cases of a target set have several classes.
-        is_mid_level: a set that nothing is judged on: splits of one or two cases are
-            not told.
+        is_mid_level: a set that nothing is judged on: classes, and splits of one or
+            two cases, are not told.
     """
     sizes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     labels: dict[str, set[int]] = defaultdict(set)
@@ -44,7 +44,8 @@ def tell_balance(
     for (split, name), cases in sorted(sizes.items()):
         ((case, number),) = cases.most_common(1)
         share = number / cases.total()
-        is_few = is_mid_level and len(cases) < _FEW
+        # The quality page of a mid-level set has its classes.
+        is_few = is_mid_level and (bool(name) or len(cases) < _FEW)
         # A case that is most of the split is most of some class, too.
         if share <= _MOST or is_few or (split, case) in told:
             continue

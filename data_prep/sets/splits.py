@@ -151,7 +151,7 @@ def check_subsets(subsets: Mapping[str, int], train: Mapping[str, int]) -> None:
             raise InputError(
                 f"The subset {name} must have {wanted} patches of each class in train, "
                 f"got {', '.join(f'{cls}={n}' for cls, n in short.items()) or 'none'}. "
-                f"Ask for fewer, {_fewer(name, subsets, train)}, or add images."
+                f"Ask for fewer with {_fewer(name, subsets, train)} or add images."
             )
 
 

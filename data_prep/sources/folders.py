@@ -94,12 +94,13 @@ def count_unlisted(root: Path | str, paths: Iterable[str]) -> int:
     """
     named: dict[str, set[str]] = {}
     for path in paths:
-        folder, name = os.path.split(path.replace("\\", "/"))
+        full = os.path.normpath(Path(root) / path.replace("\\", "/"))
+        folder, name = os.path.split(full)
         named.setdefault(folder, set()).add(_fold(os.path.splitext(name)[0]))
     unlisted = 0
     for folder, stems in named.items():
         try:
-            names = os.listdir(Path(root) / folder)
+            names = os.listdir(folder)
         except (OSError, ValueError):
             # No such folder: its paths are refused in their turn.
             continue

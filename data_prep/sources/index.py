@@ -140,7 +140,7 @@ def _check_where(
         flag = override(f"sources.{position}.where", {**where, name: known})
         raise InputError(
             f"Each value of where must be spelled as in the index, got {spelled}, in "
-            f"{table.path}. Give the values that you mean, such as {flag}, or fix the "
+            f"{table.path}. Give the values that you mean, such as {flag} or fix the "
             "index."
         )
 

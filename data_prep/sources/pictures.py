@@ -253,7 +253,7 @@ def _splits(
             f"Each split must be one of {', '.join(SPLITS)}, got "
             f"{source.columns.split}={', '.join(map(repr, wrong))} in {source.index}. "
             f"Map them, such as {guessed}"
-            + (f", or leave such rows out with {left_out}" if kept else "")
+            + (f" or leave such rows out with {left_out}" if kept else "")
         )
     return splits
 

@@ -159,7 +159,7 @@ def _unused(
     declined = override(f"{key}.columns.split", "")
     return InputError(
         f"A column that tells the splits must be used or declined, got {path} with the "
-        f"column {name}: {few(values, 8)}. Use it with {' '.join(flags)}, or draw new "
+        f"column {name}: {few(values, 8)}. Use it with {' '.join(flags)} or draw new "
         f"splits by case with {declined} (in the config, under its source: "
         f"{snippet(columns={'split': ''})})."
     )

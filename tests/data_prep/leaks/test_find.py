@@ -67,7 +67,12 @@ def write_records(
                     writer.write(serialize(row))
             size, total = path.stat().st_size, len(rows[index::shards])
             files.append(Shard(path.name, split, total, size, sha256_of(path)))
-    counts = {split: {"a": len(rows), "b": 0} for split, rows in records.items()}
+    counts = {
+        split: {
+            name: sum(row.label == i for row in rows) for i, name in enumerate("ab")
+        }
+        for split, rows in records.items()
+    }
     cases = {
         split: tuple(sorted({row.case_id for row in rows}))
         for split, rows in records.items()

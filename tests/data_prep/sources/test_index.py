@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from data_prep.config.sets import SourceConfig, TargetSetConfig
 from data_prep.sources.index import read_index
 from data_prep.sources.pictures import read_sources
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 
 
@@ -68,3 +70,70 @@ def test_a_path_longer_than_a_disk_allows_is_no_such_file(
         InputError, match="A picture must be a file, got .* no such file"
     ):
         read_sources(TargetSetConfig(sources=(source,)), "label")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_encodings_with_a_mark_and_separators_are_read(
+    tmp_path: Path, encoding: str, separator: str
+) -> None:
+    source = _source(tmp_path, "")
+    text = f"{HEAD}a.png,benign,Müller\n,,\n".replace(",", separator)
+    for first in ("", f"sep={separator}\n"):
+        (tmp_path / "index.csv").write_bytes((first + text).encode(encoding))
+        ledger = Ledger()
+        (row,) = read_index(source, "label", ledger=ledger)
+        assert (row["path"], row["case"]) == ("a.png", "Müller")
+        assert ledger.left_out["blank rows of index.csv"] == 1
+        is_plain = separator == "," and encoding == "utf-8-sig"
+        assert bool(+ledger.assumed) != is_plain
+
+
+@pytest.mark.parametrize(
+    ("encoding", "guess"),
+    [("cp1252", "WINDOWS-1252"), ("utf-16-le", "UTF-16LE"), ("utf-16-be", "UTF-16BE")],
+)
+def test_another_encoding_is_named_with_the_command(
+    tmp_path: Path, encoding: str, guess: str
+) -> None:
+    source = _source(tmp_path, "")
+    text = f"{HEAD}a.png,benign,{'Müller' if encoding == 'cp1252' else 'x'}\n"
+    (tmp_path / "index.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(InputError, match=f"iconv -f {guess} -t UTF-8 .*index.csv > "):
+        read_index(source, "label")
+
+
+def test_a_header_that_differs_in_capitals_is_named(tmp_path: Path) -> None:
+    message = _refusal(tmp_path, "Path,label ,case_id\na.png,benign,c1\n")
+    assert message.endswith('such as --set "sources.0.columns.path=Path"')
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "advice"),
+    [
+        ("mid Mid", "mid", "where={fold: [Mid, mid]}"),
+        ("mid b", "Mid", "where={fold: [mid]}"),
+        ("1.0 2.0", "1", "where={fold: ['1.0']}"),
+        ("a b", "c", "where={fold: [a, b]}"),
+    ],
+)
+def test_where_loses_no_row_by_spelling(
+    tmp_path: Path, cells: str, value: str, advice: str
+) -> None:
+    lines = [f"{'ab'[i]}.png,benign,c,{c}\n" for i, c in enumerate(cells.split())]
+    source = _source(tmp_path, "path,label,case_id,fold\n" + "".join(lines))
+    source = replace(source, where={"fold": (value,)})
+    with pytest.raises(InputError) as error:
+        read_index(source, "label")
+    assert "must be spelled as in the index, got fold=" in str(error.value)
+    assert advice in str(error.value)
+
+
+def test_rows_that_where_leaves_out_are_counted(tmp_path: Path) -> None:
+    text = "path,label,case_id,fold\na.png,benign,c,mid \nb.png,benign,c,x\n"
+    ledger = Ledger()
+    source = replace(_source(tmp_path, text), where={"fold": (" mid",)})
+    (row,) = read_index(source, "label", ledger=ledger)
+    assert row["path"] == "a.png"
+    assert ledger.left_out["rows of index.csv by where, fold is x"] == 1
+    assert ledger.read["rows of index.csv"] == 2
