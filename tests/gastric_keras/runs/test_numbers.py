@@ -146,7 +146,7 @@ def test_compare_says_that_nobody_can_tell(tmp_path: Path, fault: str) -> None:
         spoiled_run(tmp_path, "two", fault, "tissue"),
     ]
     found = compare(runs, tmp_path / "out", bootstrap=200)
-    words = {"tied": "nothing to tell apart"}.get(fault, "too few to tell")
+    words = {"tied": "nothing to tell apart"}.get(fault, "too few test cases to tell")
     assert words in found.verdicts[0].sentence
     json.dumps(json.loads((tmp_path / "out" / "comparison.json").read_text()))
 
