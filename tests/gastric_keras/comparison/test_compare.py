@@ -268,7 +268,10 @@ def test_two_cases_are_too_few(tmp_path: Path) -> None:
     runs = [run(tmp_path, "one", cases=2), run(tmp_path, "two", mid="tissue", cases=2)]
     found = compare(runs, tmp_path / "out", bootstrap=200)
     sentence = found.verdicts[0].sentence
-    assert "too few test cases to tell" in sentence and "no interval: one case only" in sentence
+    assert (
+        "too few test cases to tell" in sentence
+        and "no interval: one case only" in sentence
+    )
     assert found.differences[0].p_holm is None
     assert "not defined" in (tmp_path / "out" / "tables.md").read_text()
 
