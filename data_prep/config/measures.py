@@ -6,9 +6,6 @@ from dataclasses import dataclass, fields
 
 from gastric_keras.support.errors import require
 
-#: How `normalization` can bring a stain to the reference.
-STAIN_METHODS = ("reinhard", "macenko")
-
 
 @dataclass(frozen=True)
 class NucleiConfig:

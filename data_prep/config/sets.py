@@ -5,12 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from data_prep.config.measures import (
-    STAIN_METHODS,
-    ArtifactConfig,
-    ClusterConfig,
-    NucleiConfig,
-)
+from data_prep.config.measures import ArtifactConfig, ClusterConfig, NucleiConfig
 from data_prep.config.sources import (
     ColumnsConfig,
     PatchRules,
@@ -18,6 +13,7 @@ from data_prep.config.sources import (
     SplitConfig,
     WhiteConfig,
 )
+from gastric_keras.imaging.normalization import STAIN_METHODS
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 

@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "artifacts": ["artifact_reason"],
         "clusters": ["cluster_patches"],
-        "normalization": ["fit_stain", "normalize"],
         "nuclei": ["NucleiMeasurement", "measure_nuclei", "segment_nuclei"],
         "stain": ["separate_stains"],
         "threshold": ["threshold_phansalkar"],

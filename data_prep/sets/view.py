@@ -11,17 +11,16 @@ import numpy.typing as npt
 from data_prep.config.sets import SetConfig, SourceConfig
 from data_prep.measure.artifacts import BLANK, artifact_reason
 from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
-from data_prep.measure.normalization import StainFit, normalize
 from data_prep.sets.found import Found, Part
 from data_prep.sets.patches import (
     TOO_SMALL,
     PatchRef,
     cut_patch,
-    fit_picture,
     grid_origins,
 )
 from data_prep.sources.pictures import ImageSource
 from gastric_keras.imaging.images import UnusableImage
+from gastric_keras.imaging.normalization import StainFit, fit_picture, normalize
 from gastric_keras.imaging.slides import Picture, is_slide, open_picture
 from gastric_keras.imaging.tissue import tissue_mask, tissue_share
 

@@ -1,7 +1,8 @@
 """Stain of a picture brought to a published reference: Reinhard and Macenko.
 
-Both methods are one affine map of logarithms of light, fitted once a slide and then
-applied to each of its patches, so that the patches of one slide stay alike.
+Both methods are one affine map of logarithms of light, fitted once per slide and then
+applied to each of its patches, so that the patches of one slide stay alike. data_prep
+and the heatmap use this module; ``serving.stain`` computes the same in TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.config.measures import STAIN_METHODS
-from data_prep.measure.stain import check_image
+from gastric_keras.imaging.slides import Picture
 from gastric_keras.support.errors import require
+
+#: How `normalization` can bring a stain to the reference.
+STAIN_METHODS = ("reinhard", "macenko")
+#: Side in px of the view that the stain of a picture or slide is fitted on.
+FIT_SIDE = 1024
 
 Matrix = npt.NDArray[np.float64]
 
-# Least number of tissue pixels: 1 % of them still are ten.
-_LEAST_PIXELS = 1000
-# Light of bare glass and least density of tissue, natural logarithm: Macenko's
-# implementations by Veta and by Schaub, whose reference comes with them.
-_GLASS = 240.0
-_LEAST_DENSITY = 0.15
-# Least density of green of what counts as tissue for the mean and deviation.
-_PALE_DENSITY = 0.06
-# Percentiles of angle and amount that count as the extremes.
-_EXTREMES = (1, 99)
+#: Least number of tissue pixels: 1 % of them still are ten.
+LEAST_PIXELS = 1000
+#: Light of bare glass and least density of tissue, natural logarithm: Macenko's
+#: implementations by Veta and by Schaub, whose reference comes with them.
+GLASS = 240.0
+LEAST_DENSITY = 0.15
+#: Least density of green of what counts as tissue for the mean and deviation.
+PALE_DENSITY = 0.06
+#: Percentiles of angle and amount that count as the extremes.
+EXTREMES = (1, 99)
 #: Hematoxylin and eosin (columns) by R, G, B, and the 99th percentile of their amounts.
 REFERENCE_STAINS = np.array([[0.5626, 0.2159], [0.7201, 0.8012], [0.4062, 0.5581]])
 REFERENCE_AMOUNTS = np.array([1.9705, 1.0308])
@@ -36,26 +41,26 @@ REFERENCE_AMOUNTS = np.array([1.9705, 1.0308])
 REFERENCE_MEAN = np.array([8.74108109, -0.12440419, 0.0444982])
 REFERENCE_STD = np.array([0.6135447, 0.10989545, 0.0286032])
 
-# Reinhard's equations 4 and 6: cones L, M, S from R, G, B; l, α, β from their logs.
-_LMS_FROM_RGB = np.array(
+#: Reinhard's equations 4 and 6: cones L, M, S from R, G, B; l, α, β from their logs.
+LMS_FROM_RGB = np.array(
     [[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]]
 )
-_LAB_FROM_LOG = np.diag(1 / np.sqrt([3, 6, 2])) @ [[1, 1, 1], [1, 1, -2], [1, -1, 0]]
-_LOG_FROM_LAB = np.linalg.inv(_LAB_FROM_LOG)
-_RGB_FROM_LMS = np.linalg.inv(_LMS_FROM_RGB)
+LAB_FROM_LOG = np.diag(1 / np.sqrt([3, 6, 2])) @ [[1, 1, 1], [1, 1, -2], [1, -1, 0]]
+LOG_FROM_LAB = np.linalg.inv(LAB_FROM_LOG)
+RGB_FROM_LMS = np.linalg.inv(LMS_FROM_RGB)
 
-# One more keeps 0 finite, as in the implementations that the reference is of.
-_DENSITY_OF_BYTE = -np.log((np.arange(256, dtype=np.float32) + 1) / np.float32(_GLASS))
+#: One more keeps 0 finite, as in the implementations that the reference is of.
+DENSITY_OF_BYTE = -np.log((np.arange(256, dtype=np.float32) + 1) / np.float32(GLASS))
 
-# A map that stretches an axis by more than this was fitted to no H&E, and would turn
-# the noise of the camera into color.
-_MOST_GAIN = 6.0
-# Least sine between the two stains, and least share of a stain in any channel:
-# glass and ink give two equal stains, or one that emits light.
-_LEAST_SINE = 0.08
-_LEAST_SHARE = -0.1
-# Densities between which a pixel turns from glass, which stays as it is, to tissue.
-_GLASS_TO_TISSUE = (0.03, 0.15)
+#: A map that stretches an axis by more than this was fitted to no H&E, and would turn
+#: the noise of the camera into color.
+MOST_GAIN = 6.0
+#: Least sine between the two stains, and least share of a stain in any channel:
+#: glass and ink give two equal stains, or one that emits light.
+LEAST_SINE = 0.08
+LEAST_SHARE = -0.1
+#: Densities between which a pixel turns from glass, which stays as it is, to tissue.
+GLASS_TO_TISSUE = (0.03, 0.15)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +87,8 @@ def fit_stain(pixels: npt.NDArray[np.uint8], method: str) -> StainFit | None:
             two stains and matches both and their amounts.
 
     Returns:
-        The map; None where it cannot be told: fewer than 1,000 pixels of tissue, one
-        color only, two stains that are one, or a stretch of more than 6.
+        The map; None where the stain cannot be told: fewer than 1,000 pixels of tissue,
+        one color only, two stains that are one, or a stretch of more than 6.
 
     Raises:
         InputError: another shape, dtype or method.
@@ -95,25 +100,31 @@ def fit_stain(pixels: npt.NDArray[np.uint8], method: str) -> StainFit | None:
     """
     require(
         method in STAIN_METHODS,
-        f"One of {', '.join(STAIN_METHODS)} was expected.",
-        "Mend normalization.method.",
+        f"method must be one of {', '.join(STAIN_METHODS)}",
+        "Change normalization in the config of the set.",
         method=method,
     )
     pixels = np.asarray(pixels)
-    require(
-        pixels.ndim in (2, 3) and pixels.shape[-1] == 3 and pixels.dtype == np.uint8,
-        "RGB pixels of shape (N, 3) or (height, width, 3) and dtype uint8 were "
-        "expected.",
-        "Read them with gastric_keras.images.",
-        shape=pixels.shape,
-        dtype=str(pixels.dtype),
-    )
+    _check(pixels, ranks=(2, 3))
     pixels = pixels.reshape(-1, 3)
     fit = _fit_macenko if method == "macenko" else _fit_reinhard
     matrix = fit(pixels)
     if matrix is None or not np.isfinite(matrix).all():
         return None
     return StainFit(method, tuple(tuple(row) for row in matrix.tolist()))
+
+
+def fit_picture(picture: Picture, method: str) -> StainFit | None:
+    """Measure the stain of a picture or slide on a small view of all of it.
+
+    Args:
+        picture: the picture.
+        method: ``reinhard`` or ``macenko``.
+
+    Returns:
+        None where no fit is found: the picture then stays as it is.
+    """
+    return fit_stain(picture.overview(FIT_SIDE), method)
 
 
 def normalize(patch: npt.NDArray[np.uint8], fit: StainFit) -> npt.NDArray[np.uint8]:
@@ -132,21 +143,34 @@ def normalize(patch: npt.NDArray[np.uint8], fit: StainFit) -> npt.NDArray[np.uin
     Raises:
         InputError: ``patch`` is not (H, W, 3) uint8.
     """
-    check_image(patch)
+    _check(np.asarray(patch), ranks=(3,))
     matrix = np.array(fit.matrix, np.float32)
-    density = cv2.LUT(patch, _DENSITY_OF_BYTE)
+    density = cv2.LUT(patch, DENSITY_OF_BYTE)
     if fit.method == "macenko":
-        light = _GLASS * _exp(-cv2.transform(density, matrix)) - 1
+        light = GLASS * _exp(-cv2.transform(density, matrix)) - 1
     else:
-        cones = cv2.transform(np.maximum(patch, 1).astype(np.float32), _LMS_FROM_RGB)
-        light = cv2.transform(
-            _exp(cv2.transform(cv2.log(cones), matrix)), _RGB_FROM_LMS
-        )
-    start, end = _GLASS_TO_TISSUE
+        cones = cv2.transform(np.maximum(patch, 1).astype(np.float32), LMS_FROM_RGB)
+        light = cv2.transform(_exp(cv2.transform(cv2.log(cones), matrix)), RGB_FROM_LMS)
+    start, end = GLASS_TO_TISSUE
     mean = cv2.transform(density, np.full((3, 3), 1 / 3, np.float32))
     share = np.clip((mean - start) / (end - start), 0, 1)
     mixed = share * np.clip(light, 0, 255) + (1 - share) * patch
     return np.rint(mixed).astype(np.uint8)
+
+
+def _check(pixels: npt.NDArray[np.uint8], *, ranks: tuple[int, ...]) -> None:
+    spelled = {2: "(N, 3)", 3: "(height, width, 3)"}
+    require(
+        pixels.ndim in ranks
+        and pixels.shape[-1] == 3
+        and pixels.size > 0
+        and pixels.dtype == np.uint8,
+        f"pixels must be RGB of shape {' or '.join(spelled[rank] for rank in ranks)} "
+        "and dtype uint8",
+        "Read them with gastric_keras.imaging.read_image.",
+        shape=pixels.shape,
+        dtype=str(pixels.dtype),
+    )
 
 
 def _exp(logarithm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -156,29 +180,29 @@ def _exp(logarithm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _fit_reinhard(pixels: npt.NDArray[np.uint8]) -> Matrix | None:
     # The deviations of the reference are wide, so its tissue had its pale parts too.
-    tissue = pixels[_DENSITY_OF_BYTE[pixels[:, 1]] >= _PALE_DENSITY]
-    if len(tissue) < _LEAST_PIXELS:
+    tissue = pixels[DENSITY_OF_BYTE[pixels[:, 1]] >= PALE_DENSITY]
+    if len(tissue) < LEAST_PIXELS:
         return None
-    lab = np.log(np.maximum(tissue, 1) @ _LMS_FROM_RGB.T) @ _LAB_FROM_LOG.T
+    lab = np.log(np.maximum(tissue, 1) @ LMS_FROM_RGB.T) @ LAB_FROM_LOG.T
     mean, std = lab.mean(axis=0), lab.std(axis=0)
-    if (std * _MOST_GAIN < REFERENCE_STD).any():
+    if (std * MOST_GAIN < REFERENCE_STD).any():
         return None
-    turn = _LOG_FROM_LAB @ np.diag(REFERENCE_STD / std) @ _LAB_FROM_LOG
-    shift = _LOG_FROM_LAB @ REFERENCE_MEAN - turn @ _LOG_FROM_LAB @ mean
+    turn = LOG_FROM_LAB @ np.diag(REFERENCE_STD / std) @ LAB_FROM_LOG
+    shift = LOG_FROM_LAB @ REFERENCE_MEAN - turn @ LOG_FROM_LAB @ mean
     return np.column_stack([turn, shift])
 
 
 def _fit_macenko(pixels: npt.NDArray[np.uint8]) -> Matrix | None:
-    density = _DENSITY_OF_BYTE[pixels].astype(np.float64)
-    density = density[(density >= _LEAST_DENSITY).all(axis=1)]
-    if len(density) < _LEAST_PIXELS:
+    density = DENSITY_OF_BYTE[pixels].astype(np.float64)
+    density = density[(density >= LEAST_DENSITY).all(axis=1)]
+    if len(density) < LEAST_PIXELS:
         return None
     stains = _find_stains(density)
     if stains is None:
         return None
     to_amounts = np.linalg.pinv(stains)
-    amounts = np.percentile(density @ to_amounts.T, _EXTREMES[1], axis=0)
-    if (amounts * _MOST_GAIN < REFERENCE_AMOUNTS).any():
+    amounts = np.percentile(density @ to_amounts.T, EXTREMES[1], axis=0)
+    if (amounts * MOST_GAIN < REFERENCE_AMOUNTS).any():
         return None
     turn = REFERENCE_STAINS @ np.diag(REFERENCE_AMOUNTS / amounts) @ to_amounts
     return np.column_stack([turn, np.zeros(3)])
@@ -191,11 +215,11 @@ def _find_stains(density: Matrix) -> Matrix | None:
     # eigh leaves the sign open; tissue must lie ahead, where angles do not wrap.
     plane[:, 0] *= 1 if (density @ plane[:, 0]).mean() >= 0 else -1
     along = density @ plane
-    angles = np.percentile(np.arctan2(along[:, 1], along[:, 0]), _EXTREMES)
+    angles = np.percentile(np.arctan2(along[:, 1], along[:, 0]), EXTREMES)
     stains = plane @ np.array([np.cos(angles), np.sin(angles)])
     # Hematoxylin takes the more red of the two.
     stains = stains[:, np.argsort(-stains[0])]
     sine = np.linalg.norm(np.cross(stains[:, 0], stains[:, 1]))
-    if sine < _LEAST_SINE or (stains < _LEAST_SHARE).any():
+    if sine < LEAST_SINE or (stains < LEAST_SHARE).any():
         return None
     return stains

@@ -1,0 +1,90 @@
+"""The graph normalizes a picture as data_prep does: at most one gray level apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gastric_keras.imaging.images import read_image
+from gastric_keras.imaging.normalization import (
+    STAIN_METHODS,
+    fit_picture,
+    normalize,
+)
+from gastric_keras.imaging.slides import ArrayPicture
+from gastric_keras.serving.stain import build_normalizer
+from gastric_keras.support.errors import InputError
+from tests.gastric_keras.imaging.test_normalization import (
+    Pixels,
+    degenerate_pictures,
+    draw_tissue,
+)
+
+
+def by_data_prep(pixels: Pixels, method: str) -> tuple[Pixels, bool]:
+    fit = fit_picture(ArrayPicture(pixels), method)
+    return (pixels, False) if fit is None else (normalize(pixels, fit), True)
+
+
+def in_graph(method: str) -> tf.types.experimental.PolymorphicFunction:
+    normalizer = build_normalizer(method)
+    assert normalizer is not None
+    return tf.function(
+        normalizer, input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)]
+    )
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("method", STAIN_METHODS)
+def test_real_pictures_come_out_alike(shared_data: Path, method: str) -> None:
+    paths = [
+        *sorted((shared_data / "ebhi" / "images").glob("*.*"))[::60],
+        *sorted((shared_data / "regions" / "images").glob("*.*"))[::6],
+    ]
+    assert len(paths) >= 50
+    graph = in_graph(method)
+    changed = 0
+    for path in paths:
+        pixels = read_image(path)
+        wanted, is_fitted = by_data_prep(pixels, method)
+        found = graph(pixels).numpy()
+        apart = np.abs(found.astype(int) - wanted)
+        assert apart.max() <= 1, path
+        assert is_fitted or (found == pixels).all(), path
+        changed += is_fitted
+    assert changed >= 50
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("method", STAIN_METHODS)
+def test_a_picture_beyond_the_fitted_view_comes_out_alike(
+    shared_data: Path, method: str
+) -> None:
+    path = sorted((shared_data / "nuclei_masks" / "images").iterdir())[0]
+    large = np.tile(read_image(path), (3, 2, 1))[:2500, :1700]
+    wanted, is_fitted = by_data_prep(large, method)
+    assert is_fitted
+    apart = np.abs(in_graph(method)(large).numpy().astype(int) - wanted)
+    assert apart.max() <= 1
+
+
+@pytest.mark.parametrize("method", STAIN_METHODS)
+def test_what_cannot_be_fitted_stays_as_it_is(method: str) -> None:
+    graph = in_graph(method)
+    pictures = degenerate_pictures() | {"tissue": draw_tissue()}
+    unfitted = 0
+    for name, pixels in pictures.items():
+        wanted, is_fitted = by_data_prep(pixels, method)
+        found = graph(pixels).numpy()
+        assert np.abs(found.astype(int) - wanted).max() <= 1, name
+        unfitted += not is_fitted
+    assert 5 <= unfitted < len(pictures)
+
+
+def test_no_method_is_no_function_and_an_unknown_one_is_refused() -> None:
+    assert build_normalizer(None) is None
+    with pytest.raises(InputError, match="must be null or one of .*, got 'vahadane'"):
+        build_normalizer("vahadane")
