@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from gastric_keras.heatmap.probability_map import (
     find_regions,
 )
 from gastric_keras.heatmap.qupath import collection_of, region_features, tile_features
+from gastric_keras.imaging.normalization import StainFit, fit_picture
 from gastric_keras.imaging.slides import Picture, open_picture
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving.exported_model import Answer, ExportedModel, load_exported
@@ -140,6 +142,7 @@ class _Reading:
     level: float
     regions: list[Region]
     called: int
+    is_normalized: bool
 
 
 def _read_slide(
@@ -155,18 +158,46 @@ def _read_slide(
         f"with less than {config.min_tissue:.0%} tissue, and are not read",
         flush=True,
     )
+    fit = _fit_stain(picture, model)
     answer, speed = predict_patches(
         model,
         picture,
         plan,
         batch_size=config.batch_size,
         readers=config.readers or os.cpu_count() or 1,
+        fit=fit,
     )
     level = answer.threshold if config.level is None else config.level
     probability = draw_map(plan, answer.probability, picture.shape)
     regions = find_regions(probability, level)
     called = int((answer.label == model.positive).sum())
-    return _Reading(plan, answer, speed, mpp, probability, level, regions, called)
+    return _Reading(
+        plan, answer, speed, mpp, probability, level, regions, called, fit is not None
+    )
+
+
+def _fit_stain(picture: Picture, model: ExportedModel) -> StainFit | None:
+    """The map to the stain of the training patches; None: as the slide is."""
+    method = model.normalization
+    if method is None:
+        if "records" in model.metadata and "normalization" not in model.metadata:
+            print(
+                "Warning: the model was exported by an earlier version, which did not "
+                "record whether its training patches were normalized: the slide is "
+                "read as it is. Export the model again with --force.",
+                file=sys.stderr,
+            )
+        return None
+    fit = fit_picture(picture, method)
+    if fit is None:
+        print(
+            f"Warning: the model was trained on patches normalized by {method}, but "
+            "the stain of this slide cannot be told: it is read as it is.",
+            file=sys.stderr,
+        )
+    else:
+        print(f"heatmap: stain normalized by {method}, as in training", flush=True)
+    return fit
 
 
 def _write(
@@ -230,6 +261,7 @@ def _summarize(
         "mpp": reading.mpp,
         "side": plan.side,
         "stride": plan.step,
+        "is_normalized": reading.is_normalized,
         "positive": positive,
         "threshold": reading.answer.threshold,
         "level": reading.level,

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gastric_keras.imaging.images import read_image
+from gastric_keras.imaging.images import encode_png, read_image
 from gastric_keras.imaging.normalization import (
+    REFERENCE_AMOUNTS,
     STAIN_METHODS,
     fit_picture,
     normalize,
@@ -22,6 +23,7 @@ from tests.gastric_keras.imaging.test_normalization import (
     degenerate_pictures,
     draw_tissue,
 )
+from tests.helpers.small_exports import SIZE, answer_of, write_red_model
 
 
 def by_data_prep(pixels: Pixels, method: str) -> tuple[Pixels, bool]:
@@ -82,6 +84,24 @@ def test_what_cannot_be_fitted_stays_as_it_is(method: str) -> None:
         assert np.abs(found.astype(int) - wanted).max() <= 1, name
         unfitted += not is_fitted
     assert 5 <= unfitted < len(pictures)
+
+
+@pytest.mark.parametrize("method", STAIN_METHODS)
+def test_a_served_picture_is_normalized_and_a_patch_is_taken_as_it_comes(
+    method: str, tmp_path: Path
+) -> None:
+    folder = write_red_model(tmp_path / "1", normalization=method)
+    signatures = tf.saved_model.load(str(folder)).signatures
+    raw = draw_tissue(top=0.6 * REFERENCE_AMOUNTS)
+    wanted, _ = by_data_prep(raw, method)
+    assert abs(answer_of(raw) - answer_of(wanted)) > 0.05
+    answers = signatures["serving_default"](
+        image_bytes=tf.constant([encode_png(raw), encode_png(wanted)])
+    )["malignant_probability"].numpy()
+    assert answers[0] == pytest.approx(answer_of(wanted), abs=0.005)
+    patch = np.full((1, SIZE, SIZE, 3), raw[40, 40], np.uint8)
+    found = signatures["predict_array"](patch=patch)["malignant_probability"].numpy()
+    assert found[0] == pytest.approx(answer_of(patch[0]), abs=1e-5)
 
 
 def test_no_method_is_no_function_and_an_unknown_one_is_refused() -> None:
