@@ -217,6 +217,7 @@ def _check(parsed: argparse.Namespace) -> int:
     from data_prep.leaks.find import find_leaks, read_contents
     from data_prep.leaks.page import check_page, write_page
     from data_prep.leaks.text import describe_contents, describe_leaks
+    from data_prep.sets.scale import doubts_where_sets_meet
 
     if parsed.page is not None:
         check_page(parsed.page)
@@ -227,6 +228,8 @@ def _check(parsed: argparse.Namespace) -> int:
     ]
     leaks = find_leaks(contents)
     print(f"{describe_contents(contents)}\n{describe_leaks(leaks)}")
+    for doubt in doubts_where_sets_meet(parsed.folders):
+        print(f"Warning: {doubt}", file=sys.stderr)
     if parsed.page is not None:
         print(f"page: {write_page(parsed.page, leaks, contents)}")
     return 1 if leaks else 0

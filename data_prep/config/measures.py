@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from gastric_keras.imaging.scale import LEAST_MPP, MOST_MPP, is_possible
 from gastric_keras.support.errors import require
 
 
@@ -47,8 +48,8 @@ class NucleiConfig:
 
     def __post_init__(self) -> None:
         require(
-            self.mpp is None or self.mpp > 0,
-            "mpp must be above 0 µm/px",
+            self.mpp is None or is_possible(self.mpp),
+            f"mpp must be in [{LEAST_MPP}, {MOST_MPP}] µm/px",
             "Use null where it is not known.",
             mpp=self.mpp,
         )

@@ -23,6 +23,7 @@ from data_prep.sets.caps import cap_plan
 from data_prep.sets.found import Found, LookAtParts, Pictures, joined, read_found
 from data_prep.sets.kinds import NUCLEI, TARGET, TISSUE, SetKind
 from data_prep.sets.plan import PlannedImage, count_patches, plan_images
+from data_prep.sets.scale import count_not_square, scale_doubts
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.tfds import write_tfds_metadata
 from data_prep.sets.unfinished import identity_of, unfinished
@@ -204,6 +205,14 @@ def _notes(
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
         ]
+    squeezed = count_not_square(found)
+    if squeezed:
+        notes["not_square"] = squeezed
+    doubts = list(scale_doubts(config, found))
+    for doubt in doubts:
+        print(f"Warning: {doubt}", file=sys.stderr)
+    if doubts:
+        notes["scale_doubts"] = doubts
     # The side that most pictures share stands in the config; the others stand here.
     notes["sides"] = {
         image.image_id: image.patch_size
@@ -231,10 +240,12 @@ def _check_counts(
     counts |= count_patches(plan, config.classes)
     splits.check_splits(counts, classes=config.classes)
     splits.check_subsets(config.subsets, counts.get("train", {}))
-    if config.stored_size is None and len({image.mpp for image in plan}) > 1:
+    # Of whole pictures the side is not known here, and counts as one.
+    widths = sorted({image.mpp * (image.patch_size or 1) for image in plan})
+    if widths[-1] > 1.05 * widths[0]:
         print(
-            "Warning: the sources differ in mpp and stored_size is null: patches of "
-            "equal side show unequal areas.",
+            "Warning: the sources differ in mpp or patch_size, so that their patches "
+            "show unequal areas of tissue. Give patch_um in place of patch_size.",
             file=sys.stderr,
         )
 

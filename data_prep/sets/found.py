@@ -40,6 +40,9 @@ class Found:
         side: of the patches in px at full resolution; 0 is the whole picture.
         mpp: µm per px of the picture; 0.0 is not known.
         is_normalized: False when the stain was to be normalized and no fit was found.
+        impossible_mpp: scale that the file gives and no microscope has, where the
+            config gives none; else 0.0.
+        is_square: False where the picture is taken whole and its sides differ.
         nuclei: (count, total area in px² as stored, contrast, unevenness) of each
             patch that stays; empty where nuclei are not asked for.
     """
@@ -49,6 +52,8 @@ class Found:
     side: int = 0
     mpp: float = 0.0
     is_normalized: bool = True
+    impossible_mpp: float = 0.0
+    is_square: bool = True
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
 
 

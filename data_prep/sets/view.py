@@ -36,6 +36,7 @@ class View:
         picture: the open picture.
         source: the settings.
         mpp: µm per px of the picture; 0.0 is not known.
+        impossible_mpp: see ``Found``.
         side: of its patches, px at full resolution; 0 takes the whole picture.
         stride: px between patches.
         fit: of its stain; None where it is not normalized.
@@ -49,6 +50,7 @@ class View:
         # What the user says of the scale wins over what the file says.
         given = config.mpp if self.source.mpp is None else self.source.mpp
         self.mpp = given or picture.mpp
+        self.impossible_mpp = 0.0 if given else picture.impossible_mpp
         self.side = self._side()
         stride = config.stride if self.source.stride is None else self.source.stride
         self.stride = self.side if stride is None else stride
@@ -91,7 +93,16 @@ class View:
 
     def found(self, refs: list[PatchRef], dropped: Counter[str]) -> Found:
         """Of these patches, what pass 1 hands over."""
-        return Found(refs, dropped, self.side, self.mpp, self.is_normalized)
+        height, width = self.picture.shape
+        return Found(
+            refs,
+            dropped,
+            self.side,
+            self.mpp,
+            is_normalized=self.is_normalized,
+            impossible_mpp=self.impossible_mpp,
+            is_square=self.side > 0 or height == width,
+        )
 
     def grid(self, part: Part, *, label: int) -> Found:
         """The patches of a part, those on the bare glass of a slide left out."""

@@ -23,6 +23,7 @@ from gastric_keras.heatmap.probability_map import (
 )
 from gastric_keras.heatmap.qupath import collection_of, region_features, tile_features
 from gastric_keras.imaging.normalization import StainFit, fit_picture
+from gastric_keras.imaging.scale import is_usual
 from gastric_keras.imaging.slides import Picture, open_picture
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving.exported_model import Answer, ExportedModel, load_exported
@@ -94,6 +95,13 @@ def patch_side(
         InputError: no side is given, and the scale of model or slide is not known.
     """
     slide_mpp = config.slide_mpp or picture.mpp
+    if slide_mpp and not is_usual(slide_mpp):
+        print(
+            f"Warning: the slide has {slide_mpp:.4g} µm/px, beyond what pathology "
+            "scanners give (0.25 at ×40, 0.5 at ×20). Compare slide_mpp with the "
+            "scanner; a factor of ten is easily lost.",
+            file=sys.stderr,
+        )
     if config.side is not None:
         return config.side, slide_mpp
     model_mpp = config.model_mpp or model.mpp

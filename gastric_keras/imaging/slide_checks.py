@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gastric_keras.imaging.pillow import UnusableImage
+from gastric_keras.imaging.scale import is_possible
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Most pixels of one tile; scanners write 256 to 4096 px a side.
 _TILE_PIXELS = 2**26
-#: µm/px beyond which a figure is a screen's (72 dpi is 353), not a microscope's.
-_MAX_MPP = 20.0
 
 
 def check_levels(slide: OpenSlide, path: Path | str) -> None:
@@ -49,7 +49,7 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
 
 
 def mpp_of(slide: OpenSlide, path: Path | str) -> float:
-    """µm per px at full resolution; 0 where the file does not say.
+    """µm per px that the file gives, be it possible or not; 0 where it gives none.
 
     Args:
         slide: just opened.
@@ -59,9 +59,9 @@ def mpp_of(slide: OpenSlide, path: Path | str) -> float:
         UnusableImage: its pixels are no squares.
     """
     values = [float(slide.properties.get(f"openslide.mpp-{axis}", 0)) for axis in "xy"]
-    if not all(0 < value <= _MAX_MPP for value in values):
+    if not all(0 < value < math.inf for value in values):
         return 0.0
-    if max(values) > 1.1 * min(values):
+    if max(values) > 1.1 * min(values) and is_possible(max(values)):
         raise UnusableImage(
             "A slide with square pixels was expected. Received: "
             f"path={path}, mpp-x={values[0]}, mpp-y={values[1]}. Mend the file, or "

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gastric_keras.imaging.colors import over_white
 from gastric_keras.imaging.images import decode_image, read_bytes, resize
 from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.scale import is_possible
 from gastric_keras.imaging.slide_checks import check_levels, mpp_of
 from gastric_keras.support.errors import InputError
 
@@ -36,12 +37,14 @@ class Picture(abc.ABC):
     Attributes:
         shape: (H, W) at full resolution, px.
         mpp: µm per px at full resolution; 0 where the file does not say.
+        impossible_mpp: what the file says where no microscope has that scale; else 0.
         is_slide: whether regions are read from the file as they are asked for.
         data: bytes of an ordinary picture's file; None for a slide.
     """
 
     shape: tuple[int, int]
     mpp: float = 0.0
+    impossible_mpp: float = 0.0
     is_slide: bool = False
     data: bytes | None = None
 
@@ -144,10 +147,14 @@ class SlidePicture(Picture):
         self.shape = (height, width)
         try:
             check_levels(self._slide, path)
-            self.mpp = mpp_of(self._slide, path)
+            given = mpp_of(self._slide, path)
         except UnusableImage:
             self.close()
             raise
+        if is_possible(given):
+            self.mpp = given
+        else:
+            self.impossible_mpp = given
 
     def read(
         self, x: int, y: int, width: int, height: int, *, size: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gastric_keras.records.manifest import Manifest
@@ -86,7 +86,19 @@ def check_equal_stains(mid: Treatment, target: Treatment) -> None:
     )
 
 
-def scale_warnings(sets: dict[str, Treatment]) -> Iterator[str]:
+def meeting_warnings(sets: Mapping[str, Treatment]) -> Iterator[str]:
+    """What is doubtful of the scale and the stain of sets that one network will see.
+
+    Args:
+        sets: name of a set, for the words -> what was done to its pixels.
+    """
+    yield from scale_warnings(sets)
+    if len({made.normalization for made in sets.values()}) > 1:
+        words = "; ".join(f"{name}: {made.words}" for name, made in sets.items())
+        yield f"the sets differ in their stain ({words})."
+
+
+def scale_warnings(sets: Mapping[str, Treatment]) -> Iterator[str]:
     """What is doubtful of the scale of sets that one network will see.
 
     Args:
@@ -107,8 +119,8 @@ def scale_warnings(sets: dict[str, Treatment]) -> Iterator[str]:
     narrow, *_, wide = sorted(known, key=lambda name: known[name])
     if known[wide] > MOST_RATIO * known[narrow]:
         yield (
-            f"a patch of the {wide} shows {known[wide]:.4g} µm of tissue and one of the "
-            f"{narrow} {known[narrow]:.4g} µm, {known[wide] / known[narrow]:.3g} times "
-            "less, and the network sees both at one size. Compare the mpp of their "
-            "data_prep configs with what the scanners say."
+            f"a patch of the {wide} shows {known[wide]:.4g} µm of tissue and one of "
+            f"the {narrow} {known[narrow]:.4g} µm, a factor of "
+            f"{known[wide] / known[narrow]:.3g}, and the network sees both at one size. "
+            "Compare the mpp of their data_prep configs with the scanners."
         )

@@ -16,7 +16,11 @@ from gastric_keras.records.manifest import (
     Manifest,
     read_manifest,
 )
-from gastric_keras.records.treatment import Treatment, scale_warnings, treatment_of
+from gastric_keras.records.treatment import (
+    Treatment,
+    meeting_warnings,
+    treatment_of,
+)
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_object, sha256_of
@@ -118,18 +122,14 @@ def set_card(title: str, folder: str, recorded: str | None) -> SetCard:
     return SetCard(title, folder, quality, manifest, made, splits, config, warning)
 
 
-def meeting_warnings(cards: Iterable[SetCard]) -> list[str]:
+def doubts_where_sets_meet(cards: Iterable[SetCard]) -> list[str]:
     """What is doubtful where the sets of a run meet.
 
     Args:
         cards: of its sets.
     """
     made = {card.title: card.treatment for card in cards if card.treatment is not None}
-    warnings = list(scale_warnings(made))
-    if len({treatment.normalization for treatment in made.values()}) > 1:
-        words = "; ".join(f"{name}: {each.words}" for name, each in made.items())
-        warnings.append(f"the sets differ in their stain ({words}).")
-    return warnings
+    return list(meeting_warnings(made))
 
 
 def _quality(path: Path) -> Quality | None:

@@ -10,6 +10,7 @@ from tests.faults import (
     pictures,
     record_sets,
     requests,
+    scales,
     schemas,
     slides_damaged,
     weights_files,
@@ -29,5 +30,6 @@ KINDS: dict[str, Kind] = {
         requests,
         finished_runs,
         slides_damaged,
+        scales,
     )
 }

@@ -188,7 +188,7 @@ def test_what_is_no_picture_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("mpp", 0.0, "mpp must be above 0 µm/px"),
+        ("mpp", 0.0, r"mpp must be in \[0.05, 10.0\] µm/px"),
         ("radius_um", 0.0, "radius_um must be above 0"),
         ("stain_unit", -1.0, "stain_unit must be above 0"),
         ("opening_um", -0.1, "opening_um must be 0 or more"),
