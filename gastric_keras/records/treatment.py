@@ -121,6 +121,6 @@ def scale_warnings(sets: Mapping[str, Treatment]) -> Iterator[str]:
         yield (
             f"a patch of the {wide} shows {known[wide]:.4g} µm of tissue and one of "
             f"the {narrow} {known[narrow]:.4g} µm, a factor of "
-            f"{known[wide] / known[narrow]:.3g}, and the network sees both at one size. "
-            "Compare the mpp of their data_prep configs with the scanners."
+            f"{known[wide] / known[narrow]:.3g}, and the network sees both at one "
+            "size. Compare the mpp of their data_prep configs with the scanners."
         )

@@ -103,8 +103,10 @@ def test_stains_do_not_know_their_neighbors(noise: np.ndarray) -> None:
 def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
     with pytest.raises(InputError) as error:
         stain.separate_stains(image)
-    assert str(error.value).startswith("An RGB image of shape (height, width, 3)")
-    assert f"Received: image with shape={image.shape}" in str(error.value)
+    assert str(error.value).startswith(
+        "The image must be RGB of shape (height, width, 3)"
+    )
+    assert f"got shape={image.shape}" in str(error.value)
 
 
 def test_amounts_of_another_shape_are_refused() -> None:

@@ -71,7 +71,7 @@ def test_flips_commute() -> None:
 def test_what_is_no_plane_of_floats_is_refused(image: np.ndarray) -> None:
     with pytest.raises(InputError) as error:
         threshold_phansalkar(image)
-    assert f"Received: image with shape={image.shape}, dtype={image.dtype}" in str(
+    assert f"got image with shape={image.shape}, dtype={image.dtype}" in str(
         error.value
     )
 
