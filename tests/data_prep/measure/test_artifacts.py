@@ -155,7 +155,7 @@ def test_what_is_no_picture_is_refused() -> None:
     ("name", "value"), [("min_tissue", -0.1), ("max_pen", 1.5), ("min_sharpness", 1.0)]
 )
 def test_limits_without_meaning_are_refused(name: str, value: float) -> None:
-    with pytest.raises(InputError, match=f"Received: {name}={value}.*switch"):
+    with pytest.raises(InputError, match=f"{name} must .*got {value}.*switch"):
         ArtifactConfig(**{name: value})
 
 
