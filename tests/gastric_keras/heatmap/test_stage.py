@@ -21,7 +21,7 @@ from gastric_keras.imaging.normalization import (
     normalize,
 )
 from gastric_keras.support.files import locked, read_json
-from tests.gastric_keras.imaging.test_normalization import draw_tissue
+from tests.gastric_keras.imaging.test_normalization import OTHER_STAINS, draw_tissue
 from tests.helpers.small_exports import answer_of, write_red_model
 from tests.helpers.small_pictures import noise, write_picture, write_slide
 
@@ -234,7 +234,7 @@ def test_a_slide_is_normalized_as_the_training_patches_were(
 ) -> None:
     metadata = METADATA | {"normalization": method, "patch_size": SIDE}
     told = write_red_model(tmp_path / "export" / "1", metadata=metadata)
-    pixels = draw_tissue(top=0.6 * REFERENCE_AMOUNTS)
+    pixels = draw_tissue(OTHER_STAINS, 0.7 * REFERENCE_AMOUNTS)
     slide = write_picture(tmp_path / "a.png", pixels)
     assert _run(slide, told, tmp_path / "out", "--set", f"side={SIDE}") == 0
     fit = fit_stain(pixels, method)

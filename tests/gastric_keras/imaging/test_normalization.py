@@ -22,6 +22,8 @@ from gastric_keras.imaging.normalization import (
 from gastric_keras.support.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
+#: Near Ruifrok and Johnston's hematoxylin and eosin.
+OTHER_STAINS = np.array([[0.65, 0.25], [0.70, 0.90], [0.29, 0.36]])
 
 
 def draw_tissue(
@@ -125,9 +127,7 @@ def test_the_reference_stain_is_left_as_it_is() -> None:
 
 
 def test_another_stain_becomes_the_reference() -> None:
-    # Near Ruifrok and Johnston's hematoxylin and eosin, and less of both.
-    stains = np.array([[0.65, 0.25], [0.70, 0.90], [0.29, 0.36]])
-    other = draw_tissue(stains, 0.7 * REFERENCE_AMOUNTS)
+    other = draw_tissue(OTHER_STAINS, 0.7 * REFERENCE_AMOUNTS)
     wanted = draw_tissue()
     assert difference(other, wanted) > 15
     assert difference(normalize(other, fitted(other, "macenko")), wanted) < 6

@@ -19,6 +19,7 @@ from gastric_keras.imaging.slides import ArrayPicture
 from gastric_keras.serving.stain import build_normalizer
 from gastric_keras.support.errors import InputError
 from tests.gastric_keras.imaging.test_normalization import (
+    OTHER_STAINS,
     Pixels,
     degenerate_pictures,
     draw_tissue,
@@ -92,7 +93,7 @@ def test_a_served_picture_is_normalized_and_a_patch_is_taken_as_it_comes(
 ) -> None:
     folder = write_red_model(tmp_path / "1", normalization=method)
     signatures = tf.saved_model.load(str(folder)).signatures
-    raw = draw_tissue(top=0.6 * REFERENCE_AMOUNTS)
+    raw = draw_tissue(OTHER_STAINS, 0.7 * REFERENCE_AMOUNTS)
     wanted, _ = by_data_prep(raw, method)
     assert abs(answer_of(raw) - answer_of(wanted)) > 0.05
     answers = signatures["serving_default"](
