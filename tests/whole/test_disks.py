@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_written_is_said(
     command += [str(pictures / "index.csv"), "--out", "/sys/set"]
     assert main(command) == 2
     error = capsys.readouterr().err
-    assert "error: A folder for a set in the making that can be written was" in error
+    assert "error: The folder for a set in the making must be writable" in error
 
 
 @pytest.fixture()

@@ -128,5 +128,5 @@ def test_without_gpu_the_default_strategy_serves() -> None:
 
 
 def test_unknown_device_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Devices out of CPU:0.*\['GPU:7'\]"):
+    with pytest.raises(InputError, match=r"must be among CPU:0.*\['GPU:7'\]"):
         build_strategy(("GPU:7",))

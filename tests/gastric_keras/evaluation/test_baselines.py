@@ -177,7 +177,7 @@ def test_what_is_finished_stands(
     before = stamps(run_dir)
     run_baselines(config, run_dir)
     assert stamps(run_dir) == before
-    assert capsys.readouterr().out.count(": finished, stands in ") == len(METHODS)
+    assert capsys.readouterr().out.count(": finished, kept in ") == len(METHODS)
     # Cut short before its last file: that one alone is done again, to the same bytes.
     place = run_dir.baseline("lbp_svm")
     held = place.predictions("test").read_bytes(), place.report_json.read_bytes()
@@ -235,14 +235,14 @@ def test_a_damaged_table_is_named(
     with pytest.raises(InputError) as error:
         load_features(folder, "validation", store=tmp_path)
     assert f"The file must be a table of features, got {path} (" in str(error.value)
-    assert "Delete it; it will be made again." in str(error.value)
+    assert "Delete it; it is then computed again." in str(error.value)
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_baselines(tmp_path)
     assert "The run must have finished baselines, got " in str(error.value)
-    assert f"{tmp_path}. Run --stage baselines first." in str(error.value)
+    assert f"{tmp_path} without any. Run --stage baselines first." in str(error.value)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"positive": "malignant"}', '{"positi'])
@@ -262,7 +262,7 @@ def test_one_patch_a_class_is_too_few(texture_run: ExperimentConfig) -> None:
     with pytest.raises(InputError) as error:
         run_baselines(config, place_of(config))
     message = str(error.value)
-    assert message.startswith("Two or more training patches of each class were ")
+    assert message.startswith("Each class must have at least two training patches")
     assert "got {'benign': 1, 'malignant': 1}. Use a larger" in message
 
 
@@ -286,7 +286,7 @@ def test_other_classes_are_refused(texture_run: ExperimentConfig) -> None:
     target = dataclasses.replace(
         texture_run.target, classes=("benign", "bad"), positive="bad"
     )
-    with pytest.raises(InputError, match="target.classes: the classes of "):
+    with pytest.raises(InputError, match="target.classes must be the classes of "):
         run_baselines(
             dataclasses.replace(texture_run, target=target), place_of(texture_run)
         )

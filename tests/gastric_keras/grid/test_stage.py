@@ -77,7 +77,9 @@ def test_a_part_of_an_axis_can_be_run_alone(small: GridConfig) -> None:
     assert names[:3] == ["few-two-s0", "few-one-s0", "all-two-s0"]
     assert len(names) == 8
     for only in ({"way": ("one",)}, {"path": ("three",)}, {"path": ()}):
-        with pytest.raises(InputError, match="only: an axis and some of its values"):
+        with pytest.raises(
+            InputError, match="only must name an axis and some of its values"
+        ):
             replace(small, only=only)
 
 
@@ -235,10 +237,10 @@ def test_a_wrong_override_names_its_cell(small: GridConfig, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"axes": ()}, "One axis or more"),
-        ({"seeds": ()}, "one seed or more"),
-        ({"axes": (Axis("a", {"b": ()}),) * 2}, "different names"),
-        ({"name": "a b"}, "A name of letters"),
+        ({"axes": ()}, "axes and seeds must each have an entry"),
+        ({"seeds": ()}, "axes and seeds must each have an entry"),
+        ({"axes": (Axis("a", {"b": ()}),) * 2}, "every axis another name"),
+        ({"name": "a b"}, "name must have letters"),
     ],
 )
 def test_what_is_no_grid_is_refused(

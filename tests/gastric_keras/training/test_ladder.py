@@ -137,7 +137,7 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     mid = replace(config.mid, init=str(finished.weights("target")))
     other = replace(config, name="odd", mid=mid)
-    with pytest.raises(InputError, match="stage mid of alexnet with 3 classes was"):
+    with pytest.raises(InputError, match="stage mid of alexnet with 3 classes, got"):
         stages.run_target(other, _run_dir(other))
 
 
