@@ -22,14 +22,18 @@ def decode_rgb(image: tf.Tensor) -> tf.Tensor:
     """Decode a picture without alpha and orientation.
 
     Args:
-        image: () string, PNG or JPEG bytes.
+        image: () string, PNG or JPEG bytes (BMP too).
 
     Returns:
         (H, W, 3) uint8, RGB: of a JPEG the same as Pillow's, bit by bit.
     """
     # This one decodes PNG too. By default TensorFlow takes a faster, rougher transform,
     # a gray level away from what data_prep and the heatmap see.
-    pixels = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
+    pixels = tf.cond(
+        tf.strings.substr(image, 0, 2) == b"BM",
+        lambda: tf.io.decode_bmp(image, channels=3),
+        lambda: tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE"),
+    )
     pixels.set_shape((None, None, 3))
     return pixels
 

@@ -40,7 +40,7 @@ def test_a_keras_without_them_is_refused(
     model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(keras_faults.keras_trainer, NAME)
-    with pytest.raises(InputError, match=rf"Keras with {NAME} was.*keras==3\.15\.1"):
+    with pytest.raises(InputError, match=rf"Keras must have {NAME}.*keras==3\.15\.1"):
         keras_faults.prepare_for_workers(
             tf.distribute.get_strategy(), model, _batches()
         )
