@@ -248,7 +248,7 @@ def test_what_is_no_grid_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         replace(small, **change)
-    with pytest.raises(InputError, match="one value or more"):
+    with pytest.raises(InputError, match="must not be empty"):
         Axis("empty", {})
     with pytest.raises(InputError, match="names of folders"):
         Axis("a", {"../b": ()})

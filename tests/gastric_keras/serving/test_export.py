@@ -261,7 +261,7 @@ def test_a_new_export_is_a_higher_version_and_old_ones_stay(
     assert metadata["version"] == 8
     capsys.readouterr()
     export.run_export(config, run_dir)
-    assert f"the model stands in {run_dir.export / '8'}" in capsys.readouterr().out
+    assert f"the model is in {run_dir.export / '8'}" in capsys.readouterr().out
     # A model that was deleted is not finished.
     shutil.rmtree(run_dir.export / "8")
     export.run_export(config, run_dir)
@@ -444,7 +444,7 @@ def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> No
     path = tmp_path / "p.csv"
     header = b"case_id,image_id,x,y,label,p_benign,p_malignant\n"
     path.write_bytes(header + b"a,b,8,0,0,0.6,0.4\n" + row)
-    with pytest.raises(InputError, match="as --stage evaluate writes it, got"):
+    with pytest.raises(InputError, match="as --stage evaluate writes them, got"):
         read_predictions(path)
 
 
