@@ -183,7 +183,7 @@ def test_two_processes_read_what_one_reads(tmp_path: Path) -> None:
 
 def test_a_patch_that_does_not_decode_is_an_error(tmp_path: Path) -> None:
     folder = write_records(tmp_path / "set", {"train": [record("broken", b"no")]})
-    with pytest.raises(InputError, match=r"Received: path=broken.png@0,0"):
+    with pytest.raises(InputError, match=r"got path=broken.png@0,0"):
         read_contents(folder)
 
 

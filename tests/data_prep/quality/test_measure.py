@@ -258,5 +258,5 @@ def test_a_sample_of_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="manifest.json was expected. Received"):
+    with pytest.raises(InputError, match="must have a manifest.json, got"):
         _measure(tmp_path)

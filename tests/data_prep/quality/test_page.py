@@ -160,5 +160,5 @@ def test_three_clusters_without_notes_have_their_page(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="manifest.json was expected. Received"):
+    with pytest.raises(InputError, match="must have a manifest.json, got"):
         write_quality(tmp_path)
