@@ -8,6 +8,9 @@ from data_prep.config.layouts import Layout, find_layout
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 
+#: What outlines may be counted from.
+ORIGINS = ("auto", "bounds", "slide")
+
 
 @dataclass(frozen=True)
 class ColumnsConfig:
@@ -94,6 +97,11 @@ class SourceConfig:
             ``ignore``.
         unannotated: class of the pixels that no annotation covers; null leaves
             them out.
+        annotation_origin: point of a slide with OpenSlide bounds (MIRAX, Leica SCN,
+            Ventana) that outlines are counted from: ``bounds``, as QuPath does,
+            ``slide``, the corner of the whole slide, as ASAP, ImageScope and HALO do,
+            or ``auto``, which takes bounds for GeoJSON of QuPath and slide for all
+            else. A label mask is placed by its size.
         white: what white pixels become; null changes nothing.
         patch_size: side in px; 0 takes whole images; null takes the set's.
         stride: px between patches; null takes the set's.
@@ -116,6 +124,7 @@ class SourceConfig:
     labels: dict[str, str] = field(default_factory=dict)
     mask_values: dict[int, str] = field(default_factory=dict)
     unannotated: str | None = None
+    annotation_origin: str = "auto"
     white: WhiteConfig | None = None
     patch_size: int | None = None
     stride: int | None = None
@@ -123,7 +132,13 @@ class SourceConfig:
     map_frame: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the split names, and take over what the layout knows."""
+        """Check the names, and take over what the layout knows."""
+        require(
+            self.annotation_origin in ORIGINS,
+            f"annotation_origin must be one of {', '.join(ORIGINS)}",
+            "auto goes by the tool that drew the outlines.",
+            annotation_origin=self.annotation_origin,
+        )
         for value, split in self.splits.items():
             require(
                 split in SPLITS,

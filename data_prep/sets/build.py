@@ -42,6 +42,9 @@ from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.streams import warn
 
+#: Warnings about pictures that are printed one by one.
+_MAX_WARNINGS = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class BuildOptions:
@@ -126,6 +129,7 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
+        _warn(found)
         _require_patches(found, set_aside)
         _tell_assumed(found, ledger)
         notes: dict[str, Any] = {}
@@ -215,6 +219,12 @@ def _notes(
 ) -> dict[str, Any]:
     """What of the pictures goes into the manifest's config."""
     notes: dict[str, Any] = {}
+    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
+    if outlines:
+        notes["outlines"] = dict(sorted(outlines.items()))
+    warnings = [warning for _, seen in found for warning in seen.warnings]
+    if warnings:
+        notes["warnings"] = warnings
     if config.normalization is not None:
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
@@ -262,6 +272,16 @@ def _check_counts(
             "the sources differ in mpp and stored_size is null: patches of equal side "
             "show unequal areas."
         )
+
+
+def _warn(found: Pictures) -> None:
+    """Say what is probably wrong with the pictures; the manifest has all of it."""
+    warnings = [warning for _, seen in found for warning in seen.warnings]
+    for warning in warnings[:_MAX_WARNINGS]:
+        warn(warning)
+    if len(warnings) > _MAX_WARNINGS:
+        more = len(warnings) - _MAX_WARNINGS
+        warn(f"{more} more like these; manifest.json lists all")
 
 
 def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:

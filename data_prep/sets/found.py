@@ -43,6 +43,8 @@ class Found:
         nuclei: (count, total area in px² as stored, contrast, unevenness) of each
             patch that stays; empty where nuclei are not asked for.
         notes: what was assumed of the picture's pixels.
+        outlines: how the outlines of its region map were used -> number of them.
+        warnings: what is probably wrong with the picture, one sentence each.
     """
 
     refs: list[PatchRef]
@@ -52,6 +54,8 @@ class Found:
     is_normalized: bool = True
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    outlines: Counter[str] = dataclasses.field(default_factory=Counter)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 #: The pictures that could be used, with what was found in each.
@@ -94,6 +98,7 @@ def read_found(path: Path) -> Iterator[Found | str]:
             continue
         entry["refs"] = [PatchRef(*ref) for ref in entry["refs"]]
         entry["dropped"] = Counter(entry["dropped"])
+        entry["outlines"] = Counter(entry["outlines"])
         entry["nuclei"] = [tuple(row) for row in entry["nuclei"]]
         yield Found(**entry)
 
@@ -106,6 +111,8 @@ def joined(first: Found, second: Found) -> Found:
         dropped=first.dropped + second.dropped,
         is_normalized=first.is_normalized and second.is_normalized,
         nuclei=first.nuclei + second.nuclei,
+        outlines=first.outlines + second.outlines,
+        warnings=first.warnings + second.warnings,
     )
 
 

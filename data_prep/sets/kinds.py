@@ -16,8 +16,8 @@ from data_prep.config.sets import (
 from data_prep.sets.cluster_labels import label_by_cluster
 from data_prep.sets.found import Found, Part, Pictures
 from data_prep.sets.look import find_nuclei, find_target, find_tissue
+from data_prep.sources.class_names import class_number
 from data_prep.sources.pictures import ImageSource, Need
-from data_prep.sources.region_maps import class_number
 from gastric_keras.support.errors import InputError
 
 

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from data_prep.config.sets import (
     NucleiSetConfig,
@@ -20,20 +14,14 @@ from data_prep.config.sets import (
 from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
 from data_prep.measure.nuclei import measure_nuclei
 from data_prep.sets.found import Found, Part
+from data_prep.sets.mapped import MaskMap, OutlineMap
 from data_prep.sets.patches import PatchRef, label_patches
 from data_prep.sets.view import View
+from data_prep.sources.class_names import class_number
 from data_prep.sources.pictures import ImageSource
-from data_prep.sources.region_maps import (
-    apply_white_rule,
-    class_number,
-    draw_regions,
-    is_label_mask,
-    read_class_map,
-    read_regions,
-)
-from gastric_keras.imaging.orientation import turn_upright
+from data_prep.sources.region_maps import apply_white_rule, is_label_mask
+from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.imaging.slides import open_picture
-from gastric_keras.imaging.unusable import UnusableImage
 from gastric_keras.support.errors import InputError
 
 IGNORED = "class ignored"
@@ -119,21 +107,22 @@ def _find_mapped(config: TissueSetConfig, part: Part) -> Found:
         view = View(config, part.image, picture)
         if not view.side:
             raise InputError(
-                "A patch size was expected, since a whole picture shows several "
-                f"tissues. Received: image={part.image.image_id}, patch_size=0. "
-                "Give px."
+                "patch_size must be above 0 in a tissue set, since a whole picture "
+                f"shows several tissues, got {view.side} for {part.image.image_id}. "
+                "Set it in px."
             )
-        height, width = picture.shape
-        top = part.first * view.stride
-        bottom = height
+        left, above, width, height = picture.bounds
+        top = above + part.first * view.stride
+        bottom = above + height
         if part.rows is not None:
             last = top + (part.rows - 1) * view.stride + view.side
-            bottom = min(height, last)
-        class_map = _class_map(view, part.image, top, bottom)
+            bottom = min(bottom, last)
+        mapped = _read_map(view, part.image)
+        class_map = mapped.window(top, bottom)
         if view.source.white is not None:
             class_map = apply_white_rule(
                 class_map,
-                picture.read(0, top, width, bottom - top),
+                picture.read(left, top, width, bottom - top),
                 view.source.white,
                 classes=config.classes,
             )
@@ -144,37 +133,19 @@ def _find_mapped(config: TissueSetConfig, part: Part) -> Found:
             rules=config.rules,
             stride=view.stride,
         )
-        refs = [ref._replace(y=ref.y + top) for ref in refs]
-        return view.without_artifacts(view.found(refs, dropped), keeps_blank=True)
+        refs = [ref._replace(x=ref.x + left, y=ref.y + top) for ref in refs]
+        found = view.with_pixels(view.found(refs, dropped))
+        if part.first == 0:
+            found = mapped.told(found)
+        return view.without_artifacts(found, keeps_blank=True)
 
 
-def _class_map(
-    view: View, image: ImageSource, top: int, bottom: int
-) -> npt.NDArray[np.uint8]:
-    """The region map between two rows of the picture."""
+def _read_map(view: View, image: ImageSource) -> MaskMap | OutlineMap:
     assert image.annotation is not None
-    config, source = view.config, view.source
-    labels = {**config.labels, **source.labels}
-    if is_label_mask(image.annotation) or not view.picture.is_slide:
-        orientation = _orientation_of_map(view, image)
-        shape = view.picture.shape if orientation < 5 else view.picture.shape[::-1]
-        class_map = read_class_map(
-            image.annotation,
-            shape,
-            classes=config.classes,
-            labels=labels,
-            mask_values=source.mask_values,
-            unannotated=source.unannotated,
-        )
-        return turn_upright(class_map, orientation)[top:bottom]
-    regions = _regions(
-        image.annotation, tuple(config.classes), tuple(sorted(labels.items()))
-    )
-    window = (bottom - top, view.picture.shape[1])
-    class_map = draw_regions(regions, window, offset=(0, top))
-    if source.unannotated is not None:
-        class_map[class_map == 0] = class_number(source.unannotated, config.classes)
-    return class_map
+    orientation = _orientation_of_map(view, image)
+    if is_label_mask(image.annotation):
+        return MaskMap(view, image.annotation, orientation=orientation)
+    return OutlineMap(view, image.annotation, orientation=orientation)
 
 
 def _orientation_of_map(view: View, image: ImageSource) -> int:
@@ -192,11 +163,3 @@ def _orientation_of_map(view: View, image: ImageSource) -> int:
             "that do; or save the picture upright and draw again."
         )
     return orientation
-
-
-@lru_cache(maxsize=1)
-def _regions(
-    path: Path, classes: tuple[str, ...], labels: tuple[tuple[str, str], ...]
-) -> list[tuple[int, Any]]:
-    # The bands of a slide share one map, which may hold a million corners.
-    return read_regions(path, classes=classes, labels=dict(labels))

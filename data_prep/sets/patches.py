@@ -18,6 +18,7 @@ from gastric_keras.support.errors import InputError
 _FIT_SIDE = 1024
 
 TOO_SMALL = "image smaller than a patch"
+NO_PIXELS = "the slide has no pixels there"
 LOW_COVERAGE = "too little of the patch annotated"
 LOW_PURITY = "classes mixed"
 
@@ -49,8 +50,8 @@ def grid_origins(
     stride = size if stride is None else stride
     if size < 1 or stride < 1:
         raise InputError(
-            "A patch size and a stride of 1 px or more were expected. Received: "
-            f"size={size}, stride={stride}. Mend the config."
+            f"patch_size and stride must be 1 px or more, got patch_size={size}, "
+            f"stride={stride}. Fix the config."
         )
     height, width = shape
     ys = np.arange(0, height - size + 1, stride)

@@ -14,6 +14,7 @@ from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
 from data_prep.measure.normalization import StainFit, normalize
 from data_prep.sets.found import Found, Part
 from data_prep.sets.patches import (
+    NO_PIXELS,
     TOO_SMALL,
     PatchRef,
     cut_patch,
@@ -23,7 +24,7 @@ from data_prep.sets.patches import (
 from data_prep.sources.pictures import ImageSource
 from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.imaging.slides import Picture, is_slide, open_picture
-from gastric_keras.imaging.tissue import tissue_mask, tissue_share
+from gastric_keras.imaging.tissue import has_pixels, tissue_mask, tissue_share
 
 #: Pixels at full resolution that a part of a slide may show.
 _PART_PIXELS = 50_000_000
@@ -63,16 +64,18 @@ class View:
         if self.config.patch_um is not None:
             if not self.mpp:
                 raise UnusableImage(
-                    "A scale was expected, since patch_um gives the patches in µm. "
-                    "Received: mpp=0.0, not known. Give mpp in the config's source."
+                    "A picture must have a known scale where patch_um gives the "
+                    "patches in µm, got mpp=0.0. Set mpp in the config's source."
                 )
             return max(1, round(self.config.patch_um / self.mpp))
         own = self.source.patch_size
         return self.config.patch_size if own is None else own
 
     def origins(self) -> npt.NDArray[np.int64]:
-        """(N, 2): x, y of the patches, row by row."""
-        return grid_origins(self.picture.shape, self.side, stride=self.stride)
+        """(N, 2): x, y of the patches, row by row, where the slide may have pixels."""
+        x, y, width, height = self.picture.bounds
+        corners = grid_origins((height, width), self.side, stride=self.stride)
+        return corners + np.array([x, y])
 
     def patch(self, ref: PatchRef) -> npt.NDArray[np.uint8]:
         """A patch as it is stored, its stain as it is."""
@@ -112,7 +115,9 @@ class View:
         row = np.unique(origins[:, 1], return_inverse=True)[1].reshape(-1)
         end = len(origins) if part.rows is None else part.first + part.rows
         origins = origins[(row >= part.first) & (row < end)]
-        dropped = Counter[str]()
+        is_there = has_pixels(self.picture, origins, self.side)
+        dropped = Counter({NO_PIXELS: int((~is_there).sum())})
+        origins = origins[is_there]
         if self.picture.is_slide and self.config.min_slide_tissue > 0:
             mask, downsample = tissue_mask(self.picture)
             share = tissue_share(mask, downsample, origins, self.side)
@@ -121,6 +126,16 @@ class View:
             origins = origins[is_tissue]
         refs = [PatchRef(x, y, label) for x, y in origins.tolist()]
         return self.found(refs, +dropped)
+
+    def with_pixels(self, found: Found) -> Found:
+        """The same without patches where the slide has no pixels."""
+        if not found.refs:
+            return found
+        origins = np.array([ref[:2] for ref in found.refs])
+        is_there = has_pixels(self.picture, origins, self.side)
+        dropped = found.dropped + Counter({NO_PIXELS: int((~is_there).sum())})
+        refs = [ref for ref, is_here in zip(found.refs, is_there) if is_here]
+        return dataclasses.replace(found, refs=refs, dropped=dropped)
 
     def without_artifacts(self, found: Found, *, keeps_blank: bool) -> Found:
         """The same without patches that show glass, ink or blur.
@@ -144,9 +159,9 @@ class View:
         height, width = self.picture.shape
         if self.config.stored_size is not None and height != width:
             raise UnusableImage(
-                "A square picture was expected, since patch_size 0 takes it whole and "
-                f"stored_size makes it square. Received: size={width}×{height}. Set "
-                "stored_size: null, or a patch_size."
+                "A picture must be square where patch_size is 0 and stored_size is "
+                f"set, got size={width}×{height}. Set stored_size: null, or a "
+                "patch_size."
             )
 
 

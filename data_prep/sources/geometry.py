@@ -12,10 +12,12 @@ import numpy.typing as npt
 _MAX_CROSSINGS = 1000
 #: Edges whose crossings are sought at a time.
 _EDGES = 256
+#: Corners of a quarter of an ellipse; the area is 0.01 % short.
+_QUARTER = 64
 
 
 def clean_area(area: Any) -> Any:
-    """Make a valid area of what a hand drew.
+    """Make a valid area of a hand-drawn outline.
 
     Outlines that cross themselves keep their loops; points and lines, which have no
     area, are left out.
@@ -27,13 +29,13 @@ def clean_area(area: Any) -> Any:
         A valid shapely Polygon or MultiPolygon, empty where there is no area.
 
     Raises:
-        ValueError: a coordinate that is no finite number, or outlines that cross
+        ValueError: a coordinate that is not a finite number, or outlines that cross
             themselves more often than a hand does.
     """
     from shapely import Polygon, get_coordinates, make_valid, union_all
 
     if not np.isfinite(get_coordinates(area)).all():
-        raise ValueError("a coordinate is no finite number")
+        raise ValueError("a coordinate is not a finite number")
     if not area.is_valid:
         _check_crossings(area)
         area = make_valid(area)
@@ -66,6 +68,16 @@ def _check_crossings(area: Any) -> None:
             raise ValueError(
                 f"outlines that cross themselves more than {_MAX_CROSSINGS} times"
             )
+
+
+def ellipse_in(bounds: tuple[float, float, float, float]) -> Any:
+    """Ellipse that fills a box of left, top, right, bottom, as a shapely Polygon."""
+    from shapely import Point, affinity
+
+    left, top, right, bottom = bounds
+    circle = Point((left + right) / 2, (top + bottom) / 2).buffer(1, quad_segs=_QUARTER)
+    # A box without an area gives an ellipse that clean_area empties.
+    return clean_area(affinity.scale(circle, (right - left) / 2, (bottom - top) / 2))
 
 
 def polygons_of(area: Any) -> Iterator[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +13,57 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config.sources import WhiteConfig
-from data_prep.sources import geojson_maps as geojson_annotations
-from data_prep.sources import xml_maps as xml_annotations
+from data_prep.sources import geojson_maps, xml_maps
+from data_prep.sources.class_names import (
+    IGNORE,
+    NO_CLASS,
+    NOTHING,
+    ClassNames,
+    class_number,
+)
 from data_prep.sources.geometry import draw_polygon, polygons_of
 from gastric_keras.imaging.images import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.labels import read_labels
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.strict_yaml import snippet
 
-#: Written in a mapping instead of a class: leave these regions out.
-IGNORE = "ignore"
-#: Written in a mapping instead of a class: cut these regions out of the others.
-HOLE = "hole"
-#: The name under which regions without a classification are mapped.
-UNCLASSIFIED = "unclassified"
 #: Region maps that hold outlines; all others are label masks.
 OUTLINE_SUFFIXES = (".geojson", ".json", ".xml")
 
 ClassMap = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The outlines of one file, each with its number in a class map.
+
+    Attributes:
+        drawn: (number, shapely Polygon or MultiPolygon) in file order; the number is
+            1…n of a class, 0 of a hole, ``NO_CLASS`` of what QuPath ignores.
+        left_out: areas of outlines that were mapped to ``ignore``.
+        passed_over: kind -> number of what is no outline of a class.
+        guessed: how a class was guessed -> number of outlines.
+        counts_from_bounds: as in :class:`Outlines`.
+        mpp: as in :class:`Outlines`.
+    """
+
+    drawn: list[tuple[int, Any]]
+    left_out: list[Any]
+    passed_over: Counter[str]
+    guessed: Counter[str]
+    counts_from_bounds: bool = False
+    mpp: float = 0.0
+
+    def moved(self, x: int, y: int) -> Regions:
+        """The same, shifted by px to the right and down."""
+        from shapely.affinity import translate
+
+        if not (x or y):
+            return self
+        return dataclasses.replace(
+            self,
+            drawn=[(number, translate(area, x, y)) for number, area in self.drawn],
+            left_out=[translate(area, x, y) for area in self.left_out],
+        )
 
 
 def read_class_map(
@@ -38,6 +74,7 @@ def read_class_map(
     labels: Mapping[str, str] | None = None,
     mask_values: Mapping[int, str] | None = None,
     unannotated: str | None = None,
+    bounds: tuple[int, int, int, int] | None = None,
 ) -> ClassMap:
     """Read the region map of one picture.
 
@@ -49,7 +86,10 @@ def read_class_map(
         labels: name in the file -> class, ``ignore`` or ``hole``; names that equal
             a class but for capitals need no entry.
         mask_values: value of the label mask -> class or ``ignore``.
-        unannotated: class of the pixels that no annotation covers.
+        unannotated: class of the pixels that no annotation covers; what is ignored
+            is covered, and of no class.
+        bounds: x, y, width, height of the part of a slide that has pixels; a label
+            mask of its size, as QuPath exports it, is placed there.
 
     Returns:
         (H, W) uint8: 0 is not annotated, 1…n are the classes in order.
@@ -62,44 +102,45 @@ def read_class_map(
         # As large as its picture, whose own limit may have been raised.
         limit = max(MAX_PIXELS, shape[0] * shape[1])
         values = read_labels(path, max_pixels=limit)
-        class_map = _map_values(values, mask_values or {}, classes=classes, path=path)
+        drawn = _map_values(values, mask_values or {}, classes=classes, path=path)
+        drawn = _at_full_size(drawn, shape, bounds=bounds, path=path)
     else:
         regions = read_regions(path, classes=classes, labels=labels or {})
-        class_map = draw_regions(regions, shape)
-    if class_map.shape != tuple(shape):
+        drawn = mark_regions(regions, shape)
+    return settle(drawn, class_number(unannotated, classes) if unannotated else NOTHING)
+
+
+def _at_full_size(
+    drawn: ClassMap,
+    shape: tuple[int, int],
+    *,
+    bounds: tuple[int, int, int, int] | None,
+    path: Path | str,
+) -> ClassMap:
+    if drawn.shape == tuple(shape):
+        return drawn
+    x, y, width, height = bounds or (0, 0, 0, 0)
+    if drawn.shape != (height, width):
         raise UnusableImage(
-            f"A label mask of {shape[1]}×{shape[0]} px like its picture was expected. "
-            f"Received: path={path}, size={class_map.shape[1]}×{class_map.shape[0]}. "
-            "Export it at full resolution."
+            f"A label mask must have the size of its picture, {shape[1]}×{shape[0]} "
+            f"px, got {path} of {drawn.shape[1]}×{drawn.shape[0]}. Export it at full "
+            "resolution."
         )
-    if unannotated is not None:
-        class_map[class_map == 0] = class_number(unannotated, classes)
-    return class_map
+    whole = np.full(shape, NOTHING, np.uint8)
+    whole[y : y + height, x : x + width] = drawn
+    return whole
 
 
-def class_number(
-    name: str, classes: Sequence[str], labels: Mapping[str, str] | None = None
-) -> int:
-    """Number of a class, 1…n, by its name in the data; 0 where it is ignored.
+def settle(marked: ClassMap, unannotated: int) -> ClassMap:
+    """Class map of what was marked: 0 is not annotated, 1…n are the classes.
 
-    Raises:
-        InputError: no class of that name and no mapping to one.
+    Args:
+        marked: (H, W) uint8, with ``NO_CLASS`` where no class may be; changed.
+        unannotated: number of the class of the pixels that nothing covers; 0: none.
     """
-    known = {entry.lower(): number for number, entry in enumerate(classes, start=1)}
-    mapping = {key.strip().lower(): value for key, value in (labels or {}).items()}
-    name = name.strip()
-    mapped = mapping.get(name.lower(), name)
-    if mapped == IGNORE:
-        return 0
-    if mapped.lower() not in known:
-        raise InputError(
-            f"A class among {', '.join(classes)} was expected. Received: "
-            f"class={name!r}"
-            + (f" mapped to {mapped!r}. " if mapped != name else ". ")
-            + f"Map it in the config, {snippet(labels={name: classes[0]})}, or leave "
-            f"it out, {snippet(labels={name: IGNORE})}."
-        )
-    return known[mapped.lower()]
+    marked[marked == NOTHING] = unannotated
+    marked[marked == NO_CLASS] = NOTHING
+    return marked
 
 
 def is_label_mask(path: Path | str) -> bool:
@@ -109,12 +150,12 @@ def is_label_mask(path: Path | str) -> bool:
 
 def read_regions(
     path: Path | str, *, classes: Sequence[str], labels: Mapping[str, str]
-) -> list[tuple[int, Any]]:
+) -> Regions:
     """Read the outlines of a region map: QuPath's GeoJSON, ASAP's or Aperio's XML.
 
-    Points and lines, which have no area, are left out. What else is read of each
-    format: :func:`data_prep.geojson_annotations.read_shapes`,
-    :func:`data_prep.xml_annotations.read_shapes`.
+    What is read of each format: :func:`geojson_maps.read_outlines`,
+    :func:`xml_maps.read_outlines`. Which class an outline has:
+    :class:`~data_prep.sources.class_names.ClassNames`.
 
     Args:
         path: ``.xml``; all else is read as GeoJSON: a Feature, a list of them or a
@@ -123,30 +164,54 @@ def read_regions(
         labels: name in the file -> class, ``ignore``, or ``hole``, which cuts out
             of the regions that it lies in.
 
-    Returns:
-        (class number, valid shapely Polygon or MultiPolygon, px) in file order; a
-        hole is number 0.
-
     Raises:
         UnusableImage: not such a file.
         InputError: an unknown class; the message says in which file.
     """
     is_xml = Path(path).suffix.lower() == ".xml"
-    shapes = (xml_annotations if is_xml else geojson_annotations).read_shapes(path)
-    holes = {name.lower() for name, value in labels.items() if value == HOLE}
-    regions = []
-    for found, area in shapes:
-        name = found or UNCLASSIFIED
-        if name.lower() in holes:
-            regions.append((0, area))
-            continue
+    found = (xml_maps if is_xml else geojson_maps).read_outlines(path)
+    names = ClassNames(classes, labels)
+    passed_over, guessed = found.passed_over.copy(), Counter[str]()
+    drawn, left_out = [], []
+    for outline in found.outlines:
+        name, guess = names.find(outline)
         try:
-            number = class_number(name, classes, labels)
+            number = names.number(name)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        if number:
-            regions.append((number, area))
-    return regions
+        if guess:
+            guessed[guess] += 1
+        if name.strip().endswith("*") and number in (None, NO_CLASS):
+            passed_over[f"outline of the ignored class {name}"] += 1
+        if number is not None:
+            drawn.append((number, outline.area))
+        elif not name.strip().endswith("*"):
+            left_out.append(outline.area)
+    return Regions(
+        drawn, left_out, passed_over, guessed, found.counts_from_bounds, found.mpp
+    )
+
+
+def mark_regions(
+    regions: Regions, shape: tuple[int, int], *, offset: tuple[int, int] = (0, 0)
+) -> ClassMap:
+    """Draw all outlines of a file on an empty map; for :func:`settle`.
+
+    Args:
+        regions: of the file.
+        shape: (H, W) of the window.
+        offset: (x, y) of the window's left top in the picture, px.
+
+    Returns:
+        (H, W) uint8 as :func:`draw_regions`, with ``NO_CLASS`` where an outline was
+        ignored and no other lies.
+    """
+    marked = draw_regions(regions.drawn, shape, offset=offset)
+    if regions.left_out:
+        ignored = [(NO_CLASS, area) for area in regions.left_out]
+        is_left_out = draw_regions(ignored, shape, offset=offset) == NO_CLASS
+        marked[is_left_out & (marked == NOTHING)] = NO_CLASS
+    return marked
 
 
 def draw_regions(
@@ -222,13 +287,14 @@ def _map_values(
     unknown = [str(value) for value in found if int(value) not in mapping]
     if unknown:
         raise InputError(
-            "A label mask with the values "
-            f"{', '.join(map(str, sorted(mapping))) or '(none mapped)'} was expected. "
-            f"Received: path={path}, values={', '.join(unknown[:8])}. Map them in the "
-            f"config, mask_values: {{{unknown[0]}: {classes[0]}}}, or leave them out, "
+            "The values of a label mask must be among those of mask_values, "
+            f"{', '.join(map(str, sorted(mapping))) or 'where none is mapped'}, got "
+            f"{path} with {', '.join(unknown[:8])}. Map them in the config, "
+            f"mask_values: {{{unknown[0]}: {classes[0]}}}, or leave them out, "
             f"mask_values: {{{unknown[0]}: {IGNORE}}}."
         )
-    numbers = [class_number(mapping[int(value)], classes) for value in found]
+    # An ignored value is annotated, as of no class.
+    numbers = [class_number(mapping[int(v)], classes) or NO_CLASS for v in found]
     return np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
 
 

@@ -2,71 +2,82 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.sources.geometry import clean_area
+from data_prep.sources.geometry import clean_area, ellipse_in
+from data_prep.sources.outlines import Outline, Outlines
 from gastric_keras.imaging.images import UnusableImage
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-#: A class name, or None where the annotator gave none, and its area.
-Shape = tuple[str | None, Any]
-
 #: ASAP's types without an area.
-_ASAP_WITHOUT_AREA = ("dot", "pointset", "measurement", "none")
-#: Aperio's Region/@Type; its other numbers (arrow, ruler, …) have no area.
+_ASAP_WITHOUT_AREA = {
+    "dot": "point",
+    "pointset": "point",
+    "measurement": "line",
+    "none": "annotation of no type",
+}
+#: Aperio's Region/@Type, as ImageScope numbers and HALO spells it.
 _RECTANGLE = ("1", "rectangle")
 _ELLIPSE = ("2", "ellipse")
 _APERIO_AREAS = ("0", "polygon", "freehand", *_RECTANGLE, *_ELLIPSE)
-#: Corners of a quarter of an ellipse; the area is 0.01 % short.
-_QUARTER = 64
+_APERIO_WITHOUT_AREA = {
+    "3": "arrow",
+    "arrow": "arrow",
+    "4": "line",
+    "ruler": "line",
+    "line": "line",
+    "pin": "point",
+}
 
 
-def read_shapes(path: Path | str) -> list[Shape]:
+def read_outlines(path: Path | str) -> Outlines:
     """Read the outlines of a region map in XML; its root element tells the format.
 
     **ASAP** (``ASAP_Annotations``; github.com/computationalpathologygroup/ASAP): the
     class of an ``Annotation`` is the group that it is ``PartOfGroup``; "None" is
     no class. The corners of a ``Spline`` are joined by straight lines. Dots, point
-    sets and measurements have no area and are left out. ASAP knows no holes: they are
-    drawn as annotations of a group of their own.
+    sets and measurements have no area: they are passed over and counted. ASAP knows no
+    holes: they are drawn as annotations of another group.
 
     **Aperio ImageScope** (``Annotations``): the class of an ``Annotation`` is its
     ``Name``, else the value of its attribute "Description", else the name of its
     first other attribute, else ``LineColor`` and the number of the color, such as
     "LineColor 65280". Type 0 is an outline, 1 a rectangle, 2 an ellipse that fills
-    the box of its two or four vertices; other types have no area and are left out. A
+    the box of its two or four vertices; other types have no area and are counted. A
     region with ``NegativeROA="1"`` is a hole in the larger regions of its annotation.
     HALO writes the same with ``V`` for ``Vertex`` and the types in words.
 
-    Outlines of fewer than three corners have no area and are left out.
+    Outlines of fewer than three corners have no area and are counted too.
 
     Args:
         path: the file; document types and entities are refused, since a file of a
             few bytes can grow without bound by them.
 
     Returns:
-        (class name or None, valid shapely Polygon or MultiPolygon in px of the
-        full-resolution picture), in file order.
+        The outlines in px of the full-resolution slide, counted from its corner.
 
     Raises:
         UnusableImage: neither format, cut short, or a corner that is no number.
     """
     root = _parse(path)
-    readers: dict[str, Callable[[Element], Iterator[Shape]]] = {
+    readers: dict[str, Callable[[Element, Outlines], None]] = {
         "ASAP_Annotations": _read_asap,
         "Annotations": _read_aperio,
     }
     if root.tag not in readers:
         raise _no_xml(path, f"root element {root.tag!r}")
+    found = Outlines()
     try:
-        return list(readers[root.tag](root))
+        readers[root.tag](root, found)
     except ValueError as error:
         raise _no_xml(path, str(error)) from error
+    return found
 
 
 def _parse(path: Path | str) -> Element:
@@ -86,15 +97,16 @@ def _parse(path: Path | str) -> Element:
 
 def _no_xml(path: Path | str, problem: str) -> UnusableImage:
     return UnusableImage(
-        "XML as ASAP (ASAP_Annotations) or Aperio ImageScope (Annotations) writes it "
-        f"was expected. Received: path={path}: {problem}. Export it again."
+        "An .xml region map must be as ASAP (ASAP_Annotations) or Aperio ImageScope "
+        f"(Annotations) writes it, got {path}: {problem}. Export it again."
     )
 
 
-def _read_asap(root: Element) -> Iterator[Shape]:
+def _read_asap(root: Element, found: Outlines) -> None:
     for annotation in root.iterfind("Annotations/Annotation"):
         kind = annotation.get("Type", "Polygon").lower()
         if kind in _ASAP_WITHOUT_AREA:
+            found.passed_over[_ASAP_WITHOUT_AREA[kind]] += 1
             continue
         if kind not in ("polygon", "rectangle", "spline"):
             raise ValueError(f"annotation of Type={annotation.get('Type')!r}")
@@ -102,25 +114,46 @@ def _read_asap(root: Element) -> Iterator[Shape]:
         if all(corner.get("Order") for corner in corners):
             corners.sort(key=lambda corner: _number(corner, "Order"))
         area = _polygon([_point(corner) for corner in corners])
-        if not area.is_empty:
-            group = annotation.get("PartOfGroup", "").strip()
-            yield (None if group in ("", "None") else group), area
+        if area.is_empty:
+            found.passed_over["outline without an area"] += 1
+            continue
+        group = annotation.get("PartOfGroup", "").strip()
+        name = None if group in ("", "None") else group
+        found.outlines.append(Outline(name, area, _texts(annotation, "Name")))
 
 
-def _read_aperio(root: Element) -> Iterator[Shape]:
+def _read_aperio(root: Element, found: Outlines) -> None:
+    found.mpp = _scale(root)
     for annotation in root.iterfind("Annotation"):
-        regions: list[Any] = []
+        regions: list[Outline] = []
         holes: list[Any] = []
-        for region in annotation.iterfind("Regions/Region"):
-            area = _region(region)
-            if area.is_empty:
-                continue
-            is_hole = region.get("NegativeROA", "0").lower() in ("1", "true")
-            (holes if is_hole else regions).append(area)
         name = _aperio_name(annotation)
-        for area in _cut(regions, holes):
-            if not area.is_empty:
-                yield name, area
+        for region in annotation.iterfind("Regions/Region"):
+            kind = region.get("Type", "0").lower()
+            if kind not in _APERIO_AREAS:
+                found.passed_over[_APERIO_WITHOUT_AREA.get(kind, "other region")] += 1
+                continue
+            area = _region(region, kind)
+            if area.is_empty:
+                found.passed_over["outline without an area"] += 1
+            elif region.get("NegativeROA", "0").lower() in ("1", "true"):
+                holes.append(area)
+            else:
+                regions.append(Outline(name, area, _texts(region, "Text")))
+        found.outlines += _cut(regions, holes)
+
+
+def _texts(element: Element, key: str) -> tuple[str, ...]:
+    text = element.get(key, "").strip()
+    return (text,) if text else ()
+
+
+def _scale(root: Element) -> float:
+    try:
+        mpp = float(root.get("MicronsPerPixel", "0"))
+    except ValueError:
+        return 0.0
+    return mpp if math.isfinite(mpp) and mpp > 0 else 0.0
 
 
 def _aperio_name(annotation: Element) -> str | None:
@@ -136,12 +169,9 @@ def _aperio_name(annotation: Element) -> str | None:
     return name or next(iter(others), "") or (f"LineColor {color}" if color else None)
 
 
-def _region(region: Element) -> Any:
-    from shapely import Point, Polygon, affinity, box
+def _region(region: Element, kind: str) -> Any:
+    from shapely import box
 
-    kind = region.get("Type", "0").lower()
-    if kind not in _APERIO_AREAS:
-        return Polygon()
     points = [
         _point(vertex)
         for vertex in region.iterfind("Vertices/*")
@@ -153,17 +183,11 @@ def _region(region: Element) -> Any:
     if not is_box:
         return _polygon(points)
     xs, ys = zip(*points)
-    frame = box(min(xs), min(ys), max(xs), max(ys))
-    if kind in _ELLIPSE:
-        frame = affinity.scale(
-            Point(frame.centroid).buffer(1, quad_segs=_QUARTER),
-            (max(xs) - min(xs)) / 2,
-            (max(ys) - min(ys)) / 2,
-        )
-    return clean_area(frame)
+    bounds = min(xs), min(ys), max(xs), max(ys)
+    return ellipse_in(bounds) if kind in _ELLIPSE else clean_area(box(*bounds))
 
 
-def _cut(regions: list[Any], holes: list[Any]) -> Iterator[Any]:
+def _cut(regions: list[Outline], holes: list[Any]) -> Iterator[Outline]:
     from shapely import STRtree, union_all
 
     tree = STRtree(holes)
@@ -171,10 +195,14 @@ def _cut(regions: list[Any], holes: list[Any]) -> Iterator[Any]:
         # An island in a hole is smaller than the hole, and stays.
         inner = [
             holes[position]
-            for position in tree.query(region)
-            if holes[position].area < region.area
+            for position in tree.query(region.area)
+            if holes[position].area < region.area.area
         ]
-        yield clean_area(region.difference(union_all(inner))) if inner else region
+        if inner:
+            area = clean_area(region.area.difference(union_all(inner)))
+            region = dataclasses.replace(region, area=area)
+        if not region.area.is_empty:
+            yield region
 
 
 def _polygon(points: list[tuple[float, float]]) -> Any:

@@ -63,7 +63,7 @@ def draw_overlay(
     """Draw the map over the slide, with its legend.
 
     Args:
-        view: (h, w, 3) uint8 RGB, the whole slide, shrunk.
+        view: (h, w, 3) uint8 RGB, the part of the slide that the map covers, shrunk.
         probability: the map; where it is NaN the slide shows as it is.
         regions: outlined.
         caption: what is written.
@@ -84,7 +84,7 @@ def draw_overlay(
         )
         _draw_slide(axes, view, probability, regions, opacity)
         if caption.mpp:
-            _draw_scale(axes, probability.shape, caption.mpp)
+            _draw_scale(axes, probability, caption.mpp)
         bar = figure.add_axes(
             (
                 (inner[0] + 0.3) / size[0],
@@ -120,7 +120,8 @@ def _draw_slide(
     opacity: float,
 ) -> None:
     height, width = probability.shape
-    axes.imshow(view, extent=(0, width, height, 0))
+    left, top = probability.corner
+    axes.imshow(view, extent=(left, left + width, top + height, top))
     rows, columns = probability.values.shape
     cell = probability.cell
     axes.imshow(
@@ -130,7 +131,7 @@ def _draw_slide(
         vmax=1,
         alpha=opacity,
         interpolation="nearest",
-        extent=(0, columns * cell, rows * cell, 0),
+        extent=(left, left + columns * cell, top + rows * cell, top),
     )
     for region in regions:
         for color, line in (("white", 3.0), (VERMILION, 1.6)):
@@ -138,7 +139,7 @@ def _draw_slide(
                 PathPatch(_outline(region), fill=False, ec=color, lw=line, zorder=3)
             )
     # The cells that the edge cuts reach beyond it.
-    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    axes.set(xlim=(left, left + width), ylim=(top + height, top), xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color="#bbbbbb")
 
@@ -150,12 +151,13 @@ def _outline(region: Region) -> Outline:
     )
 
 
-def _draw_scale(axes: Axes, shape: tuple[int, int], mpp: float) -> None:
-    height, width = shape
+def _draw_scale(axes: Axes, probability: ProbabilityMap, mpp: float) -> None:
+    height, width = probability.shape
+    x, y = probability.corner
     length = scale_length(width * mpp)
     px = length / mpp
-    left, unit = 0.03 * width, max(height, width) / 100
-    bottom = height - 2 * unit
+    left, unit = x + 0.03 * width, max(height, width) / 100
+    bottom = y + height - 2 * unit
     box = (left - unit, bottom - 4.2 * unit)
     axes.add_patch(
         Rectangle(box, px + 2 * unit, 5.2 * unit, fc="white", ec="none", zorder=4)

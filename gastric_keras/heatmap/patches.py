@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from gastric_keras.data.decode import resize
 from gastric_keras.imaging.slides import Picture
-from gastric_keras.imaging.tissue import tissue_mask, tissue_share
+from gastric_keras.imaging.tissue import has_pixels, tissue_mask, tissue_share
 from gastric_keras.support.errors import InputError, require
 
 #: A scale that is wrong by a factor should say so, not fill the memory.
@@ -31,6 +31,7 @@ class PatchPlan:
         origins: (n, 2) int64: x, y of those with enough tissue, row by row.
         tissue: (n,) float64, their share of tissue.
         in_grid: how many there are with the background.
+        corner: (x, y) where the grid begins, px: that of the slide's bounds.
     """
 
     side: int
@@ -38,12 +39,13 @@ class PatchPlan:
     origins: npt.NDArray[np.int64]
     tissue: npt.NDArray[np.float64]
     in_grid: int
+    corner: tuple[int, int] = (0, 0)
 
 
 def plan_patches(
     picture: Picture, side: int, *, stride: float, min_tissue: float
 ) -> PatchPlan:
-    """Lay the grid over all of a slide and leave the background out.
+    """Lay the grid over all of a slide that has pixels and leave the background out.
 
     The last row and column are moved in to end at the edge, so that nothing of the
     slide is left unread.
@@ -57,36 +59,38 @@ def plan_patches(
     Raises:
         InputError: smaller than one patch, or no patch has enough tissue.
     """
-    height, width = picture.shape
+    left, top, width, height = picture.bounds
     require(
         side <= min(height, width),
-        "A slide of at least one patch was expected.",
-        "Give a smaller side, --set side=…, or mend model_mpp and slide_mpp.",
+        "A slide must be at least as large as one patch",
+        "Give a smaller side, --set side=…, or fix model_mpp and slide_mpp.",
         size=f"{width}×{height}",
         side=side,
     )
     step = max(1, round(side * stride))
     require(
         height * width / step**2 <= MAX_PATCHES,
-        f"At most {MAX_PATCHES} patches were expected.",
-        "Give a larger side or stride, or mend model_mpp and slide_mpp.",
+        f"A slide must have at most {MAX_PATCHES} patches",
+        "Give a larger side or stride, or fix model_mpp and slide_mpp.",
         size=f"{width}×{height}",
         side=side,
         stride=step,
     )
     columns, rows = _starts(width, side, step), _starts(height, side, step)
-    origins = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    origins = np.stack(np.meshgrid(columns + left, rows + top), axis=-1).reshape(-1, 2)
     mask, downsample = tissue_mask(picture)
     tissue = tissue_share(mask, downsample, origins, side)
-    is_kept = tissue >= min_tissue
+    is_kept = (tissue >= min_tissue) & has_pixels(picture, origins, side)
     require(
         bool(is_kept.any()),
-        f"A patch with at least {min_tissue:.0%} tissue was expected.",
+        f"At least one patch must have {min_tissue:.0%} tissue",
         "Lower it, --set min_tissue=0.1; 0 reads the glass too.",
         patches=len(origins),
         most_tissue=round(float(tissue.max()), 3),
     )
-    return PatchPlan(side, step, origins[is_kept], tissue[is_kept], len(origins))
+    return PatchPlan(
+        side, step, origins[is_kept], tissue[is_kept], len(origins), (left, top)
+    )
 
 
 def patch_batches(
@@ -98,7 +102,7 @@ def patch_batches(
     batch_size: int,
     readers: int,
 ) -> Generator[tuple[npt.NDArray[np.int64], tf.Tensor], None, None]:
-    """Stream the patches of a plan, read in threads ahead of whom uses them.
+    """Stream the patches of a plan, read in threads ahead of their use.
 
     As many batches are in memory as there are readers, and three more.
 

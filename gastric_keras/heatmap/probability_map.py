@@ -19,12 +19,14 @@ class ProbabilityMap:
     Attributes:
         values: (rows, columns) float32 in [0, 1]; NaN where nothing was read.
         cell: side of a cell, px at full resolution; the last ones end at the edge.
-        shape: (H, W) of the slide, px.
+        shape: (H, W) of the part of the slide that the map covers, px.
+        corner: (x, y) of that part in the slide, px.
     """
 
     values: npt.NDArray[np.float32]
     cell: int
     shape: tuple[int, int]
+    corner: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ def draw_map(
     Args:
         plan: the patches that were read.
         probability: (n,) of each, in [0, 1].
-        shape: (H, W) of the slide, px.
+        shape: (H, W) of the part of the slide that the grid of the plan covers, px.
     """
     centers = [
         np.minimum((np.arange(-(-length // plan.step)) + 0.5) * plan.step, length - 0.5)
         for length in shape
     ]
     # Per patch: first cell whose center it covers, and the first beyond.
-    left, top = plan.origins.T
+    left, top = (plan.origins - np.array(plan.corner)).T
     first_row, last_row = np.searchsorted(centers[0], (top, top + plan.side))
     first_column, last_column = np.searchsorted(centers[1], (left, left + plan.side))
     total = np.zeros((len(centers[0]), len(centers[1])))
@@ -71,7 +73,7 @@ def draw_map(
         count[above:below, before:after] += 1
     values = np.full(total.shape, np.nan, np.float32)
     np.divide(total, count, out=values, where=count > 0, casting="same_kind")
-    return ProbabilityMap(values, plan.step, shape)
+    return ProbabilityMap(values, plan.step, shape, plan.corner)
 
 
 def find_regions(probability: ProbabilityMap, level: float) -> list[Region]:
@@ -108,14 +110,15 @@ def _boxes(
     from shapely import box
 
     height, width = of.shape
+    x, y = of.corner
     edges = np.diff(np.pad(is_here.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     # Row by row, so that the i-th start and the i-th end belong together.
     rows, starts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1]
     for row, start, end in zip(rows + corner[0], starts + corner[1], ends + corner[1]):
         yield box(
-            start * of.cell,
-            row * of.cell,
-            min(end * of.cell, width),
-            min((row + 1) * of.cell, height),
+            x + start * of.cell,
+            y + row * of.cell,
+            x + min(end * of.cell, width),
+            y + min((row + 1) * of.cell, height),
         )

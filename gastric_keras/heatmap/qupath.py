@@ -1,4 +1,7 @@
-"""GeoJSON that QuPath opens: regions as annotations, patches as tiles."""
+"""GeoJSON that QuPath opens: regions as annotations, patches as tiles.
+
+QuPath shows of a slide its OpenSlide bounds, and counts from their corner.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
+
+import numpy as np
 
 from gastric_keras.heatmap.patches import PatchPlan
 from gastric_keras.heatmap.probability_map import Region
@@ -26,23 +31,29 @@ class Feature(TypedDict):
     properties: Mapping[str, object]
 
 
-def region_features(regions: Iterable[Region], positive: str) -> list[Feature]:
+def region_features(
+    regions: Iterable[Region], positive: str, *, corner: tuple[int, int] = (0, 0)
+) -> list[Feature]:
     """Regions as annotations of the positive class.
 
     Args:
-        regions: outlines in px of the slide at full resolution, QuPath's unit.
+        regions: outlines in px of the slide at full resolution.
         positive: name of the class.
+        corner: (x, y) of the bounds of the slide, px.
 
     Returns:
         GeoJSON Features with the properties of QuPath 0.4 and later: objectType,
         classification with name and color, name, measurements.
     """
+    from shapely.affinity import translate
     from shapely.geometry import mapping
+
+    x, y = corner
 
     return [
         _feature(
             "annotation",
-            mapping(region.polygon),
+            mapping(translate(region.polygon, -x, -y) if x or y else region.polygon),
             label=positive,
             color=POSITIVE_COLOR,
             measurements={
@@ -65,8 +76,9 @@ def tile_features(plan: PatchPlan, answer: Answer, positive: str) -> list[Featur
     """
     side = plan.side
     features = []
+    origins = plan.origins - np.array(plan.corner)
     for (x, y), probability, label in zip(
-        plan.origins.tolist(), answer.probability, answer.label, strict=True
+        origins.tolist(), answer.probability, answer.label, strict=True
     ):
         corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)]
         features.append(

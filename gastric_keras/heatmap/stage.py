@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.heatmap.inference import Speed, predict_patches
@@ -176,7 +177,8 @@ def _read_slide(
         readers=config.readers or os.cpu_count() or 1,
     )
     level = answer.threshold if config.level is None else config.level
-    probability = draw_map(plan, answer.probability, picture.shape)
+    _, _, width, height = picture.bounds
+    probability = draw_map(plan, answer.probability, (height, width))
     regions = find_regions(probability, level)
     called = int((answer.label == model.positive).sum())
     return _Reading(plan, answer, speed, mpp, probability, level, regions, called)
@@ -205,18 +207,29 @@ def _write(
     stream = io.BytesIO()
     np.save(stream, reading.probability.values)
     files.write_atomic(folder / "probability.npy", stream.getvalue())
-    features = region_features(reading.regions, model.positive)
+    features = region_features(reading.regions, model.positive, corner=plan.corner)
     if config.tiles:
         features += tile_features(plan, answer, model.positive)
     files.write_atomic(folder / "heatmap.geojson", collection_of(features))
     overlay = draw_overlay(
-        picture.overview(config.overlay_side),
+        _view(picture, config.overlay_side),
         reading.probability,
         reading.regions,
         caption=_caption(reading, model.positive, name),
         opacity=config.opacity,
     )
     files.write_atomic(folder / "overlay.png", overlay)
+
+
+def _view(picture: Picture, side: int) -> npt.NDArray[np.uint8]:
+    """The part of a slide that has pixels, shrunk to a longer side in px."""
+    x, y, width, height = picture.bounds
+    share = max(width, height) / max(picture.shape)
+    # Of a few mm on a large slide the view is coarser, not the memory full.
+    whole = picture.overview(round(side / max(share, 1 / 3)))
+    factor = max(picture.shape) / max(whole.shape)
+    rows = slice(round(y / factor), round((y + height) / factor))
+    return whole[rows, round(x / factor) : round((x + width) / factor)]
 
 
 def _caption(reading: _Reading, positive: str, name: str) -> OverlayCaption:
@@ -240,6 +253,8 @@ def _summarize(
     return {
         "made_of": made_of,
         "size": list(picture.shape[::-1]),
+        # x, y, width, height: what QuPath shows, and the probability map covers.
+        "bounds": list(picture.bounds),
         "mpp": reading.mpp,
         "assumed": list(picture.notes),
         "side": plan.side,

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.opening import load, open_image
+from gastric_keras.imaging.pillow import UnusableImage, load, open_bytes, unreadable
 from gastric_keras.imaging.tiff_tags import Directory, with_value
-from gastric_keras.imaging.unusable import UnusableImage, unreadable
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _SAMPLES, _ROWS, _COUNTS, _PLANAR, _FILL = 273, 277, 278, 279, 284, 266
@@ -26,14 +25,13 @@ DEPTH_IGNORED = "a MaxSampleValue that its own pixels exceed, which is not used"
 
 
 def read_samples(
-    data: bytes, tags: Directory, page: int, *, name: str, max_pixels: int
+    data: bytes, tags: Directory, *, name: str, max_pixels: int
 ) -> npt.NDArray[np.uint16]:
     """Read all bits of the samples of a picture.
 
     Args:
         data: the TIFF.
         tags: of the picture.
-        page: its position.
         name: for the messages.
         max_pixels: most pixels that are decoded.
 
@@ -51,14 +49,14 @@ def read_samples(
         if max(bits) < 16 and tags.one(_COMPRESSION, 1) == 1:
             found = _unpack(data, tags, max(bits))
         elif tags.one(_SAMPLES, 1) == 1:
-            return _read_gray(data, tags, page, name=name, max_pixels=max_pixels)
+            return _read_gray(data, tags, name=name, max_pixels=max_pixels)
         elif max(bits) == 16:
-            found = _read_tifffile(data, tags, page)
-            if found is None and tags.one(_PLANAR, 1) == 1 and page == 0:
+            found = _read_tifffile(data, tags)
+            if found is None and tags.one(_PLANAR, 1) == 1:
                 found = _read_opencv(data)
     if found is None:
         # Too large, or no picture: so Pillow says.
-        open_image(data, name=name, max_pixels=max_pixels, page=page)
+        open_bytes(data, name, max_pixels)
         raise UnusableImage(
             "A TIFF of more than 8 bits a sample must be gray, or of 16 bits with its "
             f"colors pixel by pixel, got path={name}, bits={tags.all(_BITS)}, "
@@ -125,23 +123,21 @@ def _unpack(data: bytes, tags: Directory, bits: int) -> npt.NDArray[np.uint16] |
 
 
 def _read_gray(
-    data: bytes, tags: Directory, page: int, *, name: str, max_pixels: int
+    data: bytes, tags: Directory, *, name: str, max_pixels: int
 ) -> npt.NDArray[np.uint16]:
     # Of 12 bits Pillow knows those alone whose zero is black; it turns none around.
     if _PHOTOMETRIC in tags:
         data = with_value(data, tags[_PHOTOMETRIC], 1)
-    picture = open_image(data, name=name, max_pixels=max_pixels, page=page)
-    return np.asarray(load(picture, name=name)).astype(np.uint16)[..., None]
+    picture = open_bytes(data, name, max_pixels)
+    return np.asarray(load(picture, name)).astype(np.uint16)[..., None]
 
 
-def _read_tifffile(
-    data: bytes, tags: Directory, page: int
-) -> npt.NDArray[np.uint16] | None:
+def _read_tifffile(data: bytes, tags: Directory) -> npt.NDArray[np.uint16] | None:
     import tifffile
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            values = np.asarray(file.pages[page].asarray())
+            values = np.asarray(file.pages.first.asarray())
             if tags.one(_PLANAR, 1) == 2:
                 values = np.moveaxis(values, 0, -1)
     # Its codecs are a package of their own: LZW is not at hand.

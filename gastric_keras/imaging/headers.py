@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gastric_keras.imaging import orientation
-from gastric_keras.imaging.unusable import UnusableImage
+from gastric_keras.imaging.pillow import UnusableImage
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")

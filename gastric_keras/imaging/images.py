@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.colors import over_white
+from gastric_keras.imaging.colors import without_alpha
 from gastric_keras.imaging.deep_samples import is_nearly_black, to_8_bits
 from gastric_keras.imaging.dicom import decode_dicom, is_dicom
 from gastric_keras.imaging.headers import (
@@ -18,27 +18,23 @@ from gastric_keras.imaging.headers import (
     read_jpeg_header,
     read_png_header,
 )
-from gastric_keras.imaging.opening import load, open_image
 from gastric_keras.imaging.orientation import turn_upright
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage, load, open_bytes
 from gastric_keras.imaging.stored import (
-    ALPHA_IGNORED,
     FIRST_OF_SEVERAL,
     NEARLY_BLACK,
-    OVER_WHITE,
     PROFILE_IGNORED,
     TURNED,
     Stored,
     is_srgb,
 )
 from gastric_keras.imaging.tiff import decode_tiff, is_tiff
-from gastric_keras.imaging.unusable import UnusableImage, read_bytes
 from gastric_keras.support.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm")
-MAX_PIXELS = 200_000_000
 
 _COLOR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
@@ -118,13 +114,13 @@ def decode(data: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 def _decode_plain(data: bytes, name: str, max_pixels: int) -> Stored:
     """PNG, JPEG or BMP."""
-    picture = open_image(data, name=name, max_pixels=max_pixels)
+    picture = open_bytes(data, name, max_pixels)
     notes: tuple[str, ...] = ()
     orientation = 1
     if picture.format == "PNG":
         png = read_png_header(data, name=name)
         orientation = png.orientation
-        load(picture, name=name)
+        load(picture, name)
         if png.depth == 16 and picture.mode.startswith("I"):
             return _deep_gray(picture, orientation)
         if png.has_transparent_color and png.depth in (2, 4) and picture.mode == "L":
@@ -134,7 +130,7 @@ def _decode_plain(data: bytes, name: str, max_pixels: int) -> Stored:
         orientation = read_jpeg_header(data, name=name).orientation
         if picture.format == "MPO":
             notes += (FIRST_OF_SEVERAL,)
-    load(picture, name=name)
+    load(picture, name)
     if picture.mode not in _COLOR_MODES:
         raise UnusableImage(
             f"A picture must be RGB or gray, got path={name}, mode={picture.mode}. "
@@ -171,7 +167,7 @@ def is_stored_as_is(data: bytes) -> bool:
     if not data.startswith(b"\xff\xd8"):
         return False
     # Decoded before, so that the limit has had its say.
-    picture = open_image(data, name="picture", max_pixels=sys.maxsize)
+    picture = open_bytes(data, "picture", sys.maxsize)
     is_alike = picture.format == "JPEG" and picture.mode == "RGB"
     return is_alike and read_jpeg_header(data, name="picture").orientation == 1
 
@@ -194,19 +190,12 @@ def resize(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), np.uint8)
 
 
-def without_alpha(
-    rgba: npt.NDArray[np.uint8],
-) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
-    """(H, W, 4) uint8 RGBA to RGB over white; an alpha that hides all is not used.
-
-    :func:`gastric_keras.serving.pixels.without_alpha` does the same in a graph.
-
-    Returns:
-        (H, W, 3) uint8, and what was assumed.
-    """
-    least, most = int(rgba[..., 3].min(initial=255)), int(rgba[..., 3].max(initial=0))
-    if least == 255:
-        return np.ascontiguousarray(rgba[..., :3]), ()
-    if most == 0:
-        return np.ascontiguousarray(rgba[..., :3]), (ALPHA_IGNORED,)
-    return over_white(rgba), (OVER_WHITE,)
+def read_bytes(path: Path | str) -> bytes:
+    """The bytes of a picture; UnusableImage where there is no such file."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UnusableImage(
+            f"A picture must be a file that can be read, got path={path} "
+            f"({error.strerror}). Check the path."
+        ) from error

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.imaging.headers import read_png_header
-from gastric_keras.imaging.images import MAX_PIXELS
-from gastric_keras.imaging.opening import load, open_image
+from gastric_keras.imaging.images import read_bytes
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage, load, open_bytes
 from gastric_keras.imaging.tiff import (
     is_tiff,
     is_white_zero,
     main_page,
     read_tiff_labels,
 )
-from gastric_keras.imaging.unusable import UnusableImage, read_bytes
 
 _ORIENTATION = 0x0112
 _WAY_OUT = "Save the labels as a gray PNG of 8 or 16 bits."
@@ -46,14 +45,14 @@ def read_labels(
         deep = read_tiff_labels(data, name=name, max_pixels=max_pixels)
         if deep is not None:
             return _one_channel(deep, name, f"{deep.shape[2]} samples")
-    page = main_page(data, name=name)[0] if is_tiff(data) else 0
-    picture = open_image(data, name=name, max_pixels=max_pixels, page=page)
+        data = main_page(data, name=name)[0]
+    picture = open_bytes(data, name, max_pixels)
     if picture.format in ("JPEG", "MPO"):
         raise UnusableImage(
             "A label mask must be stored without loss, since JPEG changes the labels "
             f"along every edge, got path={name}, format=JPEG. Export it again as PNG."
         )
-    load(picture, name=name)
+    load(picture, name)
     values = np.asarray(picture)
     clear = picture.info.get("transparency")
     if isinstance(clear, int) and values.ndim == 2 and clear:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import functools
 import warnings
 from types import ModuleType
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 
 @functools.cache
@@ -19,6 +15,7 @@ def find_tensorflow_io() -> tuple[ModuleType | None, str]:
     warning and fails at the first call: so one is made.
     """
     import cv2
+    import numpy as np
 
     tiff = cv2.imencode(".tiff", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
     try:
@@ -42,39 +39,3 @@ def tensorflow_io() -> ModuleType:
     if module is None:
         raise ImportError(reason)
     return module
-
-
-def decode_by_libtiff(data: bytes, page: int = 0) -> npt.NDArray[np.uint8]:
-    """Decode a TIFF in libtiff's own words.
-
-    tensorflow-io decodes it; where that does not load, OpenCV, which holds the same
-    libtiff: both give the same pixels.
-
-    Args:
-        data: bytes of the file.
-        page: of its pictures.
-
-    Returns:
-        (H, W, 3) uint8, RGB.
-
-    Raises:
-        ValueError: libtiff cannot decode it.
-    """
-    module, _ = find_tensorflow_io()
-    if module is not None:
-        pixels = module.experimental.image.decode_tiff(data, page).numpy()
-        return np.asarray(pixels[..., :3])
-    import cv2
-
-    # OpenCV prints what it cannot read, and then returns nothing. Version 5 keeps the
-    # switch elsewhere.
-    switch: Any = cv2 if hasattr(cv2, "setLogLevel") else getattr(cv2.utils, "logging")
-    level = switch.setLogLevel(0)
-    try:
-        encoded = np.frombuffer(data, np.uint8)
-        found, pages = cv2.imdecodemulti(encoded, cv2.IMREAD_COLOR)
-    finally:
-        switch.setLogLevel(level)
-    if not found or page >= len(pages):
-        raise ValueError("a TIFF that libtiff cannot decode")
-    return np.asarray(cv2.cvtColor(pages[page], cv2.COLOR_BGR2RGB), np.uint8)

@@ -30,6 +30,19 @@ class Picture(abc.ABC):
     is_slide: bool = False
     data: bytes | None = None
 
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """x, y, width, height in px of the part that has pixels."""
+        return 0, 0, self.shape[1], self.shape[0]
+
+    def filled(self) -> tuple[npt.NDArray[np.float64], float] | None:
+        """Where in its bounds a slide has pixels; None where everywhere.
+
+        Returns:
+            (h, w) share of each cell in [0, 1], and how many px one cell spans.
+        """
+        return None
+
     @abc.abstractmethod
     def read(
         self, x: int, y: int, width: int, height: int, *, size: int | None = None
@@ -124,7 +137,7 @@ def overview_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
 def shrink(
     pixels: npt.NDArray[np.uint8], shape: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
-    """Shrink pixels by the mean of areas."""
+    """Shrink (H, W) or (H, W, C) uint8 by the mean of areas to a shape of (h, w)."""
     import cv2
 
     if pixels.shape[:2] == shape:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gastric_keras.imaging.unusable import UnusableImage
+from gastric_keras.imaging.pillow import UnusableImage
+from gastric_keras.support.errors import InputError
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -34,17 +35,17 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
         # OpenSlide decodes a tile whole, and ends the process where it finds no room.
         if tile[0] * tile[1] > _TILE_PIXELS:
             raise UnusableImage(
-                f"A slide must have tiles of at most {_TILE_PIXELS} px, got "
-                f"path={path}, level={level}, tile={tile[0]}×{tile[1]}. Copy it again "
-                "from its source, or save it again in smaller tiles."
+                f"The tiles of a slide must have at most {_TILE_PIXELS} px, got "
+                f"path={path}, level={level}, tile={tile[0]}×{tile[1]}. Copy the slide "
+                "again from its source, or save it again in smaller tiles."
             )
         # Rounding and rows that fill up a tile are far from twice the side.
         factors = slide.dimensions[0] / width, slide.dimensions[1] / height
         if max(factors) > 2 * min(factors):
             raise UnusableImage(
-                f"All levels of a slide must show the same picture, got path={path}, "
-                f"size={slide.dimensions}, level={level} of {width}×{height}. Copy it "
-                "again from its source."
+                "The levels of a slide must show the same picture, got "
+                f"path={path}, size={slide.dimensions}, level={level} of "
+                f"{width}×{height}. Copy the slide again from its source."
             )
 
 
@@ -63,8 +64,65 @@ def mpp_of(slide: OpenSlide, path: Path | str) -> float:
         return 0.0
     if max(values) > 1.1 * min(values):
         raise UnusableImage(
-            f"A slide must have square pixels, got path={path}, mpp-x={values[0]}, "
-            f"mpp-y={values[1]}. Correct the scale in the file, or save it again with "
-            "square pixels."
+            f"The pixels of a slide must be square, got path={path}, "
+            f"mpp-x={values[0]}, mpp-y={values[1]}. Fix the file, or save it again "
+            "with square pixels."
         )
     return sum(values) / 2
+
+
+def bounds_of(slide: OpenSlide) -> tuple[int, int, int, int]:
+    """Rectangle of a slide that holds all its pixels, as OpenSlide's bounds give it.
+
+    MIRAX, Leica SCN and Ventana slides have them; QuPath shows this part alone, and
+    counts its outlines from its corner.
+
+    Args:
+        slide: just opened.
+
+    Returns:
+        x, y, width, height, px at full resolution; the whole slide where the file
+        gives none, or none that make sense.
+    """
+    width, height = slide.dimensions
+    try:
+        x, y, wide, high = (
+            int(slide.properties[f"openslide.bounds-{name}"])
+            for name in ("x", "y", "width", "height")
+        )
+    except (KeyError, ValueError):
+        return 0, 0, width, height
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + wide, width), min(y + high, height)
+    if right <= left or bottom <= top:
+        return 0, 0, width, height
+    return left, top, right - left, bottom - top
+
+
+def import_openslide(path: Path | str) -> Any:
+    """Import OpenSlide.
+
+    Args:
+        path: of the slide that needs it, for the message.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import openslide
+    except ImportError as error:
+        raise InputError(
+            "OpenSlide must be installed to read a slide, got "
+            f"path={path} ({error}). Install the slides extra: "
+            "pip install -c constraints.txt -e '.[slides]'."
+        ) from error
+    return openslide
+
+
+def damaged(path: Path | str, error: Exception) -> UnusableImage:
+    """The error for a slide that OpenSlide cannot read."""
+    return UnusableImage(
+        "A whole slide must be readable by OpenSlide, got "
+        f"path={path} ({type(error).__name__}: {error}). Copy it again from its "
+        "source."
+    )

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.colors import over_white
-from gastric_keras.imaging.images import (
-    MAX_PIXELS,
-    UnusableImage,
-    decode,
-    read_bytes,
-    resize,
-)
+from gastric_keras.imaging.colors import to_rgb
+from gastric_keras.imaging.images import decode, read_bytes, resize
 from gastric_keras.imaging.picture import (
     ArrayPicture,
     Picture,
@@ -23,8 +18,14 @@ from gastric_keras.imaging.picture import (
     scaled,
     shrink,
 )
-from gastric_keras.imaging.slide_checks import check_levels, mpp_of
-from gastric_keras.support.errors import InputError
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.slide_checks import (
+    bounds_of,
+    check_levels,
+    damaged,
+    import_openslide,
+    mpp_of,
+)
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -38,6 +39,8 @@ _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 _LEVEL_SLACK = 1.005
 #: Most pixels of a slide in memory at once for its overview.
 _BAND_PIXELS = 2**24
+#: Longer side of the view that tells where a slide has pixels.
+_FILLED_SIDE = 2048
 
 
 class SlidePicture(Picture):
@@ -50,22 +53,22 @@ class SlidePicture(Picture):
         max_pixels: most pixels that one region may have.
 
     Raises:
-        UnusableImage: not a slide, damaged, or its pixels are not square.
+        UnusableImage: no slide, damaged, or its pixels are not square.
         InputError: OpenSlide is not installed.
     """
 
     is_slide = True
 
     def __init__(self, path: Path | str, *, max_pixels: int = MAX_PIXELS) -> None:
-        openslide = _openslide(path)
+        openslide = import_openslide(path)
         self.path = path
         self.max_pixels = max_pixels
         try:
             self._slide: OpenSlide = openslide.OpenSlide(path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise _damaged(path, error) from error
-        width, height = self._slide.dimensions
-        self.shape = (height, width)
+            raise damaged(path, error) from error
+        self.shape = self._slide.dimensions[::-1]
+        self._bounds = bounds_of(self._slide)
         try:
             check_levels(self._slide, path)
             self.mpp = mpp_of(self._slide, path)
@@ -73,31 +76,52 @@ class SlidePicture(Picture):
             self.close()
             raise
 
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        return self._bounds
+
     def read(
         self, x: int, y: int, width: int, height: int, *, size: int | None = None
     ) -> npt.NDArray[np.uint8]:
         factor = 1.0 if size is None else min(width, height) / size
         level, factor = self._level(factor)
-        pixels = self._read_level(
-            level, (x, y), (scaled(width, factor), scaled(height, factor))
-        )
+        shape = scaled(width, factor), scaled(height, factor)
+        pixels = to_rgb(self._read_level(level, (x, y), shape))
         return pixels if size is None else resize(pixels, size)
 
     def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
         shape = overview_shape(self.shape, max_side)
-        level, factor = self._level(self.shape[0] / shape[0])
+        bands = self._bands((0, 0, *self.shape[::-1]), shape)
+        return np.concatenate([shrink(to_rgb(band), to) for band, to in bands])
+
+    def filled(self) -> tuple[npt.NDArray[np.float64], float] | None:
+        size = self.bounds[:1:-1]
+        bands = self._bands(self.bounds, overview_shape(size, _FILLED_SIDE))
+        alpha = np.concatenate([shrink(band[..., 3], to) for band, to in bands])
+        if alpha.min() == 255:
+            return None
+        return alpha / 255, max(size) / max(alpha.shape)
+
+    def _bands(
+        self, window: tuple[int, int, int, int], shape: tuple[int, int]
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], tuple[int, int]]]:
+        """A part of the slide in bands of RGBA, each with the (h, w) to shrink it to.
+
+        A slide without a pyramid would not fit in memory as a whole.
+        """
+        left, above, wide, high = window
+        level, factor = self._level(high / shape[0])
+        # Of the whole slide exactly the level's own size.
         width, height = self._slide.level_dimensions[level]
-        # A slide without a pyramid would not fit in memory: it is read in bands.
+        width = max(1, round(width * wide / self.shape[1]))
+        height = max(1, round(height * high / self.shape[0]))
         rows = max(1, int(shape[0] * _BAND_PIXELS / (width * height)))
-        bands = []
         for first in range(0, shape[0], rows):
             last = min(first + rows, shape[0])
             top, bottom = (round(row * height / shape[0]) for row in (first, last))
-            band = self._read_level(
-                level, (0, round(top * factor)), (width, bottom - top)
-            )
-            bands.append(shrink(band, (last - first, shape[1])))
-        return np.concatenate(bands)
+            corner = (left, above + round(top * factor))
+            band = self._read_level(level, corner, (width, bottom - top))
+            yield band, (last - first, shape[1])
 
     def close(self) -> None:
         self._slide.close()
@@ -109,23 +133,18 @@ class SlidePicture(Picture):
     def _read_level(
         self, level: int, corner: tuple[int, int], size: tuple[int, int]
     ) -> npt.NDArray[np.uint8]:
-        import cv2
         from openslide import OpenSlideError
 
         if size[0] * size[1] > self.max_pixels:
             raise UnusableImage(
-                f"A region of a slide must have at most {self.max_pixels} pixels, got "
+                f"A region must have at most {self.max_pixels} pixels, got "
                 f"path={self.path}, size={size[0]}×{size[1]}. Give a patch size, since "
                 "a slide is too large to be one patch, or raise max_pixels."
             )
         try:
-            rgba = np.asarray(self._slide.read_region(corner, level, size))
+            return np.asarray(self._slide.read_region(corner, level, size))
         except (OpenSlideError, OSError) as error:
-            raise _damaged(self.path, error) from error
-        if rgba[..., 3].min() == 255:
-            # Ten times as fast as a copy of rgba[..., :3].
-            return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
-        return over_white(rgba)
+            raise damaged(self.path, error) from error
 
 
 def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -174,22 +193,3 @@ def is_slide(path: Path | str) -> bool:
     except openslide.OpenSlideError:
         # What is wrong with it is said by the reader of pictures.
         return False
-
-
-def _openslide(path: Path | str) -> Any:
-    try:
-        import openslide
-    except ImportError as error:
-        raise InputError(
-            f"OpenSlide must be installed to read a slide, got path={path} ({error}). "
-            "Install the slides extra: "
-            "pip install -c constraints.txt -e '.[slides]'."
-        ) from error
-    return openslide
-
-
-def _damaged(path: Path | str, error: Exception) -> UnusableImage:
-    return UnusableImage(
-        f"A slide must be whole and known to OpenSlide, got path={path} "
-        f"({type(error).__name__}: {error}). Copy it again from its source."
-    )

@@ -18,16 +18,16 @@ from gastric_keras.imaging.deep_samples import (
     to_8_bits,
 )
 from gastric_keras.imaging.headers import read_jpeg_header
-from gastric_keras.imaging.native import decode_by_libtiff
-from gastric_keras.imaging.opening import load, open_image
+from gastric_keras.imaging.odd_tiff import decode_odd
+from gastric_keras.imaging.pillow import UnusableImage, load, open_bytes
 from gastric_keras.imaging.stored import NEARLY_BLACK, Stored
 from gastric_keras.imaging.tiff_tags import (
     Directory,
     byte_order,
     read_directories,
+    with_one_page,
     with_value,
 )
-from gastric_keras.imaging.unusable import UnusableImage, unreadable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,30 +67,31 @@ def decode_tiff(data: bytes, *, name: str, max_pixels: int) -> Stored:
         UnusableImage: several pictures, colors or numbers whose meaning is not
             certain, or damage.
     """
-    page, tags = main_page(data, name=name)
+    data, tags = main_page(data, name=name)
     check_meaning(tags, name=name)
     orientation = tags.one(_ORIENTATION, 1)
     if orientation in range(2, 9):
         # Or Pillow turns some of them by itself.
         data = with_value(data, tags[_ORIENTATION], 1)
     data, notes = _with_colors_of_jpeg(data, tags, name)
-    if _is_deep(tags):
-        stored = _decode_deep(data, tags, page, name=name, max_pixels=max_pixels)
+    if _is_odd(tags):
+        open_bytes(data, name, max_pixels)
+        check_whole(data, tags, name=name)
+        values = decode_odd(data, name)
+    elif _is_deep(tags):
+        stored = _decode_deep(data, tags, name=name, max_pixels=max_pixels)
         notes += stored.notes
         values = stored.values
     else:
-        picture = open_image(data, name=name, max_pixels=max_pixels, page=page)
+        picture = open_bytes(data, name, max_pixels)
         _check_stack(picture, name)
-        if tags.one(_PHOTOMETRIC, 1) == _YCBCR and tags.one(_COMPRESSION, 1) == 1:
-            values = _decode_blocks(data, tags, page, name)
-        else:
-            values = _samples_of(load(picture, name=name), name)
-        if max(tags.all(_BITS, (1,))) == 16 and is_nearly_black(values[..., :3], 8):
-            notes += (NEARLY_BLACK,)
+        values = _samples_of(load(picture, name), name)
+    if not _is_deep(tags) and _bits(tags) == 16 and is_nearly_black(values[..., :3], 8):
+        notes += (NEARLY_BLACK,)
     return Stored(values, orientation if orientation in range(1, 9) else 1, notes)
 
 
-def main_page(data: bytes, *, name: str) -> tuple[int, Directory]:
+def main_page(data: bytes, *, name: str) -> tuple[bytes, Directory]:
     """Which picture of a TIFF is meant: the only one that is not a smaller copy.
 
     Args:
@@ -98,7 +99,7 @@ def main_page(data: bytes, *, name: str) -> tuple[int, Directory]:
         name: for the message.
 
     Returns:
-        Its position in the file, and its fields.
+        The file with that picture alone, and its fields.
 
     Raises:
         UnusableImage: several.
@@ -110,13 +111,13 @@ def main_page(data: bytes, *, name: str) -> tuple[int, Directory]:
         )
     directories = read_directories(data)
     # Bits of NewSubfileType: 1 a reduced copy, 4 a mask of transparency.
-    full = [
-        page for page, tags in enumerate(directories) if not tags.one(_SUBFILE, 0) & 5
-    ]
+    full = [tags for tags in directories if not tags.one(_SUBFILE, 0) & 5]
     if len(full) > 1:
         raise _several(name, len(full))
-    page = full[0] if full else 0
-    return page, directories[page] if directories else Directory()
+    if not directories:
+        return data, Directory()
+    page = full[0] if full else directories[0]
+    return (with_one_page(data, page) if len(directories) > 1 else data), page
 
 
 def is_white_zero(tags: Directory) -> bool:
@@ -138,14 +139,17 @@ def check_meaning(tags: Directory, *, name: str) -> None:
     Raises:
         UnusableImage: they are.
     """
-    photometric = tags.one(_PHOTOMETRIC, 1)
-    if photometric not in _PHOTOMETRICS:
+    photometric, samples = tags.one(_PHOTOMETRIC, 1), tags.one(_SAMPLES, 1)
+    if photometric not in _PHOTOMETRICS or (samples >= 3) != (
+        photometric in (_RGB, _YCBCR)
+    ):
         raise UnusableImage(
             f"A TIFF must be RGB, YCbCr, gray or a palette, got path={name}, "
-            f"photometric={photometric} ({_COLORS.get(photometric, 'not known')}). "
+            f"photometric={photometric} ({_COLORS.get(photometric, 'not known')}), "
+            f"samples={samples}. "
             "Convert it to RGB, by its color profile where it has one."
         )
-    kind, bits = tags.one(_FORMAT, 1), max(tags.all(_BITS, (1,)))
+    kind, bits = tags.one(_FORMAT, 1), _bits(tags)
     if kind not in _UNSIGNED or bits > 16:
         raise UnusableImage(
             "A TIFF must hold whole numbers of up to 16 bits without sign, since the "
@@ -160,8 +164,7 @@ def _check_stack(picture: Image.Image, name: str) -> None:
     # ImageJ writes a large stack with one directory and all pixels behind it.
     text = str(picture.tag_v2.get(_DESCRIPTION, ""))  # type: ignore[attr-defined]
     found = re.search(r"^images=(\d+)$", text, re.MULTILINE)
-    pages = getattr(picture, "n_frames", 1)
-    if text.startswith("ImageJ=") and found and int(found[1]) > pages:
+    if text.startswith("ImageJ=") and found and int(found[1]) > 1:
         raise _several(name, int(found[1]))
 
 
@@ -186,11 +189,28 @@ def _with_colors_of_jpeg(
     return data, ()
 
 
+def _bits(tags: Directory) -> int:
+    return max(tags.all(_BITS, (1,)))
+
+
+def _is_odd(tags: Directory) -> bool:
+    """Whether a TIFF is of one of the two forms that Pillow gets wrong.
+
+    16 bits in planes: Pillow takes the bytes of one plane for 8-bit pixels. YCbCr
+    without compression: Pillow takes its blocks of pixels as cut short.
+    """
+    kind = tags.one(_PHOTOMETRIC, 1)
+    if kind == _YCBCR:
+        return tags.one(_COMPRESSION, 1) == 1
+    is_planar = tags.one(_PLANAR, 1) == 2 and tags.all(_BITS) == (16,) * 3
+    return kind == _RGB and is_planar and _stated_depth(tags, 16) == 16
+
+
 def _is_deep(tags: Directory) -> bool:
     """Whether Pillow does not see, or does not keep, all bits of the samples."""
-    bits = max(tags.all(_BITS, (1,)))
+    bits = _bits(tags)
     is_color = tags.one(_SAMPLES, 1) >= 3
-    is_plain = bits == 16 and tags.one(_PLANAR, 1) == 1 and is_color
+    is_plain = bits == 16 and is_color and (tags.one(_PLANAR, 1) == 1 or _is_odd(tags))
     return bits > 8 and not (is_plain and _stated_depth(tags, bits) == bits)
 
 
@@ -200,12 +220,10 @@ def _stated_depth(tags: Directory, bits: int) -> int:
     return min(most.bit_length(), bits) or bits
 
 
-def _decode_deep(
-    data: bytes, tags: Directory, page: int, *, name: str, max_pixels: int
-) -> Stored:
-    bits = max(tags.all(_BITS))
+def _decode_deep(data: bytes, tags: Directory, *, name: str, max_pixels: int) -> Stored:
+    bits = _bits(tags)
     depth = _stated_depth(tags, bits)
-    samples = read_samples(data, tags, page, name=name, max_pixels=max_pixels)
+    samples = read_samples(data, tags, name=name, max_pixels=max_pixels)
     notes: tuple[str, ...] = ()
     if depth < bits:
         is_true = int(samples.max(initial=0)) < 2**depth
@@ -249,17 +267,6 @@ def _samples_of(picture: Image.Image, name: str) -> npt.NDArray[np.uint8]:
     )
 
 
-def _decode_blocks(
-    data: bytes, tags: Directory, page: int, name: str
-) -> npt.NDArray[np.uint8]:
-    """YCbCr without compression, whose blocks of pixels Pillow takes as cut short."""
-    check_whole(data, tags, name=name)
-    try:
-        return decode_by_libtiff(data, page)
-    except Exception as error:
-        raise unreadable(name, error) from error
-
-
 def read_tiff_labels(
     data: bytes, *, name: str, max_pixels: int
 ) -> npt.NDArray[Any] | None:
@@ -268,8 +275,8 @@ def read_tiff_labels(
     Raises:
         UnusableImage: several pages, or numbers that are not labels.
     """
-    page, tags = main_page(data, name=name)
+    data, tags = main_page(data, name=name)
     check_meaning(tags, name=name)
-    if max(tags.all(_BITS, (1,))) <= 8:
+    if _bits(tags) <= 8:
         return None
-    return read_samples(data, tags, page, name=name, max_pixels=max_pixels)
+    return read_samples(data, tags, name=name, max_pixels=max_pixels)

@@ -27,7 +27,15 @@ class Field:
 
 
 class Directory(dict[int, Field]):
-    """The fields of whole numbers of one picture of a TIFF, by tag."""
+    """The fields of whole numbers of one picture of a TIFF, by tag.
+
+    Attributes:
+        start: where it lies in the file.
+        link: where the file says where the next one lies.
+    """
+
+    start: int = 0
+    link: int = 0
 
     def all(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """The values of a tag."""
@@ -73,6 +81,17 @@ def with_value(data: bytes, field: Field, value: int) -> bytes:
     return data[: field.place] + packed + data[field.place + len(packed) :]
 
 
+def with_one_page(data: bytes, page: Directory) -> bytes:
+    """A TIFF of which decoders see one picture, whatever else is in it."""
+    order = byte_order(data)
+    is_big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    changed = bytearray(data)
+    letter, first = ("Q", 8) if is_big else ("I", 4)
+    struct.pack_into(f"{order}{letter}", changed, first, page.start)
+    struct.pack_into(f"{order}{letter}", changed, page.link, 0)
+    return bytes(changed)
+
+
 def _read(data: bytes, order: str, is_big: bool, start: int) -> tuple[Directory, int]:
     count = _unpack(data, order, "Q" if is_big else "H", start)
     size, inline, number = (20, 8, "Q") if is_big else (12, 4, "I")
@@ -89,7 +108,8 @@ def _read(data: bytes, order: str, is_big: bool, start: int) -> tuple[Directory,
             place = _unpack(data, order, number, place)
         values = struct.unpack_from(f"{order}{n}{letter}", data, place)
         directory[tag] = Field(values, place, kind)
-    return directory, _unpack(data, order, number, first + count * size)
+    directory.start, directory.link = start, first + count * size
+    return directory, _unpack(data, order, number, directory.link)
 
 
 def _unpack(data: bytes, order: str, letter: str, place: int) -> int:

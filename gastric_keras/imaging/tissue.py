@@ -17,6 +17,8 @@ _DARK = 100
 #: Least area, in px of the mask, of an island of tissue and of a hole in it.
 _MIN_ISLAND = 64
 _MIN_HOLE = 256
+#: A patch needs this share of pixels that the scanner took.
+_MIN_FILLED = 0.95
 
 
 def tissue_mask(
@@ -50,7 +52,7 @@ def tissue_mask(
 
 
 def tissue_share(
-    mask: npt.NDArray[np.bool_],
+    mask: npt.NDArray[np.bool_] | npt.NDArray[np.float64],
     downsample: float,
     origins: npt.NDArray[np.int64],
     side: int,
@@ -58,7 +60,7 @@ def tissue_share(
     """Share of tissue in each patch, by an integral image.
 
     Args:
-        mask: (h, w) bool, of :func:`tissue_mask`.
+        mask: (h, w) bool, of :func:`tissue_mask`, or shares in [0, 1].
         downsample: px of the picture that one px of the mask spans.
         origins: (N, 2) int64: x, y at full resolution.
         side: of the patches at full resolution, px.
@@ -82,6 +84,27 @@ def tissue_share(
     area = sum_before(right, bottom) - sum_before(left, bottom)
     area -= sum_before(right, top) - sum_before(left, top)
     return np.clip(area * (downsample / side) ** 2, 0, 1)
+
+
+def has_pixels(
+    picture: Picture, origins: npt.NDArray[np.int64], side: int
+) -> npt.NDArray[np.bool_]:
+    """Whether a slide has pixels where patches lie: some scanners skip empty glass.
+
+    Args:
+        picture: open picture or slide.
+        origins: (N, 2) int64: x, y at full resolution.
+        side: of the patches at full resolution, px.
+
+    Returns:
+        (N,) bool.
+    """
+    filled = picture.filled()
+    if filled is None:
+        return np.ones(len(origins), bool)
+    mask, downsample = filled
+    inside = origins - np.array(picture.bounds[:2])
+    return tissue_share(mask, downsample, inside, side) >= _MIN_FILLED
 
 
 def _drop_small(mask: npt.NDArray[np.bool_], least: int) -> npt.NDArray[np.bool_]:

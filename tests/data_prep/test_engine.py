@@ -40,7 +40,7 @@ def test_items_keep_their_order_and_errors_end_all(workers: int) -> None:
 
 
 def test_a_killed_worker_is_explained() -> None:
-    with pytest.raises(InputError, match="workers=2, and one was killed.*--workers 1"):
+    with pytest.raises(InputError, match="workers=2 killed.*--workers 1"):
         list(map_items(_die, [1, 2], title="dying", workers=2))
 
 

@@ -54,6 +54,73 @@ def write_slide(
     return path
 
 
+def write_scn(
+    path: Path,
+    parts: Sequence[tuple[int, int, npt.NDArray[np.uint8]]],
+    size: tuple[int, int],
+) -> Path:
+    """A Leica slide at 0.5 µm/px, which has pixels in some parts of it only.
+
+    OpenSlide gives the rectangle around the parts as its bounds.
+
+    Args:
+        path: ``.scn``.
+        parts: x, y on the slide and (H, W, 3) pixels of each; sides of whole 16 px.
+        size: (width, height) of the whole slide, px.
+    """
+    import pytest
+    import tifffile
+
+    pytest.importorskip("openslide", reason="the slides extra is not installed")
+    page = dict(photometric="rgb", tile=(64, 64), metadata=None, software=False)
+    nm = 500
+    small = np.full((64, 64, 3), 240, np.uint8)
+    frame = (0, 0, size[0], size[1])
+    images = [_scn_image(frame, 1, [(small, 2 * len(parts))], nm)]
+    pages = []
+    for number, (x, y, pixels) in enumerate(parts):
+        levels = [pixels, np.ascontiguousarray(pixels[::4, ::4])]
+        high, wide = pixels.shape[:2]
+        pyramid = [(level, 2 * number + i) for i, level in enumerate(levels)]
+        images.append(_scn_image((x, y, wide, high), 20, pyramid, nm))
+        pages += levels
+    text = (
+        '<?xml version="1.0"?><scn xmlns="http://www.leica-microsystems.com/scn/2010/'
+        f'10/01" uuid="u"><collection name="c" sizeX="{size[0] * nm}" '
+        f'sizeY="{size[1] * nm}"><barcode></barcode>{"".join(images)}'
+        "</collection></scn>"
+    )
+    with tifffile.TiffWriter(path, bigtiff=True) as stream:
+        for number, level in enumerate([*pages, small]):
+            stream.write(level, description=None if number else text, **page)
+    return path
+
+
+def _scn_image(
+    place: tuple[int, int, int, int],
+    objective: int,
+    levels: Sequence[tuple[npt.NDArray[np.uint8], int]],
+    nm: int,
+) -> str:
+    x, y, width, height = (length * nm for length in place)
+    dimensions = "".join(
+        f'<dimension sizeX="{level.shape[1]}" sizeY="{level.shape[0]}" r="{number}" '
+        f'ifd="{page}"/>'
+        for number, (level, page) in enumerate(levels)
+    )
+    largest = levels[0][0].shape
+    return (
+        '<image name="i"><creationDate>2020-01-01T00:00:00</creationDate>'
+        f'<device model="M" version="1"/><pixels sizeX="{largest[1]}" '
+        f'sizeY="{largest[0]}">{dimensions}</pixels><view sizeX="{width}" '
+        f'sizeY="{height}" offsetX="{x}" offsetY="{y}"/><scanSettings>'
+        f"<objectiveSettings><objective>{objective}</objective></objectiveSettings>"
+        "<illuminationSettings><numericalAperture>0.4</numericalAperture>"
+        "<illuminationSource>brightfield</illuminationSource>"
+        "</illuminationSettings></scanSettings></image>"
+    )
+
+
 def write_index(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     """Write rows as CSV, columns as in the first row."""
     with open(path, "w", newline="") as stream:

@@ -131,7 +131,7 @@ def test_mistakes_end_with_status_2_and_no_set(
         assert error.startswith("error: ") and message in error, error
         assert not (tmp_path / "set").exists()
     assert main(["inspect", str(tmp_path)]) == 2
-    assert "folder of records with a manifest.json" in capsys.readouterr().err
+    assert "folder of a set must have a manifest.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_the_grid_stays_inside() -> None:
     assert grid_origins((2, 4), 2, stride=1).tolist() == [[0, 0], [1, 0], [2, 0]]
     assert grid_origins((3, 3), 3).tolist() == [[0, 0]]
     assert grid_origins((3, 2), 3).shape == (0, 2)
-    with pytest.raises(InputError, match="Received: size=2, stride=0"):
+    with pytest.raises(InputError, match="got patch_size=2, stride=0"):
         grid_origins((4, 4), 2, stride=0)
 
 

@@ -142,7 +142,9 @@ def test_a_failed_run_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2.png"):
         _write(plan, tmp_path / "set")
     assert not (tmp_path / "set").exists()
-    with pytest.raises(InputError, match="must have a manifest.json"):
+    with pytest.raises(
+        InputError, match="interrupted while it was made has no manifest"
+    ):
         read_manifest(tmp_path / ".set.partial" / "set")
     write_picture(plan[2].path, noise(2, 16, 24))
     _write(plan, tmp_path / "set")

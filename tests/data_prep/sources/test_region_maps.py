@@ -12,10 +12,10 @@ from shapely import MultiPolygon, Polygon
 from shapely import box as box_of
 
 from data_prep.config.sets import WhiteConfig
+from data_prep.sources.class_names import class_number
 from data_prep.sources.geometry import clean_area
 from data_prep.sources.region_maps import (
     apply_white_rule,
-    class_number,
     draw_regions,
     is_label_mask,
     read_class_map,
@@ -109,14 +109,14 @@ def test_classes_are_mapped_ignored_or_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         _read(path, gland, (1, 1))
     assert str(error.value) == (
-        f"{path}: A class among background, epithelium, stroma was expected. Received: "
-        "class='Gland'. Map it in the config, labels: {Gland: background}, or leave "
-        "it out, labels: {Gland: ignore}."
+        f"{path}: A class must be one of background, epithelium, stroma, got 'Gland'. "
+        "Map it in the config, labels: {Gland: background}, or leave it out, labels: "
+        "{Gland: ignore}."
     )
     assert not isinstance(error.value, UnusableImage), "this must stop the run"
     with pytest.raises(InputError, match="'Gland' mapped to 'glands'"):
         _read(path, gland, (1, 1), labels={"Gland": "glands"})
-    with pytest.raises(InputError, match="class='unclassified'"):
+    with pytest.raises(InputError, match="got 'unclassified'"):
         _read(path, feature(None, [box(0, 0, 1, 1)]), (1, 1))
 
 
@@ -137,7 +137,7 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ("{", "Expecting property name"),
-        ("3", "a int at the top"),
+        ("3", "a int instead of Features"),
         ('[{"type": "Polygon"}]', "instead of a Feature"),
         ('{"type": "Feature", "geometry": null}', "geometry 'None'"),
         (
@@ -152,7 +152,7 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
         (
             '{"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", '
             '"coordinates": [[[0, 0], [NaN, 0], [9, 9], [0, 0]]]}}',
-            "no finite number",
+            "not a finite number",
         ),
         (
             '{"type": "Feature", "properties": {"classification": {"name": "stroma"}}, '
@@ -181,10 +181,12 @@ def test_label_masks_map_values(tmp_path: Path) -> None:
     assert drawn.tolist() == [[3, 2, 0]] and drawn.dtype == np.uint8
     with pytest.raises(InputError) as error:
         read_class_map(path, (1, 3), classes=CLASSES, mask_values={0: "stroma"})
-    assert "values 0 was expected" in str(error.value)
-    assert "values=7, 255" in str(error.value)
+    assert "among those of mask_values, 0, got" in str(error.value)
+    assert f"{path} with 7, 255. " in str(error.value)
     assert "mask_values: {7: ignore}" in str(error.value)
-    with pytest.raises(UnusableImage, match="3×2 px like its picture.*size=3×1"):
+    with pytest.raises(
+        UnusableImage, match="size of its picture, 3×2 px, got .* of 3×1"
+    ):
         read_class_map(path, (2, 3), classes=CLASSES, mask_values=mapping)
 
 
@@ -224,7 +226,7 @@ def test_derived_classes_of_any_version_have_one_name(
     region = feature(None, [box(0, 0, 1, 1)], classification=classification)
     for labels in ({"tumor: positive": "epithelium"}, {"Tumor: Positive": "2"}):
         if "2" in labels.values():
-            with pytest.raises(InputError, match="class='Tumor: Positive'"):
+            with pytest.raises(InputError, match="got 'Tumor: Positive'"):
                 _read(tmp_path / "a.geojson", region, (1, 1), labels=labels)
         else:
             drawn = _read(tmp_path / "a.geojson", region, (1, 1), labels=labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.sources.region_maps import read_class_map, read_regions
-from data_prep.sources.xml_maps import read_shapes
+from data_prep.sources.xml_maps import read_outlines
 from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.support.errors import InputError
 
@@ -68,7 +68,7 @@ def _aperio_file(
 
 
 def _areas(path: Path) -> list[tuple[str | None, float]]:
-    return [(name, area.area) for name, area in read_shapes(path)]
+    return [(one.name, one.area.area) for one in read_outlines(path).outlines]
 
 
 def test_both_formats_draw_the_same_map(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_both_formats_draw_the_same_map(tmp_path: Path) -> None:
     ):
         drawn = read_class_map(path, (2, 4), classes=CLASSES)
         assert drawn.tolist() == [[0, 3, 3, 0], [0, 0, 0, 0]]
-        (number, area), *others = read_regions(path, classes=CLASSES, labels={})
+        (number, area), *others = read_regions(path, classes=CLASSES, labels={}).drawn
         assert (number, area.bounds, others) == (3, (1, 0, 3, 1), [])
 
 
@@ -96,11 +96,12 @@ def test_asap_groups_are_classes(tmp_path: Path) -> None:
     assert _areas(path) == [("Tumor", 16), (None, 16), (None, 16)]
     labels = {"tumor": "epithelium", "unclassified": "ignore"}
     regions = read_regions(path, classes=CLASSES, labels=labels)
-    assert [number for number, _ in regions] == [2]
+    assert [number for number, _ in regions.drawn] == [2]
+    assert regions.passed_over == {"point": 2, "line": 1}
     with pytest.raises(InputError) as error:
         read_regions(path, classes=CLASSES, labels={})
-    assert f"{path}: A class among" in str(error.value)
-    assert "class='Tumor'" in str(error.value)
+    assert f"{path}: A class must be one of" in str(error.value)
+    assert ", got 'Tumor'. Map it" in str(error.value)
     assert not isinstance(error.value, UnusableImage), "this must stop the run"
 
 
@@ -177,7 +178,7 @@ def test_rectangles_and_ellipses_of_two_and_four_vertices(tmp_path: Path) -> Non
             assert _areas(path) == [("Stroma", 32)]
         for kind in ("2", "Ellipse"):
             path = _aperio_file(tmp_path / "a.xml", _region(given, kind, tag="V"))
-            ((_, ellipse),) = read_shapes(path)
+            (ellipse,) = (one.area for one in read_outlines(path).outlines)
             assert ellipse.bounds == pytest.approx((2, 1, 10, 5))
             assert ellipse.area == pytest.approx(math.pi * 4 * 2, rel=2e-4)
     turned = ((2, 0), (4, 2), (2, 4), (0, 2))
@@ -185,13 +186,16 @@ def test_rectangles_and_ellipses_of_two_and_four_vertices(tmp_path: Path) -> Non
     assert [area for _, area in _areas(path)] == pytest.approx([8])
 
 
-def test_what_has_no_area_is_left_out(tmp_path: Path) -> None:
+def test_what_has_no_area_is_counted(tmp_path: Path) -> None:
     regions = [_region(SQUARE[:count]) for count in range(3)]
     regions += [_region(((0, 0), (2, 2), (4, 4))), _region(kind="3")]
     regions += [_region(((1, 1), (1, 1)), "2"), _region(((1, 1),), "1")]
-    assert read_shapes(_aperio_file(tmp_path / "a.xml", *regions)) == []
+    found = read_outlines(_aperio_file(tmp_path / "a.xml", *regions))
+    assert found.outlines == []
+    assert found.passed_over == {"outline without an area": 6, "arrow": 1}
     open_rings = [_asap(SQUARE[:count]) for count in range(3)]
-    assert read_shapes(_asap_file(tmp_path / "a.xml", *open_rings)) == []
+    found = read_outlines(_asap_file(tmp_path / "a.xml", *open_rings))
+    assert found.outlines == [] and found.passed_over.total() == 3
     assert not read_class_map(tmp_path / "a.xml", (2, 2), classes=CLASSES).any()
 
 
@@ -201,7 +205,7 @@ def test_crossed_outlines_keep_their_loops(tmp_path: Path) -> None:
         _asap_file(tmp_path / "a.xml", _asap(bow_tie)),
         _aperio_file(tmp_path / "b.xml", _region(bow_tie)),
     ):
-        ((_, area),) = read_shapes(path)
+        (area,) = (one.area for one in read_outlines(path).outlines)
         assert area.is_valid and area.area == pytest.approx(8)
 
 
@@ -240,11 +244,11 @@ def test_what_is_neither_format_is_set_aside(
         _aperio_file(path, text.replace(' Z="0"', ""))
     else:
         path.write_text(text)
-    with pytest.raises(UnusableImage, match="ASAP .* or Aperio ImageScope") as error:
-        read_shapes(path)
-    assert f"path={path}: " in str(error.value) and why in str(error.value)
+    with pytest.raises(UnusableImage, match="as ASAP .* or Aperio ImageScope") as error:
+        read_outlines(path)
+    assert f", got {path}: " in str(error.value) and why in str(error.value)
 
 
 def test_a_missing_file_is_set_aside(tmp_path: Path) -> None:
     with pytest.raises(UnusableImage, match="No such file"):
-        read_shapes(tmp_path / "none.xml")
+        read_outlines(tmp_path / "none.xml")

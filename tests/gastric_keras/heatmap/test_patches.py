@@ -57,7 +57,7 @@ def test_a_scale_that_is_wrong_by_far_is_told() -> None:
         def __init__(self) -> None:
             pass
 
-    with pytest.raises(InputError, match="At most 5000000 patches.*side=2, stride=2"):
+    with pytest.raises(InputError, match="at most 5000000 patches.*side=2, stride=2"):
         plan_patches(Huge(), 2, stride=1, min_tissue=0)
 
 

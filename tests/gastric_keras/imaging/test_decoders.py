@@ -122,7 +122,7 @@ TIFFS: dict[str, tuple[Callable, Any]] = {
     "cut short": (cut(saved(COLOR)), REFUSED),
     "planes cut short": (cut(planes()), REFUSED),
     "YCbCr cut short": (cut(subsampled_tiff), REFUSED),
-    "planes turned": (strips(1, PLANES, orientation=[6]), REFUSED),
+    "planes turned": (strips(1, PLANES, orientation=[6]), np.rot90(ROUNDED, -1)),
     "planes of grey": (strips(1, PLANES, photometric=[1]), REFUSED),
     "planes of an unknown compression": (strips(34712, PLANES), REFUSED),
 }
@@ -223,7 +223,7 @@ def test_without_tensorflow_io_every_kind_is_read_or_refused(
     write(tmp_path / "picture")
     found = outcome(tmp_path / "picture")
     if truth is REFUSED:
-        assert isinstance(found, str) and "was expected. Received: path=" in found
+        assert isinstance(found, str) and ", got path=" in found
     elif isinstance(truth, str):
         assert not isinstance(found, str), found
     else:

@@ -89,7 +89,7 @@ def test_mpp_of_a_screen_is_unknown_and_oblong_pixels_are_refused(
     with open_picture(silent) as slide:
         assert slide.mpp == 0
     oblong = write_slide(tmp_path / "c.tif", noise(0, 128, 128), mpp=(0.5, 1.0))
-    with pytest.raises(UnusableImage, match="square pixels.*mpp-x=0.5"):
+    with pytest.raises(UnusableImage, match="must be square.*mpp-x=0.5"):
         open_picture(oblong)
 
 
@@ -123,7 +123,9 @@ def test_a_tile_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
         # Of an entry of 12 bytes: kind (4: 32 bits), count, value.
         data[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, 2**20)
     path.write_bytes(data)
-    with pytest.raises(UnusableImage, match="tile=1048576×1048576. Copy it again"):
+    with pytest.raises(
+        UnusableImage, match="tile=1048576×1048576. Copy the slide again"
+    ):
         slides.SlidePicture(path)
 
 
@@ -143,7 +145,7 @@ def test_levels_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:
     pytest.importorskip("openslide", reason="the slides extra is not installed")
     (tmp_path / "a.svs").write_bytes(b"no slide")
-    with pytest.raises(UnusableImage, match="slide must be whole.*, got path=.*a.svs"):
+    with pytest.raises(UnusableImage, match="whole slide.*got path=.*a.svs"):
         open_picture(tmp_path / "a.svs")
     with pytest.raises(UnusableImage, match="missing.*Copy it again"):
         open_picture(tmp_path / "none.svs")
@@ -162,7 +164,7 @@ def test_without_openslide_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "openslide", None)
-    with pytest.raises(InputError, match=r"Received: path=.*a.svs.*'\.\[slides\]'"):
+    with pytest.raises(InputError, match=r"got path=.*a.svs.*'\.\[slides\]'"):
         open_picture(tmp_path / "a.svs")
     Image.fromarray(noise(0)).save(tmp_path / "plain.tif")
     with open_picture(tmp_path / "plain.tif") as picture:

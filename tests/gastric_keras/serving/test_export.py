@@ -81,7 +81,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, Run
         runtime=RuntimeConfig(output=str(root / "runs")),
     )
     run_dir = RunDir(root / "runs" / config.name)
-    with pytest.raises(InputError, match="finished stage target was expected"):
+    with pytest.raises(InputError, match="Stage target must be finished, got"):
         evaluate.run_evaluate(config, run_dir)
     open_run(config, run_dir)
     stages.run_mid(config, run_dir)
@@ -286,7 +286,7 @@ def test_a_report_without_a_temperature_is_refused(
     write_json(run_dir.report_json, report)
     forget_checksums(run_dir)
     with pytest.raises(
-        InputError, match="temperature was expected.*exported.*evaluate: the kept"
+        InputError, match="must have a temperature.*exported.*evaluate: it rescores"
     ):
         export.run_export(config, run_dir, force=True)
     # What stood still stands.
@@ -444,7 +444,7 @@ def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> No
     path = tmp_path / "p.csv"
     header = b"case_id,image_id,x,y,label,p_benign,p_malignant\n"
     path.write_bytes(header + b"a,b,8,0,0,0.6,0.4\n" + row)
-    with pytest.raises(InputError, match="evaluate writes it was expected"):
+    with pytest.raises(InputError, match="as --stage evaluate writes it, got"):
         read_predictions(path)
 
 
@@ -470,10 +470,10 @@ def test_predictions_that_lack_patches_are_not_scored(
     path.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
     wider = dataclasses.replace(config, evaluate=EvaluateConfig(bootstrap=123))
     forget_checksums(run_dir)
-    with pytest.raises(InputError, match="patches in the split test were expected"):
+    with pytest.raises(InputError, match="patches in split test, got"):
         evaluate.run_evaluate(wider, run_dir)
     path.write_bytes(whole.replace(b"p_benign,p_malignant", b"p_malignant,p_benign"))
-    with pytest.raises(InputError, match="the classes benign, malignant were expected"):
+    with pytest.raises(InputError, match="the classes benign, malignant, got"):
         evaluate.run_evaluate(wider, run_dir)
     path.write_bytes(whole)
     evaluate.run_evaluate(config, run_dir)

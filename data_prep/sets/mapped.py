@@ -1,0 +1,193 @@
+"""The region map of one picture: a label mask, or outlines and what is told of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from data_prep.sets.found import Found
+from data_prep.sets.view import View
+from data_prep.sources.class_names import NOTHING, class_number
+from data_prep.sources.outline_places import PlaceCheck, place_regions
+from data_prep.sources.outlines import spell_counts
+from data_prep.sources.region_maps import (
+    Regions,
+    mark_regions,
+    read_class_map,
+    read_regions,
+    settle,
+)
+from gastric_keras.imaging.images import UnusableImage
+from gastric_keras.imaging.orientation import turn_upright
+
+#: A scale that a file names and that of its picture may differ by this much.
+_SCALE_SLACK = 1.2
+
+
+class MaskMap:
+    """A label mask.
+
+    Args:
+        view: of its picture.
+        path: of the mask.
+        orientation: by which it is turned to lie on its picture.
+    """
+
+    def __init__(self, view: View, path: Path, *, orientation: int = 1) -> None:
+        config, source = view.config, view.source
+        x, _, width, _ = view.picture.bounds
+        self._columns = slice(x, x + width)
+        class_map = read_class_map(
+            path,
+            _stored_shape(view, orientation),
+            classes=config.classes,
+            mask_values=source.mask_values,
+            unannotated=source.unannotated,
+            bounds=view.picture.bounds,
+        )
+        self._map = turn_upright(class_map, orientation)
+
+    def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Class map between two rows of the picture, as wide as its bounds."""
+        return self._map[top:bottom, self._columns]
+
+    def told(self, found: Found) -> Found:
+        """The same: of a mask there is nothing to tell."""
+        return found
+
+
+class OutlineMap:
+    """Outlines, in px of their picture.
+
+    Args:
+        view: of the picture.
+        path: of the file.
+        orientation: by which they are turned to lie on their picture.
+
+    Raises:
+        UnusableImage: not such a file.
+        InputError: an unknown class.
+    """
+
+    def __init__(self, view: View, path: Path, *, orientation: int = 1) -> None:
+        self.view, self.path, self.orientation = view, path, orientation
+        labels = {**view.config.labels, **view.source.labels}
+        self._regions, self._origin = _placed(
+            path,
+            tuple(view.config.classes),
+            tuple(sorted(labels.items())),
+            view.source.annotation_origin,
+            view.picture.bounds[:2],
+            _state(path),
+        )
+
+    def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """Class map between two rows of the picture, as wide as its bounds."""
+        x, _, width, _ = self.view.picture.bounds
+        if self.orientation == 1:
+            shape, offset = (bottom - top, width), (x, top)
+            marked = mark_regions(self._regions, shape, offset=offset)
+        else:
+            shape = _stored_shape(self.view, self.orientation)
+            marked = mark_regions(self._regions, shape, offset=(0, 0))
+            marked = turn_upright(marked, self.orientation)[top:bottom]
+        name = self.view.source.unannotated
+        classes = self.view.config.classes
+        return settle(marked, class_number(name, classes) if name else NOTHING)
+
+    def told(self, found: Found) -> Found:
+        """The same with the numbers of outlines, and what is wrong with them.
+
+        Raises:
+            UnusableImage: no outline lies in the picture, and ``unannotated`` would
+                take all of it.
+        """
+        if self.orientation != 1:
+            # Where outlines of the stored pixels lie is told by the stored pixels.
+            return found
+        check = PlaceCheck(
+            self._regions,
+            self.view.picture,
+            classes=self.view.config.classes,
+            origin=self._origin,
+        )
+        faults = list(check.find_faults())
+        if self.view.source.unannotated is not None and not check.inside:
+            self._set_aside(faults)
+        regions = self._regions
+        counts = Counter({"read": len(check.areas)})
+        counts["mapped to ignore"] = len(regions.left_out)
+        counts["hole"] = sum(number == NOTHING for number, _ in regions.drawn)
+        for kind, number in regions.passed_over.items():
+            counts[f"passed over: {kind}"] = number
+        counts += regions.guessed
+        if self._origin:
+            counts[f"counted from the {_ORIGINS[self._origin]}"] = counts["read"]
+        said = [f"{self.path.name}: {words}" for words in [*self._guesses(), *faults]]
+        return dataclasses.replace(
+            found, outlines=+counts, warnings=[*found.warnings, *said]
+        )
+
+    def _set_aside(self, faults: list[str]) -> None:
+        passed = spell_counts(self._regions.passed_over)
+        unannotated = self.view.source.unannotated
+        raise UnusableImage(
+            "A region map must have an outline inside its picture where unannotated "
+            f"is set, got {self.path}: {'; '.join(faults)}"
+            + (f" ({passed} passed over). " if passed else ". ")
+            + f"Outline what is {unannotated} too, or leave the picture out."
+        )
+
+    def _guesses(self) -> Iterator[str]:
+        if self._regions.passed_over:
+            yield f"{spell_counts(self._regions.passed_over)} passed over"
+        guessed = self._regions.guessed
+        # What QuPath itself means by a derived class is counted, and no warning.
+        names = {words: guessed[words] for words in guessed if "its name" in words}
+        if names:
+            yield spell_counts(names)
+        given, own = self._regions.mpp, self.view.mpp
+        if given and own and max(given / own, own / given) > _SCALE_SLACK:
+            yield (
+                f"the file says {given:.4g} µm/px, its picture {own:.4g}: the outlines "
+                f"may have to be multiplied by {given / own:.3g}"
+            )
+
+
+def _stored_shape(view: View, orientation: int) -> tuple[int, int]:
+    """(H, W) of the picture before it was turned upright."""
+    height, width = view.picture.shape
+    return (height, width) if orientation < 5 else (width, height)
+
+
+#: What an origin is called.
+_ORIGINS = {"bounds": "bounds of their slide", "slide": "corner of their slide"}
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What tells that a file changed; what is wrong with it is said by its reader."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _placed(
+    path: Path,
+    classes: tuple[str, ...],
+    labels: tuple[tuple[str, str], ...],
+    origin: str,
+    corner: tuple[int, int],
+    state: tuple[int, ...],
+) -> tuple[Regions, str]:
+    # The bands of a slide share one map, which may hold a million corners.
+    regions = read_regions(path, classes=classes, labels=dict(labels))
+    return place_regions(regions, corner, origin=origin)
