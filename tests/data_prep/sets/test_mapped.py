@@ -134,14 +134,17 @@ def test_what_was_passed_over_is_said_and_stands_in_the_card(
     said = capsys.readouterr().err
     assert "Warning: r2.geojson: 2 detections, 1 line passed over\n" in said
     assert "Warning: r2.geojson: 1 outline without a class read as its name" in said
-    assert manifest.config["outlines"] == {
-        "read": 19,
-        "passed over: detection": 2,
-        "passed over: line": 1,
-        "outline without a class read as its name, Stroma": 1,
+    ledger = manifest.config["ledger"]
+    assert ledger["read"]["outlines, read"] == 19
+    assert ledger["left_out"] == {
+        "outlines, passed over: detection": 2,
+        "outlines, passed over: line": 1,
     }
-    assert len(manifest.config["warnings"]) == 2
-    assert "outlines: 2 × passed over: detection" in describe(manifest)
+    assert ledger["assumed"] == {
+        "outlines, outline without a class read as its name, Stroma": 1
+    }
+    assert len(ledger["warnings"]) == 2
+    assert "left out: 2 × outlines, passed over: detection" in describe(manifest)
 
 
 def test_a_picture_without_outlines_is_never_given_whole(
