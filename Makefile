@@ -2,6 +2,9 @@
 # `make help` lists the targets; each sets up what it needs.
 PYTHON ?= python3.11
 VENV := .venv
+# With the newest of everything:
+# make demo VENV=.venv-newest CONSTRAINTS=constraints-newest.txt
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 PREP := $(BIN)/python -m data_prep
 RUN := $(BIN)/python -m gastric_keras.run
@@ -18,10 +21,10 @@ help:  ## list the targets
 
 setup: $(VENV)/.stamp  ## install the project with everything for development
 
-$(VENV)/.stamp: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.stamp: setup.cfg pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed as '$(PYTHON)'; name another one with make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
 demo: setup  ## the whole method on the embedded phantom
@@ -54,16 +57,19 @@ lint: setup  ## style, types, imports: what CI checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes: TensorFlow takes the memory of each, and two cores are the least.
-quick: lint  ## lint, and the tests that neither train nor start processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+# A file is one worker's, which trains for all tests in it. In the order of collection:
+# tests/conftest.py puts the longest files first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+quick: lint  ## lint and every test that is not slow, in a minute
+	$(PYTEST) -m 'not slow'
 
 test: lint  ## lint and every test, with coverage: what CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 # PyTorch is there to be measured against, nothing else needs it.
 bench: setup demo/records/target/manifest.json  ## speed, and what the statistics say of known truths
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python -m benchmarks.speed.nuclei
 	$(BIN)/python -m benchmarks.speed.pipeline demo/records/target
 	$(BIN)/python -m benchmarks.speed.steps
@@ -71,14 +77,14 @@ bench: setup demo/records/target/manifest.json  ## speed, and what the statistic
 	$(BIN)/python -m benchmarks.evidence.verdict
 
 docs: setup  ## the documentation site, in build/site; a broken link is an error
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site to open:     build/site/index.html"
 
 # Bad input by the thousand, fuzzing, kills. What fails is kept in faults/, to be
 # replayed: python -m tests.faults --replay faults/CASE
 faults: setup tensorboard_logs/demo-two-stages/report/done.json  ## bad input, fuzzing, kills: hours
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[faults]' \
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[faults]' \
 		|| echo "atheris does not install here: the parsers are not fuzzed"
 	$(BIN)/python -m tests.faults --cases 12000
 	$(BIN)/python -m tests.faults.fuzzing --seconds 120

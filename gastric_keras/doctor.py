@@ -40,18 +40,15 @@ def examine() -> Iterator[str]:
 
 
 def _native_operations() -> Iterator[str]:
-    """On a TensorFlow that it was not built for, tensorflow-io imports with a mere
-    warning and fails at the first call: so one is made."""
-    import cv2
-    import numpy as np
+    """Which decoder reads DICOM, and the forms of TIFF that Pillow gets wrong."""
+    from gastric_keras.imaging.native import find_tensorflow_io
 
-    try:
-        import tensorflow_io as tfio
-
-        tiff = cv2.imencode(".tiff", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
-        tfio.experimental.image.decode_tiff(tiff)
-    except (ImportError, NotImplementedError, RuntimeError) as error:
-        yield f"! tensorflow-io's native operations fail: {str(error).splitlines()[0]}"
+    found, reason = find_tensorflow_io()
+    if found is None:
+        yield (
+            f"tensorflow-io does not load ({reason}): pydicom decodes DICOM, OpenCV "
+            "and tifffile the TIFFs that Pillow does not know"
+        )
     else:
         yield "tensorflow-io's native operations load (a TIFF was decoded)"
 

@@ -89,6 +89,11 @@ STAGES = {
         needs=("slide", "model"),
         schema=HeatmapConfig,
     ),
+    "configs": Stage(
+        "config.shipped:run_configs",
+        "the example configs, copied",
+        takes=frozenset({"out", "force"}),
+    ),
     "doctor": Stage("doctor:run_doctor", "what is installed"),
 }
 
@@ -123,18 +128,18 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Path,
         "metavar": "DIR",
         "help": "where the files go; compare: tensorboard_logs/compare; heatmap: "
-        "heatmaps/SLIDE of the model's run",
+        "heatmaps/SLIDE of the model's run; configs: configs",
     },
 }
 #: Option that a stage needs -> what it is, and the way out.
 _MISSING = {
-    "config": "A config file was expected. Received: no --config. Copy one from "
-    "configs/ and name it with --config FILE.",
-    "runs": "Folders of finished runs were expected. Received: no --runs. Name them "
+    "config": "A stage of a run needs a config file, got no --config. Copy examples "
+    "with --stage configs and name one with --config FILE.",
+    "runs": "Stage compare needs folders of finished runs, got no --runs. Name them "
     "with --runs DIR DIR.",
-    "slide": "A slide was expected. Received: no --slide. Name the slide with --slide "
+    "slide": "Stage heatmap needs a slide, got no --slide. Name the slide with --slide "
     "FILE and the exported model with --model DIR.",
-    "model": "A model was expected. Received: no --model. Name the slide with --slide "
+    "model": "Stage heatmap needs a model, got no --model. Name the slide with --slide "
     "FILE and the exported model with --model DIR.",
 }
 
@@ -175,7 +180,7 @@ def _check_options(name: str, stage: Stage, options: dict[str, Any]) -> None:
     if surplus:
         taken = _spell(option for option in _OPTIONS if option in stage.takes)
         raise InputError(
-            f"--stage {name} takes {taken or 'no other option'}. Received: {surplus}. "
+            f"--stage {name} takes {taken or 'no other option'}, got {surplus}. "
             "Leave that out."
         )
     for option in stage.needs:
@@ -203,7 +208,7 @@ def _run(
                 _call(STAGES[stage].function, config, run_dir, force=force)
         return
     with run_dir.locked():
-        # To score or draw a run anew is not to train it anew: where its weights came
+        # Scoring or drawing a run again is not training it: where its weights came
         # from stays on record.
         trains = force and not {"mid", "target"}.isdisjoint(stages)
         open_run(config, run_dir, force=trains)

@@ -12,6 +12,77 @@ from tests.helpers.paths import SHARED
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+TESTS = Path(__file__).parent
+#: Files and tests that train, build large networks, start processes or take long for
+#: another reason, the longest first: ``make quick`` leaves them out, ``make test``
+#: begins with them, so that no worker is left alone with one in the end. From
+#: ``pytest --durations=0``.
+SLOW = (
+    "whole/test_distribution.py",
+    "kills/test_training_kills.py",
+    "gastric_keras/serving/test_export.py",
+    "gastric_keras/training/test_ladder.py",
+    "gastric_keras/grid/test_stage.py",
+    "gastric_keras/serving/test_graph.py",
+    "whole/test_controls.py",
+    "faults/test_faults.py",
+    "gastric_keras/models/test_weights.py",
+    "whole/test_tensorboard.py",
+    "whole/test_own_network.py",
+    "gastric_keras/report/test_page.py",
+    "gastric_keras/evaluation/test_baselines.py",
+    "gastric_keras/comparison/test_compare.py",
+    "gastric_keras/training/test_tensorboard.py",
+    "gastric_keras/models/test_classifier.py",
+    "whole/test_disks.py",
+    "gastric_keras/serving/test_exported_model.py",
+    "gastric_keras/training/test_epoch_log.py",
+    "gastric_keras/serving/test_served.py",
+    "gastric_keras/serving/test_onnx.py",
+    "gastric_keras/evaluation/test_layer_probe.py",
+    "gastric_keras/visualization/test_gradcam.py",
+    "gastric_keras/heatmap/test_stage.py",
+    "gastric_keras/models/test_transfer.py",
+    "gastric_keras/training/test_snapshots.py",
+    "gastric_keras/training/test_optimizers.py",
+    "gastric_keras/training/test_head_probe.py",
+    "gastric_keras/report/test_browser.py",
+    "data_prep/leaks/test_find.py::test_two_processes_read_what_one_reads",
+    "data_prep/sets/test_writer.py::test_a_file_is_opened_only_for_records",
+    "data_prep/sets/test_writer.py::"
+    "test_what_is_cut_at_a_time_does_not_grow_with_the_set",
+    "data_prep/test_engine.py::test_beam_does_the_same",
+    "gastric_keras/figures/test_plots.py::"
+    "test_every_plot_is_a_small_png_that_no_edge_cuts",
+    "gastric_keras/figures/test_plots.py::test_noise_is_still_a_small_file",
+    "gastric_keras/statistics/test_split_report.py::"
+    "test_coverage_of_delong_and_of_the_clustered_interval",
+    "whole/test_resume.py::test_a_slide_in_bands_is_the_slide_in_one",
+    "whole/test_resume.py::test_beam_makes_the_same_set",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and put their files in front."""
+    places = {}
+    for place, name in enumerate(SLOW):
+        path, _, test = name.partition("::")
+        # A test that was renamed would be quick without a word.
+        assert test in (TESTS / path).read_text(), f"{name} is not there; see SLOW"
+        places[name] = place
+    last = len(SLOW)
+
+    def place_of(item: pytest.Item) -> int:
+        path = item.path.relative_to(TESTS).as_posix()
+        name = getattr(item, "originalname", item.name)
+        whole, single = (places.get(n, last) for n in (path, f"{path}::{name}"))
+        if min(whole, single) < last:
+            item.add_marker("slow")
+        return whole
+
+    items.sort(key=place_of)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -4,7 +4,7 @@
 
 One helps by construction: its mid-level set asks the target's own question, of other
 cases, with many labels where the target has few, and the network starts from random
-weights. The other cannot: the same pictures, the labels dealt out by lot. Ends with
+weights. The other cannot: the same pictures, with shuffled labels. Ends with
 status 1 when the first is not called a help, or the second is.
 """
 

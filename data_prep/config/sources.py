@@ -104,6 +104,9 @@ class SourceConfig:
         patch_size: side in px; 0 takes whole images; null takes the set's.
         stride: px between patches; null takes the set's.
         mpp: µm per px; 0.0 is not known; null takes the set's.
+        map_frame: what region maps were drawn on where EXIF turns a picture:
+            ``stored`` pixels, as QuPath and ImageJ show them, or ``upright`` ones;
+            null sets such pictures aside.
     """
 
     images: str = ""
@@ -124,6 +127,7 @@ class SourceConfig:
     patch_size: int | None = None
     stride: int | None = None
     mpp: float | None = None
+    map_frame: str | None = None
 
     def __post_init__(self) -> None:
         """Check the names, and take over what the layout knows."""
@@ -140,6 +144,12 @@ class SourceConfig:
                 "Fix the splits map.",
                 **{value: split},
             )
+        require(
+            self.map_frame in (None, "stored", "upright"),
+            "map_frame must be stored, upright or null",
+            "QuPath and ImageJ draw on the stored pixels: map_frame: stored.",
+            map_frame=self.map_frame,
+        )
         if self.layout is not None:
             self._take_over(find_layout(self.layout))
 

@@ -17,6 +17,7 @@ from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.schema import read_records, record_key
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_atomic
+from gastric_keras.support.pages import render
 
 #: Most pairs of a kind on a page, so that any browser opens it.
 MOST_PAIRS = 200
@@ -60,8 +61,6 @@ def write_page(
     Raises:
         InputError: a path that is a folder or lies in none.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     path = Path(path)
     check_page(path)
     by_kind = {kind: _pairs(leaks, kind) for kind in get_args(Kind)}
@@ -70,14 +69,9 @@ def write_page(
         place for pairs in shown.values() for _, *places in pairs for place in places
     }
     patches = _read_patches(wanted, contents)
-    environment = Environment(
-        loader=PackageLoader("data_prep"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("leaks.html").render(
+    page = render(
+        "data_prep.leaks",
+        "leaks.html",
         title="Leaks" if leaks else "No leaks",
         sides=[_side(side) for side in contents],
         kinds=[

@@ -32,6 +32,7 @@ from gastric_keras.records.manifest import QUALITY_NAME, Manifest, read_manifest
 from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.files import write_atomic, write_json
+from gastric_keras.support.pages import render
 
 PAGE_NAME = "quality.html"
 
@@ -74,17 +75,10 @@ def write_quality(folder: Path | str, *, sample: int = SAMPLE) -> list[str]:
 
 
 def _page(folder: Path | str, quality: Quality, look: Sample) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("data_prep"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     manifest = read_manifest(folder)
-    return environment.get_template("quality.html").render(
+    return render(
+        "data_prep.quality",
+        "quality.html",
         quality=quality,
         manifest=manifest,
         total=sum(manifest.count(split) for split in manifest.counts),

@@ -20,7 +20,14 @@ from data_prep.quality.measure import OVER_CAP
 from data_prep.quality.page import write_quality
 from data_prep.sets import splits
 from data_prep.sets.caps import cap_plan
-from data_prep.sets.found import Found, LookAtParts, Pictures, joined, read_found
+from data_prep.sets.found import (
+    Found,
+    LookAtParts,
+    Pictures,
+    assumed,
+    joined,
+    read_found,
+)
 from data_prep.sets.kinds import NUCLEI, TARGET, TISSUE, SetKind
 from data_prep.sets.plan import PlannedImage, count_patches, plan_images
 from data_prep.sets.spool import CutPatches
@@ -119,6 +126,7 @@ def build_set(
         found, set_aside = _look(look, sources, title, work, options.engine)
         _warn(found)
         _require_patches(found, set_aside)
+        _tell_assumed(found)
         notes: dict[str, Any] = {}
         if kind.label is not None:
             found, notes = kind.label(config, found)
@@ -214,6 +222,8 @@ def _notes(
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
         ]
+    if of_pixels := assumed(found):
+        notes["assumed"] = of_pixels
     # The side that most pictures share stands in the config; the others stand here.
     notes["sides"] = {
         image.image_id: image.patch_size
@@ -221,6 +231,15 @@ def _notes(
         if image.patch_size != config.patch_size
     }
     return notes
+
+
+def _tell_assumed(found: Pictures) -> None:
+    for note, images in assumed(found).items():
+        print(
+            f"Warning: {len(images)} picture{'s' * (len(images) > 1)}: {note}; first "
+            f"{images[0]}.",
+            file=sys.stderr,
+        )
 
 
 def _dropped(found: Pictures) -> Counter[str]:

@@ -44,6 +44,7 @@ class Found:
             patch that stays; empty where nuclei are not asked for.
         outlines: how the outlines of its region map were used -> number of them.
         warnings: what is probably wrong with the picture, one sentence each.
+        notes: what was assumed of the picture's pixels.
     """
 
     refs: list[PatchRef]
@@ -54,6 +55,7 @@ class Found:
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
     outlines: Counter[str] = dataclasses.field(default_factory=Counter)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 #: The pictures that could be used, with what was found in each.
@@ -112,3 +114,12 @@ def joined(first: Found, second: Found) -> Found:
         outlines=first.outlines + second.outlines,
         warnings=first.warnings + second.warnings,
     )
+
+
+def assumed(found: Pictures) -> dict[str, list[str]]:
+    """Note -> ids of the pictures of which that was assumed."""
+    images: dict[str, list[str]] = {}
+    for image, seen in found:
+        for note in seen.notes:
+            images.setdefault(note, []).append(image.image_id)
+    return dict(sorted(images.items()))

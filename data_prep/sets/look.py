@@ -20,6 +20,7 @@ from data_prep.sets.view import View
 from data_prep.sources.class_names import class_number
 from data_prep.sources.pictures import ImageSource
 from data_prep.sources.region_maps import apply_white_rule, is_label_mask
+from gastric_keras.imaging.pillow import UnusableImage
 from gastric_keras.imaging.slides import open_picture
 from gastric_keras.support.errors import InputError
 
@@ -141,6 +142,22 @@ def _find_mapped(config: TissueSetConfig, part: Part) -> Found:
 
 def _read_map(view: View, image: ImageSource) -> MaskMap | OutlineMap:
     assert image.annotation is not None
-    if is_label_mask(image.annotation):
-        return MaskMap(view, image.annotation)
-    return OutlineMap(view, image.annotation)
+    kind = MaskMap if is_label_mask(image.annotation) else OutlineMap
+    return kind(view, image.annotation, _orientation_of_map(view, image))
+
+
+def _orientation_of_map(view: View, image: ImageSource) -> int:
+    """By which EXIF orientation a region map is turned to lie on its picture."""
+    orientation, frame = view.picture.orientation, view.source.map_frame
+    if orientation == 1 or frame == "upright":
+        return 1
+    if frame is None:
+        # QuPath and ImageJ draw on the stored pixels, browsers on the upright ones.
+        raise UnusableImage(
+            "A picture with a region map must be stored upright, or the config must "
+            f"say what its map was drawn on, got image={image.image_id}, EXIF "
+            f"orientation={orientation}. Give map_frame in the config's source: stored "
+            "for QuPath and ImageJ, which do not turn pictures, or upright for those "
+            "that do; or save the picture upright and draw again."
+        )
+    return orientation

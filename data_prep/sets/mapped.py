@@ -14,16 +14,12 @@ import numpy.typing as npt
 from data_prep.sets.found import Found
 from data_prep.sets.view import View
 from data_prep.sources.class_names import NOTHING, class_number
-from data_prep.sources.outline_places import PlaceCheck, place_regions
+from data_prep.sources.outline_places import PlaceCheck, place_regions, turn_regions
 from data_prep.sources.outlines import spell_counts
-from data_prep.sources.region_maps import (
-    Regions,
-    mark_regions,
-    read_class_map,
-    read_regions,
-    settle,
-)
-from gastric_keras.imaging.images import UnusableImage
+from data_prep.sources.region_maps import mark_regions, read_class_map, settle
+from data_prep.sources.regions import Regions, read_regions
+from gastric_keras.imaging.orientation import turn_upright
+from gastric_keras.imaging.pillow import UnusableImage
 
 #: A scale that a file names and that of its picture may differ by this much.
 _SCALE_SLACK = 1.2
@@ -35,20 +31,23 @@ class MaskMap:
     Args:
         view: of its picture.
         path: of the mask.
+        orientation: by which the mask is turned to lie on the picture.
     """
 
-    def __init__(self, view: View, path: Path) -> None:
+    def __init__(self, view: View, path: Path, orientation: int) -> None:
         config, source = view.config, view.source
         x, _, width, _ = view.picture.bounds
         self._columns = slice(x, x + width)
-        self._map = read_class_map(
+        shape = view.picture.shape
+        stored = read_class_map(
             path,
-            view.picture.shape,
+            shape if orientation < 5 else shape[::-1],
             classes=config.classes,
             mask_values=source.mask_values,
             unannotated=source.unannotated,
             bounds=view.picture.bounds,
         )
+        self._map = turn_upright(stored, orientation)
 
     def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Class map between two rows of the picture, as wide as its bounds."""
@@ -65,22 +64,24 @@ class OutlineMap:
     Args:
         view: of the picture.
         path: of the file.
+        orientation: by which the outlines are turned to lie on the picture.
 
     Raises:
         UnusableImage: not such a file.
         InputError: an unknown class.
     """
 
-    def __init__(self, view: View, path: Path) -> None:
+    def __init__(self, view: View, path: Path, orientation: int) -> None:
         self.view, self.path = view, path
         labels = {**view.config.labels, **view.source.labels}
-        self._regions, self._origin = _placed(
+        placed, self._origin = _placed(
             path,
             tuple(view.config.classes),
             tuple(sorted(labels.items())),
             view.source.annotation_origin,
             view.picture.bounds[:2],
         )
+        self._regions = turn_regions(placed, view.picture.shape, orientation)
 
     def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Class map between two rows of the picture, as wide as its bounds."""

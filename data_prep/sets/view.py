@@ -95,7 +95,14 @@ class View:
 
     def found(self, refs: list[PatchRef], dropped: Counter[str]) -> Found:
         """Of these patches, what pass 1 hands over."""
-        return Found(refs, dropped, self.side, self.mpp, self.is_normalized)
+        return Found(
+            refs,
+            dropped,
+            self.side,
+            self.mpp,
+            self.is_normalized,
+            notes=list(self.picture.notes),
+        )
 
     def grid(self, part: Part, *, label: int) -> Found:
         """The patches of a part, those on the bare glass of a slide left out."""

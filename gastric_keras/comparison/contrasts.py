@@ -139,7 +139,7 @@ def _compare_calls(found: DrawnRuns, pair: Pair) -> McNemar:
 def control_pairs(runs: Sequence[FinishedRun]) -> list[Pair]:
     """Each mid-level set against its controls: where does a gain come from?
 
-    Its true labels against labels by lot (is it the labels?), against as many updates
+    Its true labels against shuffled labels (is it the labels?), against as many updates
     of one stage (is it the training?), against both sets at once (is it the order?);
     and the regression on the backbone before and after t=1 (is it in the features?).
 

@@ -23,7 +23,7 @@ ONE_STAGE = "one stage"
 PATHS = (ONE_STAGE, "tissue", "nuclei")
 #: How a control is spelled, by its variant; {} is its mid-level set.
 CONTROLS = {
-    "shuffled_labels": "{}, labels by lot",
+    "shuffled_labels": "{}, shuffled labels",
     "more_updates": "one stage, updates of {}",
     "joint": "{}, both at once",
 }
@@ -118,8 +118,8 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     """
     if not folders:
         raise InputError(
-            "Folders of finished runs were expected. Received: runs=(). Name them with "
-            "--runs DIR DIR."
+            "runs must name folders of finished runs, got none. Name them with --runs "
+            "DIR DIR."
         )
     missing = []
     for folder in folders:
@@ -131,7 +131,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
             missing.append(f"{folder} (without {', '.join(absent)})")
     if missing:
         raise InputError(
-            f"Finished runs were expected. Received: {'; '.join(missing)}. Run --stage "
+            f"Every run must be finished, got {'; '.join(missing)}. Run --stage "
             "evaluate of each first, or leave it out."
         )
     runs = [_read_run(folder) for folder in folders]
@@ -154,9 +154,9 @@ def _read_run(folder: Path) -> FinishedRun:
     scores = read_scores(run_dir)
     if scores.labels_per_class is None:
         raise InputError(
-            "A report.json with labels_per_class was expected. Received: "
-            f"{run_dir.report_json} of an older version. Run --stage evaluate: the "
-            "kept predictions are scored anew."
+            "report.json must hold labels_per_class, got "
+            f"{run_dir.report_json} of an older version. Run --stage evaluate: it "
+            "scores the kept predictions again."
         )
     config = config_io.load(ExperimentConfig, run_dir.config)
     check_config(config, scores)
@@ -177,7 +177,7 @@ def _check_numbers(runs: Sequence[FinishedRun]) -> None:
     if bad:
         # Left out in silence, a path would look better for its failures.
         raise InputError(
-            "Runs whose test probabilities are numbers were expected. Received: "
+            "Test probabilities must be numbers in every run, got "
             f"{'; '.join(bad)}. Train them again, or leave them out and say so."
         )
 
@@ -194,8 +194,8 @@ def _check_same_test(runs: Sequence[FinishedRun]) -> None:
             )
     if others:
         raise InputError(
-            "Runs scored on the same test rows (case, image, x, y, label) were "
-            f"expected, those of {first.folder}. Received: {'; '.join(others)}. "
+            "Runs must be scored on the same test rows (case, image, x, y, label), "
+            f"those of {first.folder}, got {'; '.join(others)}. "
             "Compare runs of one target set only."
         )
 
@@ -204,8 +204,8 @@ def _check_classes(run: FinishedRun) -> None:
     positives = int(run.label.sum())
     if min(positives, run.label.size - positives) < 2:
         raise InputError(
-            "A test split with two or more patches of each class was expected. "
-            f"Received: {run.folder} with {positives} positive of {run.label.size}. "
+            "The test split must have two or more patches of each class, "
+            f"got {run.folder} with {positives} positive of {run.label.size}. "
             "Make a target set with a larger test split."
         )
 
@@ -216,8 +216,8 @@ def _check_distinct(runs: Sequence[FinishedRun]) -> None:
         key = (*run.cell, run.path, run.replicate)
         if key in seen:
             raise InputError(
-                "One run for each network, subset, path and seed was "
-                f"expected. Received: {seen[key]} and {run.folder}, both "
+                "Each network, subset, path and seed must have one run, "
+                f"got {seen[key]} and {run.folder}, both "
                 f"{run.cell[0]}, {run.cell[1]}, {run.path}, "
                 f"seed {run.replicate}. Leave one of them out."
             )

@@ -13,15 +13,6 @@ from gastric_keras.statistics.split_report import UnitReport
 
 #: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
 PUBLISHED_GAIN = (0.016, 0.053)
-#: Columns of the score table; ``table_scores`` has their values in this order.
-TABLE_SCORES = (
-    "AUC",
-    "ACC",
-    "precision",
-    "recall",
-    "precision, class average",
-    "recall, class average",
-)
 
 
 @dataclass(frozen=True)
@@ -145,12 +136,12 @@ def table_scores(unit: UnitReport) -> dict[str, float | None]:
         unit: of a run's test split.
     """
     calls = unit.at_threshold.scores
-    found = (
-        unit.scores["auc"],
-        calls["accuracy"],
-        calls["precision"],
-        calls["sensitivity"],
-        calls["precision_class_average"],
-        calls["recall_class_average"],
-    )
-    return {name: s.value for name, s in zip(TABLE_SCORES, found, strict=True)}
+    found = {
+        "AUC": unit.scores["auc"],
+        "ACC": calls["accuracy"],
+        "precision": calls["precision"],
+        "recall": calls["sensitivity"],
+        "precision, class average": calls["precision_class_average"],
+        "recall, class average": calls["recall_class_average"],
+    }
+    return {name: score.value for name, score in found.items()}

@@ -8,7 +8,6 @@ from statistics import mean, stdev
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
 from gastric_keras.comparison.results import (
     PUBLISHED_GAIN,
-    TABLE_SCORES,
     Comparison,
     Efficiency,
     ScoreCell,
@@ -67,6 +66,7 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
         "threshold; the others are at each run's own validation threshold. Precision "
         "and recall are of the positive class unless they say otherwise.",
     ]
+    scores = list(cells[0].scores)
     for subset in dict.fromkeys(cell.subset for cell in cells):
         mine = [cell for cell in cells if cell.subset == subset]
         rows = [
@@ -74,13 +74,13 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
                 BACKBONES[cell.backbone].title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
-                *(_mean_sd(cell.scores[score]) for score in TABLE_SCORES),
+                *(_mean_sd(cell.scores[score]) for score in scores),
             ]
             for cell in mine
         ]
         parts += [
             f"*{markdown_name(subset)}*: {mine[0].labels:g} labels a class",
-            text_table(["network", "path", "seeds", *TABLE_SCORES], rows),
+            text_table(["network", "path", "seeds", *scores], rows),
         ]
     return parts
 
@@ -133,7 +133,7 @@ def _controls(controls: Sequence[SettingDifference]) -> list[str]:
         return []
     return [
         "## Controls: where does a difference come from?",
-        "Labels by lot: t=1 on the same patches with their labels dealt out at random. "
+        "Shuffled labels: t=1 on the same patches with randomly permuted labels. "
         "Updates: one stage given those of t=1 too. Both at once: one backbone, two "
         "heads, a batch of each set in every update, as many updates as both stages. "
         "Linear probe: logistic regression on the backbone as it came. Intervals and p "
@@ -263,7 +263,7 @@ def spell_verdict(
     change = f"AUC {pooled.difference:+.3f}"
     if pooled.low is None or pooled.high is None or p_value is None:
         return begin + (
-            f"the data are too few to tell. {change}, no interval: {pooled.reason}."
+            f"too few test cases to tell. {change}, no interval: {pooled.reason}."
         )
     if pooled.high - pooled.low < 1e-9:
         return begin + (
@@ -276,7 +276,7 @@ def spell_verdict(
         f"p {spell_p(p_value)})"
     )
     if p_value < LEVEL:
-        answer = "helped" if pooled.difference > 0 else "did harm"
+        answer = "helped" if pooled.difference > 0 else "made it worse"
         if pooled.seeds == 1:
             return (
                 f"{begin}the second stage {answer} in this one training. {figures}. "
@@ -286,6 +286,6 @@ def spell_verdict(
         return f"{begin}the second stage {answer}. {figures}."
     half = (pooled.high - pooled.low) / 2
     return (
-        f"{begin}the data are too few to tell. {figures}: with {cases} test cases a "
+        f"{begin}too few test cases to tell. {figures}: with {cases} test cases a "
         f"difference within about ±{half:.3f} cannot be told from none."
     )

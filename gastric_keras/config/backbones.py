@@ -1,4 +1,4 @@
-"""The table of networks: all that is known of a network stands in its one entry."""
+"""The table of networks: one entry holds everything known about a network."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ class Backbone:
     def __post_init__(self) -> None:
         require(
             1 <= self.smallest_size <= self.image_size,
-            "A smallest_size from 1 to image_size was expected.",
+            "smallest_size must be in [1, image_size]",
             "Give the side in px below which the pooling leaves nothing.",
             smallest_size=self.smallest_size,
             image_size=self.image_size,
         )
         require(
             bool(self.first_convolutions) and bool(self.probed_layers),
-            "One first convolution and one probed layer, or more, were expected.",
+            "first_convolutions and probed_layers must each name a layer",
             "Name layers of the network.",
             first_convolutions=self.first_convolutions,
             probed_layers=self.probed_layers,
@@ -207,13 +207,13 @@ def register_backbone(name: str, backbone: Backbone) -> None:
     """
     require(
         re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None,
-        "A name of lower-case letters, digits and '_' was expected.",
+        "name must have lower-case letters, digits and '_' only",
         "It becomes the backbone.name of configs.",
         name=name,
     )
     require(
         BACKBONES.get(name, backbone) == backbone,
-        "A name that no other network has was expected.",
+        "name must not be that of another network",
         f"Taken are {', '.join(BACKBONES)}.",
         name=name,
     )
@@ -227,9 +227,9 @@ def find_backbone(name: str) -> Backbone:
         InputError: no network has that name.
     """
     if name not in BACKBONES:
+        known = ", ".join(BACKBONES)
         raise InputError(
-            f"backbone: one of {', '.join(BACKBONES)} was expected. "
-            f"Received: backbone={name!r}. Choose one of these."
+            f"backbone must be one of {known}, got {name!r}. Choose one of these."
         )
     return BACKBONES[name]
 
@@ -248,7 +248,7 @@ def check_image_size(name: str, image_size: int | tuple[int, int]) -> None:
     least = image_size if isinstance(image_size, int) else min(image_size)
     require(
         least >= smallest,
-        f"image_size of at least {smallest} px was expected for {name}.",
+        f"image_size must be at least {smallest} px for {name}",
         "Its pooling leaves nothing of a smaller patch.",
         image_size=image_size,
     )

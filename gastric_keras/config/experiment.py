@@ -8,9 +8,9 @@ from typing import Literal
 
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.fit import AugmentConfig, FitConfig
-from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.errors import InputError, check_ranges, require
 
-#: Stage that a model stands for -> how a reader knows it.
+#: Stage of a model -> its name for a reader.
 LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 
@@ -37,18 +37,13 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         check_image_size(self.name, self.image_size)
-        require(
-            0 <= self.dropout < 1,
-            "dropout in [0, 1) was expected.",
-            "0 switches it off.",
-            dropout=self.dropout,
-        )
+        check_ranges(self, dropout=("[0, 1)", "0 switches it off."))
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:
     require(
         len(classes) >= 2 and len(set(classes)) == len(classes),
-        "Two or more classes with different names were expected.",
+        "classes must have two or more different names",
         "Name them in the order of the manifest.",
         classes=classes,
     )
@@ -61,11 +56,10 @@ class MidConfig:
     Attributes:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
-        variant: ``stepwise``: the method, t=1 before t=2. The rest are controls for it:
-            ``shuffled_labels``: the same, but which patch has which label is drawn by
-            lot; ``more_updates``: no t=1, its updates are given to t=2; ``joint``: no
-            t=1, but a second head that learns the mid-level set during t=2, in as many
-            updates.
+        variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
+            ``shuffled_labels``: the same, with randomly permuted labels;
+            ``more_updates``: no t=1, t=2 gets its updates; ``joint``: no t=1, but a
+            second head that learns the mid-level set during t=2, in as many updates.
         init: weights of a finished t=1 of the same backbone and classes, from this or
             another lab, to take instead of training it; null: train it.
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
@@ -85,16 +79,12 @@ class MidConfig:
 
     def __post_init__(self) -> None:
         _check_classes(self.classes)
-        require(
-            0 < self.blend <= 1,
-            "A blend in (0, 1] was expected.",
-            "1 starts t=2 from t=1 alone; mid: null leaves t=1 out.",
-            blend=self.blend,
-        )
+        hint = "1 starts t=2 from t=1 alone; mid: null leaves t=1 out."
+        check_ranges(self, blend=("(0, 1]", hint))
         require(
             self.has_stage or (self.init is None and self.blend == 1),
-            f"Neither init nor blend was expected under the variant {self.variant}.",
-            "It has no t=1 that they could be of.",
+            f"init and blend must keep their defaults with variant: {self.variant}",
+            "It has no t=1 that they could apply to: remove both.",
             init=self.init,
             blend=self.blend,
         )
@@ -132,22 +122,17 @@ class TargetConfig:
         _check_classes(self.classes)
         require(
             len(self.classes) == 2,
-            "Exactly two target classes were expected.",
-            "The scores (AUC, sensitivity) are those of a two-class question.",
+            "classes must have exactly two names",
+            "The scores (AUC, sensitivity) answer a two-class question.",
             classes=self.classes,
         )
         require(
             self.positive in self.classes,
-            f"positive must be one of the classes {self.classes}.",
+            f"positive must be one of the classes {self.classes}",
             "Name the class whose probability is scored.",
             positive=self.positive,
         )
-        require(
-            not isinstance(self.subset, int) or self.subset >= 1,
-            "A subset of 1 or more patches per class was expected.",
-            "null trains on all.",
-            subset=self.subset,
-        )
+        check_ranges(self, subset=("[1, inf)", "null trains on all patches."))
 
 
 @dataclass(frozen=True)
@@ -166,25 +151,19 @@ class EvaluateConfig:
     subgroups: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        require(
-            self.bootstrap >= 100,
-            "100 or more bootstrap draws were expected.",
-            "1000 is usual.",
-            bootstrap=self.bootstrap,
+        check_ranges(
+            self,
+            bootstrap=("[100, inf)", "1000 is usual."),
+            confidence=("(0, 1)", "0.95 is usual."),
         )
-        require(
-            0 < self.confidence < 1,
-            "A confidence in (0, 1) was expected.",
-            "0.95 is usual.",
-            confidence=self.confidence,
-        )
+
         for name, pattern in self.subgroups.items():
             try:
                 re.compile(pattern)
             except re.error as error:
                 raise InputError(
-                    f"subgroups.{name}: a regular expression was expected. Received: "
-                    f"{pattern!r} ({error}). Mend it."
+                    f"subgroups.{name} must be a regular expression, got {pattern!r} "
+                    f"({error}). Put a backslash before signs meant literally."
                 ) from error
 
 
@@ -244,7 +223,7 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         require(
             re.fullmatch(r"[\w][\w.-]*", self.name) is not None,
-            "A name of letters, digits, '.', '_' and '-' was expected.",
+            "name must have letters, digits, '.', '_' and '-' only",
             "It becomes the name of a folder.",
             name=self.name,
         )

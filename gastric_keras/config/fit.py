@@ -1,11 +1,11 @@
-"""How one stage is fitted, and what its training patches go through."""
+"""How one stage is fitted, and how its training patches are augmented."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from gastric_keras.support.errors import require
+from gastric_keras.support.errors import check_ranges, require
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,13 @@ class FitConfig:
     """How one stage is fitted. The paper is silent here: these choices are ours.
 
     Attributes:
-        epochs: at most; 0, with ``head: probe``: the backbone stays as it comes and the
+        epochs: at most; 0, with ``head: probe``: the backbone is not trained and the
             head is the logistic regression alone (a linear probe).
         batch_size: patches a step, over all devices together.
         min_steps: least updates in an epoch: a small set is gone through several times
             between two validations, so that it gets its updates and the validation
             split is not most of the work.
-        learning_rate: at its highest.
+        learning_rate: the highest of the schedule.
         head_rate: the head's learning rate as a multiple of the backbone's.
         schedule: ``constant``; ``cosine`` down to zero over all epochs; ``plateau``: a
             third after each ``plateau_patience`` epochs without a better validation
@@ -29,8 +29,8 @@ class FitConfig:
         weight_decay: decoupled (AdamW), per step, times the learning rate; not of
             biases and batch normalization.
         head: what the head starts from: ``random``, or ``probe``: the logistic
-            regression on the features of the backbone as it comes, so that the
-            backbone is not bent by a head that knows nothing (linear probing, then
+            regression on the features of the initial backbone, so that a
+            random head does not distort the backbone (linear probing, then
             fine-tuning: Kumar et al., ICLR 2022, arXiv 2202.10054).
         probe_strength: inverse regularization (scikit-learn's C) of that regression,
             on features of mean variance 1.
@@ -68,83 +68,39 @@ class FitConfig:
     def __post_init__(self) -> None:
         require(
             self.epochs >= 1 or (self.epochs == 0 and self.head == "probe"),
-            "epochs of 1 or more, or 0 with head: probe, was expected.",
+            "epochs must be at least 1, or 0 with head: probe",
             "0 keeps the backbone and takes the probed head as it is.",
             epochs=self.epochs,
             head=self.head,
         )
-        for name in (
-            "batch_size",
-            "min_steps",
-            "plateau_patience",
-            "shuffle_buffer",
-        ):
-            value = getattr(self, name)
-            require(
-                value >= 1,
-                f"{name} of 1 or more was expected.",
-                "1 is the least.",
-                **{name: value},
-            )
-        self._check_rates()
-        require(
-            not isinstance(self.trainable_from, float) or 0 <= self.trainable_from < 1,
-            "trainable_from as a layer, or as a share in [0, 1), was expected.",
-            "null trains all of the backbone.",
-            trainable_from=self.trainable_from,
-        )
-        require(
-            0 <= self.ema < 1,
-            "ema in [0, 1) was expected.",
-            "0 switches the average off; 0.99 is usual.",
-            ema=self.ema,
-        )
-        require(
-            self.patience is None or self.patience >= 1,
-            "patience of 1 or more was expected.",
-            "null switches early stopping off.",
-            patience=self.patience,
-        )
-        require(
-            self.stop_at is None or 0.5 < self.stop_at <= 1,
-            "stop_at in (0.5, 1] was expected.",
-            "It is a validation AUC; null: train on.",
-            stop_at=self.stop_at,
-        )
-
-    def _check_rates(self) -> None:
-        for name, good in (
-            ("learning_rate", "1e-4 is a good start for fine-tuning."),
-            ("head_rate", "1 trains the head as fast as the backbone."),
-            ("probe_strength", "0.1 is a good start."),
-        ):
-            value = getattr(self, name)
-            require(value > 0, f"A {name} above 0 was expected.", good, **{name: value})
-        require(
-            self.weight_decay >= 0,
-            "A weight_decay of 0 or more was expected.",
-            "0 switches it off.",
-            weight_decay=self.weight_decay,
-        )
-        require(
-            0 <= self.warmup < max(self.epochs, 1),
-            f"A warmup of 0 or more and less than the {self.epochs} epochs was "
-            "expected.",
-            "0 switches it off.",
-            warmup=self.warmup,
+        at_least_1 = ("batch_size", "min_steps", "plateau_patience", "shuffle_buffer")
+        check_ranges(
+            self,
+            **dict.fromkeys(at_least_1, ("[1, inf)", "1 is the least.")),
+            learning_rate=("(0, inf)", "1e-4 is a good start for fine-tuning."),
+            head_rate=("(0, inf)", "1 trains the head as fast as the backbone."),
+            probe_strength=("(0, inf)", "0.1 is a good start."),
+            weight_decay=("[0, inf)", "0 switches it off."),
+            warmup=(
+                f"[0, {max(self.epochs, 1)})",
+                "Use less than epochs; 0 switches it off.",
+            ),
+            trainable_from=("[0, 1)", "Or name a layer; null trains all of it."),
+            ema=("[0, 1)", "0 switches the average off; 0.99 is usual."),
+            patience=("[1, inf)", "null switches early stopping off."),
+            stop_at=("(0.5, 1]", "It is a validation AUC; null: train on."),
         )
         require(
             not (self.warmup and self.schedule == "plateau"),
-            "A warmup under the schedule constant or cosine was expected.",
-            "plateau sets the rate epoch by epoch: set warmup to 0.",
+            "warmup must be 0 with schedule: plateau",
+            "plateau sets the rate after each epoch: set warmup to 0.",
             warmup=self.warmup,
-            schedule=self.schedule,
         )
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What training patches go through, in tf.data only.
+    """Augmentation of the training patches, in tf.data only.
 
     Attributes:
         flip: mirror left-right with probability one half.
@@ -164,21 +120,9 @@ class AugmentConfig:
     color: float = 0.0
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.stain < 1,
-            "stain in [0, 1) was expected.",
-            "0 switches the jitter off; 0.05 to 0.3 is usual.",
-            stain=self.stain,
-        )
-        require(
-            0 <= self.color < 1,
-            "color in [0, 1) was expected.",
-            "0 switches the jitter off; 0.05 to 0.2 is usual.",
-            color=self.color,
-        )
-        require(
-            0 <= self.zoom <= 1,
-            "zoom in [0, 1] was expected.",
-            "0 switches it off; 0.25 scales by 0.8 to 1.25.",
-            zoom=self.zoom,
+        check_ranges(
+            self,
+            stain=("[0, 1)", "0 switches the jitter off; 0.05 to 0.3 is usual."),
+            color=("[0, 1)", "0 switches the jitter off; 0.05 to 0.2 is usual."),
+            zoom=("[0, 1]", "0 switches it off; 0.25 scales by 0.8 to 1.25."),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gastric_keras.support.errors import require
 
-#: The name of a value on an axis, as it stands in a folder's name.
+#: The name of a value on an axis, as it appears in the name of a folder.
 _NAME = r"[\w][\w.+]*(-[\w.+]+)*"
 
 
@@ -28,8 +28,8 @@ class Axis:
         bad = [v for v in (self.name, *self.values) if not re.fullmatch(_NAME, v)]
         require(
             bool(self.values) and not bad,
-            "An axis with a name and one value or more was expected, named with "
-            "letters, digits, '.', '+', '_' and single '-'.",
+            "name and values must not be empty, and be named with letters, digits, "
+            "'.', '+', '_' and single '-' only",
             "They become names of folders.",
             name=self.name,
             values=list(self.values),
@@ -44,7 +44,7 @@ class GridConfig:
         name: of the grid; its runs lie in ``output/name``.
         base: path of the config that every run starts from.
         axes: the last one varies fastest; later overrides win.
-        seeds: of training; ``{seed}`` in an override stands for it.
+        seeds: of training; ``{seed}`` in an override is replaced by it.
         only: axis -> the values to run now; an axis that is not named is run whole.
         set: overrides of every run, before those of the axes.
         evaluate: score the test split of each finished run; false while choosing.
@@ -63,16 +63,15 @@ class GridConfig:
     def __post_init__(self) -> None:
         require(
             re.fullmatch(_NAME, self.name) is not None,
-            "A name of letters, digits, '.', '_' and '-' was expected.",
+            "name must have letters, digits, '.', '+', '_' and single '-' only",
             "It becomes the name of a folder.",
             name=self.name,
         )
         names = [axis.name for axis in self.axes]
         require(
             bool(names) and len(set(names)) == len(names) and bool(self.seeds),
-            "One axis or more with different names, and one seed or more, were "
-            "expected.",
-            "Mend axes or seeds.",
+            "axes and seeds must each have an entry, and every axis another name",
+            "Add an axis or a seed, or rename one of two equal axes.",
             axes=names,
             seeds=self.seeds,
         )
@@ -80,7 +79,7 @@ class GridConfig:
         for name, values in self.only.items():
             require(
                 bool(values) and set(values) <= set(known.get(name, ())),
-                "only: an axis and some of its values were expected.",
+                "only must name an axis and some of its values",
                 f"The axes are {known}.",
                 **{name: values},
             )

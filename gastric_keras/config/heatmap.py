@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gastric_keras.support.errors import require
-
-_MEND = "Mend --set."
+from gastric_keras.support.errors import check_ranges
 
 
 @dataclass(frozen=True)
@@ -47,41 +45,20 @@ class HeatmapConfig:
     overlay_side: int = 2000
 
     def __post_init__(self) -> None:
-        for name in ("side", "batch_size", "readers"):
-            value = getattr(self, name)
-            require(
-                value is None or value >= 1,
-                "1 or more was expected.",
-                _MEND,
-                **{name: value},
-            )
-        for name in ("model_mpp", "slide_mpp"):
-            value = getattr(self, name)
-            require(
-                value is None or 0 < value <= 100,
-                "µm per px, in (0, 100], was expected.",
-                _MEND,
-                **{name: value},
-            )
-        for name in ("min_tissue", "opacity"):
-            value = getattr(self, name)
-            require(
-                0 <= value <= 1,
-                "A share in [0, 1] was expected.",
-                _MEND,
-                **{name: value},
-            )
-        for name in ("stride", "level"):
-            value = getattr(self, name)
-            require(
-                value is None or 0 < value <= 1,
-                "A share in (0, 1] was expected.",
-                _MEND,
-                **{name: value},
-            )
-        require(
-            200 <= self.overlay_side <= 2600,
-            "200 to 2,600 px were expected.",
-            _MEND,
-            overlay_side=self.overlay_side,
+        at_least_1, share = ("[1, inf)", "1 is the least."), (
+            "[0, 1]",
+            "It is a share.",
+        )
+        scale = ("(0, 100]", "It is in µm/px: 0.25 at ×40, 0.5 at ×20.")
+        check_ranges(
+            self,
+            **dict.fromkeys(("side", "batch_size", "readers"), at_least_1),
+            **dict.fromkeys(("model_mpp", "slide_mpp"), scale),
+            **dict.fromkeys(("min_tissue", "opacity"), share),
+            stride=(
+                "(0, 1]",
+                "1 sets patches edge to edge; 0.5 overlaps them by half.",
+            ),
+            level=("(0, 1]", "It is a probability; null takes the model's threshold."),
+            overlay_side=("[200, 2600]", "2000 px is usual."),
         )

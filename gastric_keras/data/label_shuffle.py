@@ -1,4 +1,4 @@
-"""Labels drawn by lot: a set that is the same in all but what its labels say."""
+"""Shuffled labels: the same set, but for which patch has which label."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Labeler = Callable[[tf.Tensor], tf.Tensor]
 
 
 def shuffle_labels(folder: Path | str, split: str, *, seed: int) -> Labeler:
-    """Deal the labels of a split out again among its patches.
+    """Permute the labels of a split among its patches at random.
 
-    Each class keeps its number of patches, so that only the bond between picture and
-    label is cut. Keys and labels stay in memory, some hundred bytes a patch.
+    Each class keeps its number of patches, so only the link between picture and label
+    is broken. Keys and labels stay in memory, some hundred bytes a patch.
 
     Args:
         folder: of a set.
         split: of that set.
-        seed: of the lot; the same one deals the same labels.
+        seed: of the permutation.
 
     Returns:
-        What gives the dealt label of a serialized record of that split.
+        A function from a serialized record of that split to its shuffled label.
     """
     labels = read_labels(folder, split)
     rng = np.random.default_rng([seed, SPLITS.index(split)])

@@ -21,6 +21,7 @@ from gastric_keras.records.subsets import key_of, only, subset_keys, subset_size
 from gastric_keras.support.errors import InputError
 
 AUTOTUNE = tf.data.AUTOTUNE
+assert_cardinality = tf.data.experimental.assert_cardinality
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,15 @@ def steps_per_epoch(
     n = selection.count()
     if n < batch_size:
         raise InputError(
-            f"At least one full batch was expected. Received: {n} patches in split "
-            f"{selection.split!r} of {selection.folder}, batch_size={batch_size}. Set "
-            f"batch_size to {n} or less."
+            f"batch_size must be at most {n}, the patches of split {selection.split!r} "
+            f"of {selection.folder}, got {batch_size}. Set batch_size to {n} or less."
         )
     steps = n // batch_size
     return steps * math.ceil(min_steps / steps)
 
 
 def train_dataset(
-    selection: Selection,
+    records: Selection | Path | str,
     *,
     image_size: int,
     batch_size: int,
@@ -114,11 +114,11 @@ def train_dataset(
     Order and augmentation of an epoch depend on (seed, epoch) only, so that a run that
     resumes at epoch k sees what an unbroken one would have seen::
 
-        train_dataset(Selection("records/target"), image_size=224, batch_size=32,
-                      epochs=10, augment_config=AugmentConfig())
+        train_dataset("records/target", image_size=224, batch_size=32, epochs=10,
+                      augment_config=AugmentConfig())
 
     Args:
-        selection: of a set's patches.
+        records: folder of a set, for its whole training split; or a selection.
         image_size: side in px.
         batch_size: patches a batch; the incomplete last batch of an epoch is dropped,
             because MirroredStrategy cannot divide it among replicas.
@@ -132,6 +132,7 @@ def train_dataset(
     Returns:
         Dataset of ((batch, size, size, 3) uint8, (batch,) int64).
     """
+    selection = _selection(records, "train")
     steps = steps_per_epoch(selection, batch_size)
     passes = math.ceil(min_steps / steps)
     dataset = _training_records(
@@ -161,7 +162,9 @@ def train_dataset(
         # By the step's number in the whole fit: a resumed fit draws what it would have.
         dataset = dataset.enumerate(initial_epoch * passes * steps)
         dataset = dataset.map(views, num_parallel_calls=AUTOTUNE, deterministic=True)
-    return dataset.prefetch(AUTOTUNE)
+    # Keras stops there by itself, instead of warning that it ran out of data.
+    batches = (epochs - initial_epoch) * passes * steps
+    return dataset.apply(assert_cardinality(batches)).prefetch(AUTOTUNE)
 
 
 def batch_keys(
@@ -247,25 +250,40 @@ def _shuffle(
 
 
 def eval_dataset(
-    selection: Selection, *, image_size: int, batch_size: int
+    records: Selection | Path | str,
+    split: str = "test",
+    *,
+    image_size: int,
+    batch_size: int,
+    as_supervised: bool = False,
 ) -> tf.data.Dataset:
     """Every patch of a selection once, in the order of the records.
 
     Args:
-        selection: of a set's patches.
+        records: folder of a set; or a selection, which names its split itself.
+        split: of the set in that folder: train, validation or test.
         image_size: side in px.
         batch_size: patches a batch; the last one may be smaller.
+        as_supervised: give (image, label), as ``model.evaluate`` takes it.
 
     Returns:
         Dataset of dicts: image (batch, size, size, 3) uint8; label, x, y (batch,)
-        int64; case_id, image_id (batch,) string.
+        int64; case_id, image_id (batch,) string. With ``as_supervised`` of pairs.
     """
+    selection = _selection(records, split)
     names = ("image", "label", "case_id", "image_id", "x", "y")
 
-    def example(raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        return selection.example(raw, names, image_size)
+    def example(raw: tf.Tensor) -> dict[str, tf.Tensor] | tuple[tf.Tensor, tf.Tensor]:
+        values = selection.example(raw, names, image_size)
+        return (values["image"], values["label"]) if as_supervised else values
 
     # One file after the other and a deterministic map: the order is the records'.
     dataset = selection.chosen(tf.data.TFRecordDataset(selection.shards))
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size).prefetch(AUTOTUNE)
+    dataset = dataset.batch(batch_size)
+    batches = math.ceil(selection.count() / batch_size)
+    return dataset.apply(assert_cardinality(batches)).prefetch(AUTOTUNE)
+
+
+def _selection(records: Selection | Path | str, split: str) -> Selection:
+    return records if isinstance(records, Selection) else Selection(records, split)

@@ -30,7 +30,7 @@ from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
 
-#: Rises with what report.json holds: kept predictions of an older one are scored anew.
+#: Rises with what report.json holds: kept predictions of an older one are scored again.
 REPORT_VERSION = 2
 
 
@@ -40,7 +40,7 @@ def run_evaluate(
     """Stage evaluate: score the finished target model on validation and test.
 
     The threshold is chosen on the validation split. Each split goes through the model
-    once: with other settings, the kept predictions are scored anew.
+    once: with other settings, the kept predictions are scored again.
 
     Args:
         config: of the run.
@@ -93,14 +93,15 @@ def _predictions(
     for split, predictions in found.items():
         if predictions.label.size != manifest.count(split):
             raise InputError(
-                f"Predictions of the {manifest.count(split)} patches in the split "
-                f"{split} were expected. Received: {predictions.label.size} in "
+                f"The predictions must be of the {manifest.count(split)} patches in "
+                f"split {split}, got {predictions.label.size} in "
                 f"{run_dir.predictions(split)}. Run --stage evaluate --force."
             )
         if predictions.classes != config.target.classes:
             raise InputError(
-                f"Predictions of the classes {', '.join(config.target.classes)} were "
-                f"expected. Received: {', '.join(predictions.classes)} in "
+                "The predictions must be of the classes "
+                f"{', '.join(config.target.classes)}, got "
+                f"{', '.join(predictions.classes)} in "
                 f"{run_dir.predictions(split)}. Run --stage evaluate --force."
             )
     return found

@@ -46,7 +46,7 @@ def run_probe(
     """
     scores = run_dir.layer_scores
     if run_dir.done("probe").is_file() and scores.is_file() and not force:
-        print(f"probe: finished, {scores.name} stands in {run_dir.stage('probe')}")
+        print(f"probe: finished, {scores.name} is in {run_dir.stage('probe')}")
         return
     require_target(run_dir)
     run_dir.done("probe").unlink(missing_ok=True)

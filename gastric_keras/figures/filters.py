@@ -43,9 +43,8 @@ def plot_filters(
     first_shape = next(iter(shapes.values()), ())
     if len(set(shapes.values())) != 1 or len(first_shape) != 4 or first_shape[2] != 3:
         raise InputError(
-            "Kernels of one stage or more, all of one shape (h, w, 3, c), were "
-            f"expected. Received: kernels with {shapes}. Take the first convolution "
-            "of one network."
+            "Kernels must be of at least one stage, all of one shape (h, w, 3, c), got "
+            f"{shapes}. Take the first convolution of one network."
         )
     panels = _panels({name: np.asarray(k, np.float64) for name, k in kernels.items()})
     with rc_context(STYLE | {"axes.grid": False}):

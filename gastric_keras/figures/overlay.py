@@ -75,9 +75,9 @@ def lay_over(patch: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     is_map = evidence.ndim == 2 and np.isfinite(evidence).all() and evidence.min() >= 0
     if patch.ndim != 3 or patch.shape[2] != 3 or not is_map:
         raise InputError(
-            "A patch (h, w, 3) and evidence (h', w') of 0 or more were expected. "
-            f"Received: patch.shape={patch.shape}, evidence.shape={evidence.shape}. "
-            "Pass one map of decision_maps."
+            "patch must be (h, w, 3) and evidence (h', w') of 0 or more, got "
+            f"patch.shape={patch.shape}, evidence.shape={evidence.shape}. Pass one map "
+            "of decision_maps."
         )
     scaled = evidence / (evidence.max() or 1)
     full = np.clip(resize(scaled, patch.shape[:2], order=1), 0, 1)

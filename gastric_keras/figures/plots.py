@@ -227,8 +227,8 @@ def plot_differences(
     """
     if not rows:
         raise InputError(
-            "One difference or more was expected to plot. Received: rows=(). Give "
-            "finished runs of one and of two stages."
+            "rows must have at least one difference to plot, got (). Give finished "
+            "runs of one and of two stages."
         )
     with rc_context(STYLE):
         figure = Figure((WIDTH + 1, 2.0 + 0.5 * len(rows)), layout="constrained")

@@ -46,9 +46,8 @@ def plot_responses(
     shapes = {name: np.shape(value) for name, value in responses.items()}
     if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 3:
         raise InputError(
-            "Responses of one stage or more, all of one shape (h, w, c), were "
-            f"expected. Received: responses with {shapes}. Take the same layer "
-            "and patch."
+            "Responses must be of at least one stage, all of one shape (h, w, c), got "
+            f"{shapes}. Take the same layer and patch."
         )
     stages = {name: np.asarray(value, np.float64) for name, value in responses.items()}
     chosen = most_changed(list(stages.values()), channels)

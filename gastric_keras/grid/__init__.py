@@ -1,1 +1,10 @@
 """Stage grid: many runs of one config."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "stage": ["run_grid"],
+    },
+)

@@ -67,7 +67,7 @@ def _share_mid(
 ) -> Cell:
     if config.mid is None or not config.mid.has_stage or config.mid.init:
         return Cell(values, seed, config, None)
-    # blend belongs to the start of t=2.
+    # blend applies to the start of t=2 only.
     mid = replace(config, mid=replace(config.mid, blend=1.0))
     mid = replace(mid, name=f"mid-{_mid_digest(mid)}")
     weights = RunDir(grid.folder / mid.name).weights("mid")

@@ -1,4 +1,4 @@
-"""TensorBoard's HParams table of a grid: what each run was given, what came of it."""
+"""TensorBoard's HParams table of a grid: settings and scores of each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of the cells of a grid: a row each, and tables over the seeds."""
+"""Results of the cells of a grid: a row each, and tables over the seeds."""
 
 from __future__ import annotations
 
@@ -48,12 +48,7 @@ class GridRow:
 
 
 def read_rows(grid: GridConfig, cells: list[Cell]) -> list[GridRow]:
-    """One row a cell: axes, seed, validation AUC, and the test scores if there are any.
-
-    Args:
-        grid: that the cells are of.
-        cells: finished ones.
-    """
+    """A row per finished cell: axes, seed, validation AUC, and test scores if any."""
     rows = []
     for cell in cells:
         run_dir = RunDir(grid.folder / cell.config.name)
@@ -71,12 +66,7 @@ def read_rows(grid: GridConfig, cells: list[Cell]) -> list[GridRow]:
 
 
 def summarize(grid: GridConfig, rows: list[GridRow]) -> str:
-    """A Markdown table: mean ± standard deviation over the seeds of each combination.
-
-    Args:
-        grid: that the rows are of.
-        rows: of :func:`read_rows`.
-    """
+    """A Markdown table: mean ± standard deviation over seeds, per combination."""
     axes = [axis.name for axis in grid.axes]
     scores = list(rows[0].scores)
     groups: dict[tuple, list[GridRow]] = defaultdict(list)

@@ -58,9 +58,8 @@ def run_grid(grid: GridConfig) -> None:
     if failed:
         first, reason = next(iter(failed.items()))
         raise InputError(
-            f"Cells that can be run were expected. Received: {len(failed)} that "
-            f"failed, first {first}: {reason} Mend it and run the same command again; "
-            "finished cells stay."
+            f"Every cell must run, got {len(failed)} that failed, first {first}: "
+            f"{reason} Fix it and run the same command again; finished cells are kept."
         )
 
 
@@ -109,7 +108,7 @@ def _write_table(grid: GridConfig, cells: list[Cell]) -> None:
         return
     rows = read_rows(grid, cells)
     for cell, row in zip(cells, rows, strict=True):
-        # Of a cell that was killed at its very end.
+        # The cell was killed just before it wrote its row.
         if not hparams.has_row(grid, cell.config.name):
             hparams.write_row(grid, cell.config.name, row)
     header = list(rows[0].cells)

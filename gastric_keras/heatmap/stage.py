@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def run_heatmap(
                 return
             # From here on the folder holds no whole heatmap, until the end.
             summary.unlink(missing_ok=True)
+            _tell_assumed(picture, slide.name)
             reading = _read_slide(config, picture, loaded)
             _write(
                 folder,
@@ -105,6 +107,17 @@ def patch_side(
         slide_mpp=slide_mpp,
     )
     return max(1, round(model.patch_size * model_mpp / slide_mpp)), slide_mpp
+
+
+def _tell_assumed(picture: Picture, name: str) -> None:
+    for note in picture.notes:
+        print(f"Warning: {name}: {note}.", file=sys.stderr)
+    if picture.orientation != 1:
+        print(
+            f"Warning: {name}: heatmap.geojson lies on the upright picture; QuPath and "
+            f"ImageJ show it as stored, EXIF orientation {picture.orientation}.",
+            file=sys.stderr,
+        )
 
 
 def _made_of(
@@ -243,6 +256,7 @@ def _summarize(
         # x, y, width, height: what QuPath shows, and the probability map covers.
         "bounds": list(picture.bounds),
         "mpp": reading.mpp,
+        "assumed": list(picture.notes),
         "side": plan.side,
         "stride": plan.step,
         "positive": positive,

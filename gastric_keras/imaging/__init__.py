@@ -1,1 +1,18 @@
 """Pictures, DICOM and whole slides as RGB, and where their tissue lies."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "images": [
+            "UnusableImage",
+            "decode_image",
+            "encode_png",
+            "read_image",
+        ],
+        "labels": ["read_labels"],
+        "slides": ["Picture", "is_slide", "open_picture"],
+        "tissue": ["tissue_mask", "tissue_share"],
+    },
+)

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gastric_keras.imaging import dicom_decoders
+from gastric_keras.imaging.headers import read_jpeg_header
 from gastric_keras.support.errors import InputError, require
 
+#: JPEG of 8 bits, baseline.
+_JPEG = "1.2.840.10008.1.2.4.50"
+_ITEM = b"\xfe\xff\x00\xe0"
 #: Transfer syntaxes that store the pixels as they are.
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -47,7 +52,7 @@ _TAGS = {
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether bytes bear the mark of DICOM."""
+    """Whether bytes begin as DICOM does."""
     return data[128:132] == b"DICM"
 
 
@@ -55,24 +60,25 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
     """Decode a DICOM picture of one frame.
 
     tensorflow-io decodes it, whose DCMTK knows the lossless JPEG forms too; pydicom
-    where tensorflow-io does not load or fails. More than 8 bits are scaled down by
-    the stored depth; grey becomes three equal channels; windows are not applied.
+    where tensorflow-io does not load or fails, to the same pixels. More than 8 bits are
+    scaled down by the stored depth; gray becomes three equal channels; windows are not
+    applied.
 
     Args:
         data: bytes of the file.
-        name: stands in the errors.
+        name: for the messages.
         max_pixels: most pixels that are decoded.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        InputError: no DICOM picture, cut short, several frames, signed values or
+        InputError: not a DICOM picture, cut short, several frames, signed values or
             too many pixels.
     """
     require(
         is_dicom(data),
-        "A DICOM file was expected, with DICM at its byte 128.",
+        "A DICOM file must have DICM at its byte 128",
         "Save it again from its source.",
         path=name,
     )
@@ -81,19 +87,47 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
     except Exception as error:
         raise _unreadable(name, error) from error
     _check(header, data, name, max_pixels)
+    stream = _contradicting_jpeg(header, data, name)
+    if stream is not None:
+        from PIL import Image
+
+        return np.asarray(Image.open(io.BytesIO(stream)).convert("RGB"))
     # DCMTK turns MONOCHROME1 over itself, to a depth of one step less: told that it
     # is MONOCHROME2, it leaves the values to us.
     plain = data.replace(b"MONOCHROME1", b"MONOCHROME2")
     try:
-        pixels = _decode_tensorflow(plain)
+        pixels = dicom_decoders.decode_tensorflow(plain)
     except Exception as first:
         try:
-            pixels = _decode_pydicom(plain)
+            pixels = dicom_decoders.decode_pydicom(plain)
         except ImportError:
             raise _unreadable(name, first) from first
         except Exception as error:
             raise _unreadable(name, error) from error
     return _to_rgb(pixels.reshape(header.rows, header.columns, -1), header)
+
+
+def _contradicting_jpeg(header: _Header, data: bytes, name: str) -> bytes | None:
+    """The JPEG data of a picture where they and its header name different colors.
+
+    DCMTK believes the header: YCbCr said to be RGB comes out green and pink.
+    """
+    if header.syntax != _JPEG or header.samples != 3:
+        return None
+    start = data.find(_PIXEL_DATA, 132)
+    stream, place = b"", start + 12
+    is_table = True
+    while data[place : place + 4] == _ITEM:
+        end = place + 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        # The first item is a table of offsets.
+        stream += b"" if is_table else data[place + 8 : end]
+        is_table, place = False, end
+    if not stream.startswith(b"\xff\xd8"):
+        return None
+    said = read_jpeg_header(stream, name=name)
+    is_rgb = header.photometric == "RGB"
+    differs = said.is_ycbcr and not said.is_rgb if is_rgb else said.is_rgb
+    return stream if differs else None
 
 
 def _to_rgb(values: npt.NDArray[Any], header: _Header) -> npt.NDArray[np.uint8]:
@@ -108,52 +142,16 @@ def _to_rgb(values: npt.NDArray[Any], header: _Header) -> npt.NDArray[np.uint8]:
 
 
 def _read_header(data: bytes) -> _Header:
-    try:
-        fields = _fields_tensorflow(data)
-    except (ImportError, NotImplementedError, RuntimeError):
-        fields = _fields_pydicom(data)
+    fields = dicom_decoders.read_fields(data, tuple(_TAGS))
     texts = [text or absent for text, absent in zip(fields, _TAGS.values())]
     syntax, photometric, *numbers = texts
     return _Header(syntax, photometric, *map(int, numbers))
 
 
-def _fields_tensorflow(data: bytes) -> list[str]:
-    import tensorflow as tf
-    import tensorflow_io as tfio
-
-    tags = tf.constant(list(_TAGS), tf.uint32)
-    fields = tfio.image.decode_dicom_data(data, tags).numpy()
-    return [field.decode("ascii").strip("\0 ") for field in fields]
-
-
-def _fields_pydicom(data: bytes) -> list[str]:
-    import pydicom
-
-    dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-    elements = {**dataset.file_meta, **dataset}
-    return [str(elements[tag].value) if tag in elements else "" for tag in _TAGS]
-
-
-def _decode_tensorflow(data: bytes) -> npt.NDArray[Any]:
-    import tensorflow as tf
-    import tensorflow_io as tfio
-
-    # In uint16, since "strict" refuses a type that is smaller than the stored depth.
-    return tfio.image.decode_dicom_image(
-        data, color_dim=True, on_error="strict", scale="preserve", dtype=tf.uint16
-    ).numpy()
-
-
-def _decode_pydicom(data: bytes) -> npt.NDArray[Any]:
-    import pydicom
-
-    return pydicom.dcmread(io.BytesIO(data)).pixel_array
-
-
 def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
     require(
         header.frames == 1,
-        "A DICOM picture of one frame was expected.",
+        "A DICOM picture must have one frame",
         "Several frames are a slide where OpenSlide knows them: install the slides "
         "extra, pip install -c constraints.txt -e '.[slides]', or save the frame you "
         "want as a file of its own.",
@@ -165,7 +163,7 @@ def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
         and not header.is_signed
         and 8 <= header.bits_stored <= 16
         and header.photometric.startswith(("MONOCHROME", "RGB", "YBR")),
-        "A DICOM picture in color or grey, 8 to 16 bits, unsigned, was expected.",
+        "A DICOM picture must be RGB, YBR or gray, of 8 to 16 bits, unsigned",
         "Convert it to RGB, or leave it out.",
         path=name,
         photometric=header.photometric,
@@ -175,14 +173,14 @@ def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
     )
     require(
         header.rows * header.columns <= max_pixels,
-        f"A picture of at most {max_pixels} pixels was expected.",
+        f"A DICOM picture must have at most {max_pixels} pixels",
         "Cut it in parts, or raise max_pixels if the memory allows.",
         path=name,
         size=f"{header.columns}×{header.rows}",
     )
     require(
         _is_whole(header, data),
-        "A whole DICOM file was expected.",
+        "A DICOM file must be whole",
         "It is cut short; copy it again from its source.",
         path=name,
         bytes=len(data),
@@ -191,13 +189,15 @@ def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
 
 def _is_whole(header: _Header, data: bytes) -> bool:
     # DCMTK fills what is missing with zeros, and says nothing.
+    if header.syntax.endswith(".1.99"):
+        # A deflated file that is cut short does not inflate.
+        return True
     tag = _PIXEL_DATA
     if header.syntax.endswith("1.2.2"):
         tag = b"\x7f\xe0\x00\x10"
     start = data.find(tag, 132)
     if start < 0:
-        # A deflated file hides it; cut short, it does not inflate.
-        return header.syntax.endswith(".1.99")
+        return False
     if header.syntax not in _NATIVE:
         return data.find(_SEQUENCE_END, start) > 0
     pixels = header.rows * header.columns * header.samples
@@ -210,7 +210,7 @@ def _unreadable(name: str, error: Exception) -> InputError:
     # TensorFlow puts the machine's name around its own words.
     text = str(error).split("}} ")[-1].split(" [Op:")[0].splitlines() or [""]
     return InputError(
-        "A DICOM picture that tensorflow-io or pydicom can decode was expected. "
-        f"Received: path={name} ({type(error).__name__}: {text[0]}). Save it again "
-        "from its source, as explicit little endian."
+        "A DICOM picture must be one that tensorflow-io or pydicom can decode, got "
+        f"path={name} ({type(error).__name__}: {text[0]}). Save it again from its "
+        "source, as explicit little endian."
     )

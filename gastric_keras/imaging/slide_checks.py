@@ -1,19 +1,18 @@
-"""What a slide says of itself, looked at before anything of it is read."""
+"""What a slide says of itself, checked before anything of it is read."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gastric_keras.imaging.images import UnusableImage
-from gastric_keras.support.errors import InputError
+from gastric_keras.imaging.pillow import UnusableImage
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Most pixels of one tile; scanners write 256 to 4096 px a side.
 _TILE_PIXELS = 2**26
-#: µm/px beyond which a figure is a screen's (72 dpi is 353), not a microscope's.
+#: µm/px beyond which a figure is that of a screen (72 dpi is 353), not of a microscope.
 _MAX_MPP = 20.0
 
 
@@ -25,7 +24,7 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
         path: of it, for the message.
 
     Raises:
-        UnusableImage: a tile that no memory holds, or levels of different shapes.
+        UnusableImage: a tile too large for the memory, or levels of different shapes.
     """
     for level, (width, height) in enumerate(slide.level_dimensions):
         tile = [
@@ -35,17 +34,17 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
         # OpenSlide decodes a tile whole, and ends the process where it finds no room.
         if tile[0] * tile[1] > _TILE_PIXELS:
             raise UnusableImage(
-                f"The tiles of a slide must have at most {_TILE_PIXELS} px, got "
-                f"path={path}, level={level}, tile={tile[0]}×{tile[1]}. Copy the slide "
-                "again from its source, or save it again in smaller tiles."
+                f"A slide must have tiles of at most {_TILE_PIXELS} px, got "
+                f"path={path}, level={level}, tile={tile[0]}×{tile[1]}. Copy it again "
+                "from its source, or save it again in smaller tiles."
             )
         # Rounding and rows that fill up a tile are far from twice the side.
         factors = slide.dimensions[0] / width, slide.dimensions[1] / height
         if max(factors) > 2 * min(factors):
             raise UnusableImage(
-                "The levels of a slide must show the same picture, got "
-                f"path={path}, size={slide.dimensions}, level={level} of "
-                f"{width}×{height}. Copy the slide again from its source."
+                f"All levels of a slide must show the same picture, got path={path}, "
+                f"size={slide.dimensions}, level={level} of {width}×{height}. Copy it "
+                "again from its source."
             )
 
 
@@ -64,9 +63,9 @@ def mpp_of(slide: OpenSlide, path: Path | str) -> float:
         return 0.0
     if max(values) > 1.1 * min(values):
         raise UnusableImage(
-            f"The pixels of a slide must be square, got path={path}, "
-            f"mpp-x={values[0]}, mpp-y={values[1]}. Fix the file, or save it again "
-            "with square pixels."
+            f"A slide must have square pixels, got path={path}, mpp-x={values[0]}, "
+            f"mpp-y={values[1]}. Correct the scale in the file, or save it again with "
+            "square pixels."
         )
     return sum(values) / 2
 
@@ -97,32 +96,3 @@ def bounds_of(slide: OpenSlide) -> tuple[int, int, int, int]:
     if right <= left or bottom <= top:
         return 0, 0, width, height
     return left, top, right - left, bottom - top
-
-
-def import_openslide(path: Path | str) -> Any:
-    """Import OpenSlide.
-
-    Args:
-        path: of the slide that needs it, for the message.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import openslide
-    except ImportError as error:
-        raise InputError(
-            "OpenSlide must be installed to read a slide, got "
-            f"path={path} ({error}). Install the slides extra: "
-            "pip install -c constraints.txt -e '.[slides]'."
-        ) from error
-    return openslide
-
-
-def damaged(path: Path | str, error: Exception) -> UnusableImage:
-    """The error for a slide that OpenSlide cannot read."""
-    return UnusableImage(
-        "A whole slide must be readable by OpenSlide, got "
-        f"path={path} ({type(error).__name__}: {error}). Copy it again from its "
-        "source."
-    )

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gastric_keras.imaging.images import (
-    MAX_PIXELS,
-    UnusableImage,
-    decode_image,
-    read_bytes,
-    resize,
+from gastric_keras.imaging.colors import over_white
+from gastric_keras.imaging.images import decode, read_bytes, resize
+from gastric_keras.imaging.picture import (
+    ArrayPicture,
+    Picture,
+    overview_shape,
+    scaled,
+    shrink,
 )
-from gastric_keras.imaging.shrink import overview_shape, scaled, shrink, to_rgb
-from gastric_keras.imaging.slide_checks import (
-    bounds_of,
-    check_levels,
-    damaged,
-    import_openslide,
-    mpp_of,
-)
+from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.slide_checks import bounds_of, check_levels, mpp_of
+from gastric_keras.support.errors import InputError
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
 
 #: Formats that are slides whatever they hold.
-SLIDE_SUFFIXES = (
-    ".svs",
-    ".ndpi",
-    ".mrxs",
-    ".scn",
-    ".bif",
-    ".vms",
-    ".vmu",
-    ".svslide",
-)
+SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 #: Formats that hold ordinary pictures or slides.
 _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 
@@ -50,105 +36,6 @@ _LEVEL_SLACK = 1.005
 _BAND_PIXELS = 2**24
 #: Longer side of the view that tells where a slide has pixels.
 _FILLED_SIDE = 2048
-
-
-class Picture(abc.ABC):
-    """A picture or slide that is open for reading; close it, or use ``with``.
-
-    Attributes:
-        shape: (H, W) at full resolution, px.
-        mpp: µm per px at full resolution; 0 where the file does not say.
-        is_slide: whether regions are read from the file as they are asked for.
-        data: bytes of an ordinary picture's file; None for a slide.
-    """
-
-    shape: tuple[int, int]
-    mpp: float = 0.0
-    is_slide: bool = False
-    data: bytes | None = None
-
-    @property
-    def bounds(self) -> tuple[int, int, int, int]:
-        """x, y, width, height in px of the part that has pixels."""
-        return 0, 0, self.shape[1], self.shape[0]
-
-    def filled(self) -> tuple[npt.NDArray[np.float64], float] | None:
-        """Where in its bounds a slide has pixels; None where everywhere.
-
-        Returns:
-            (h, w) share of each cell in [0, 1], and how many px one cell spans.
-        """
-        return None
-
-    @abc.abstractmethod
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        """Read a region that lies inside the picture.
-
-        Args:
-            x: left edge at full resolution, px.
-            y: top edge at full resolution, px.
-            width: of the region at full resolution, px.
-            height: of the region at full resolution, px.
-            size: side of the result, px; None keeps the full resolution.
-
-        Returns:
-            (height, width, 3) or (size, size, 3) uint8, RGB.
-
-        Raises:
-            UnusableImage: the slide is damaged there, or the region is too large.
-        """
-
-    @abc.abstractmethod
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        """The whole picture, shrunk by the mean of areas.
-
-        Args:
-            max_side: longer side of the result, px; a smaller picture stays.
-
-        Returns:
-            (h, w, 3) uint8, RGB.
-        """
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-    def __enter__(self) -> Picture:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class ArrayPicture(Picture):
-    """An ordinary picture, decoded whole.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB.
-        data: bytes of its file.
-    """
-
-    def __init__(
-        self, pixels: npt.NDArray[np.uint8], *, data: bytes | None = None
-    ) -> None:
-        self.pixels = pixels
-        self.shape = (pixels.shape[0], pixels.shape[1])
-        self.data = data
-
-    def read(
-        self, x: int, y: int, width: int, height: int, *, size: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        region = self.pixels[y : y + height, x : x + width]
-        return region if size is None else resize(region, size)
-
-    def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
-        return shrink(self.pixels, overview_shape(self.shape, max_side))
 
 
 class SlidePicture(Picture):
@@ -161,21 +48,22 @@ class SlidePicture(Picture):
         max_pixels: most pixels that one region may have.
 
     Raises:
-        UnusableImage: no slide, damaged, or its pixels are not square.
+        UnusableImage: not a slide, damaged, or its pixels are not square.
         InputError: OpenSlide is not installed.
     """
 
     is_slide = True
 
     def __init__(self, path: Path | str, *, max_pixels: int = MAX_PIXELS) -> None:
-        openslide = import_openslide(path)
+        openslide = _openslide(path)
         self.path = path
         self.max_pixels = max_pixels
         try:
             self._slide: OpenSlide = openslide.OpenSlide(path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise damaged(path, error) from error
-        self.shape = self._slide.dimensions[::-1]
+            raise _damaged(path, error) from error
+        width, height = self._slide.dimensions
+        self.shape = (height, width)
         self._bounds = bounds_of(self._slide)
         try:
             check_levels(self._slide, path)
@@ -194,13 +82,13 @@ class SlidePicture(Picture):
         factor = 1.0 if size is None else min(width, height) / size
         level, factor = self._level(factor)
         shape = scaled(width, factor), scaled(height, factor)
-        pixels = to_rgb(self._read_level(level, (x, y), shape))
+        pixels = _to_rgb(self._read_level(level, (x, y), shape))
         return pixels if size is None else resize(pixels, size)
 
     def overview(self, max_side: int) -> npt.NDArray[np.uint8]:
         shape = overview_shape(self.shape, max_side)
         bands = self._bands((0, 0, *self.shape[::-1]), shape)
-        return np.concatenate([shrink(to_rgb(band), to) for band, to in bands])
+        return np.concatenate([shrink(_to_rgb(band), to) for band, to in bands])
 
     def filled(self) -> tuple[npt.NDArray[np.float64], float] | None:
         size = self.bounds[:1:-1]
@@ -245,32 +133,35 @@ class SlidePicture(Picture):
 
         if size[0] * size[1] > self.max_pixels:
             raise UnusableImage(
-                f"A region must have at most {self.max_pixels} pixels, got "
+                f"A region of a slide must have at most {self.max_pixels} pixels, got "
                 f"path={self.path}, size={size[0]}×{size[1]}. Give a patch size, since "
                 "a slide is too large to be one patch, or raise max_pixels."
             )
         try:
             return np.asarray(self._slide.read_region(corner, level, size))
         except (OpenSlideError, OSError) as error:
-            raise damaged(self.path, error) from error
+            raise _damaged(self.path, error) from error
 
 
 def open_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open a picture or slide.
 
     Args:
-        path: any file that :func:`gastric_keras.images.read_image` reads, or a slide.
+        path: any file that ``read_image`` of :mod:`gastric_keras.imaging.images` reads,
+            or a slide.
         max_pixels: most pixels of a picture, or of one region of a slide.
 
     Raises:
-        UnusableImage: neither, damaged, or too large.
+        UnusableImage: neither of them, damaged, or too large.
         InputError: a slide, and OpenSlide is not installed.
     """
     if is_slide(path):
         return SlidePicture(path, max_pixels=max_pixels)
     data = read_bytes(path)
-    pixels = decode_image(data, name=str(path), max_pixels=max_pixels)
-    return ArrayPicture(pixels, data=data)
+    found = decode(data, name=str(path), max_pixels=max_pixels)
+    return ArrayPicture(
+        found.pixels, data=data, orientation=found.orientation, notes=found.notes
+    )
 
 
 def is_slide(path: Path | str) -> bool:
@@ -298,3 +189,31 @@ def is_slide(path: Path | str) -> bool:
     except openslide.OpenSlideError:
         # What is wrong with it is said by the reader of pictures.
         return False
+
+
+def _to_rgb(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    if rgba[..., 3].min() == 255:
+        # Ten times as fast as a copy of rgba[..., :3].
+        return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+    return over_white(rgba)
+
+
+def _openslide(path: Path | str) -> Any:
+    try:
+        import openslide
+    except ImportError as error:
+        raise InputError(
+            f"OpenSlide must be installed to read a slide, got path={path} ({error}). "
+            "Install the slides extra: "
+            "pip install -c constraints.txt -e '.[slides]'."
+        ) from error
+    return openslide
+
+
+def _damaged(path: Path | str, error: Exception) -> UnusableImage:
+    return UnusableImage(
+        f"A slide must be whole and known to OpenSlide, got path={path} "
+        f"({type(error).__name__}: {error}). Copy it again from its source."
+    )

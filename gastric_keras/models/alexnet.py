@@ -1,4 +1,4 @@
-"""AlexNet in the form of keras.applications, which has none of its own."""
+"""AlexNet in the form of keras.applications, which lacks it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def AlexNet(  # noqa: N802 (named as in keras.applications)
     if min(shape[:2]) < SMALLEST_SIZE or (include_top and shape[:2] != (224, 224)):
         wanted = "224" if include_top else f"at least {SMALLEST_SIZE}"
         raise InputError(
-            f"An input_shape of {wanted} px a side was expected. Received: "
-            f"input_shape={input_shape}, include_top={include_top}. Resize the patches."
+            f"input_shape must be {wanted} px a side, got input_shape={input_shape}, "
+            f"include_top={include_top}. Resize the patches."
         )
     if input_tensor is None:
         inputs = x = keras.Input(shape)

@@ -15,7 +15,7 @@ def build_classifier(
     num_classes: int,
     *,
     image_size: int | tuple[int, int],
-    weights: str,
+    weights: str | None,
     dropout: float = 0.5,
     train_batch_norm: bool = False,
     trainable_from: str | float | None = None,
@@ -26,7 +26,8 @@ def build_classifier(
         backbone: a name in the table of networks, such as vgg16.
         num_classes: of the head, 2 or more.
         image_size: side in px, or (height, width).
-        weights: ``imagenet``, ``none`` or a path; see ``weights.load_weights``.
+        weights: ``imagenet``, None or ``none`` (random), or a path; see
+            ``weights.load_weights``.
         dropout: rate before the head.
         train_batch_norm: let batch normalization adapt (Inception only); otherwise its
             statistics, scales and shifts stay those of ImageNet.
@@ -45,15 +46,15 @@ def build_classifier(
     check_image_size(backbone, image_size)
     if num_classes < 2:
         raise InputError(
-            "num_classes of 2 or more was expected. "
-            f"Received: num_classes={num_classes}. A two-class question has 2."
+            f"num_classes must be at least 2, got {num_classes}. "
+            "A two-class question has 2."
         )
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     network = kind.build(
         include_top=False, weights=None, input_shape=(*size, 3), name="backbone"
     )
     _check_layers(network, backbone, kind)
-    load_weights(network, backbone, weights)
+    load_weights(network, backbone, weights or "none")
     if trainable_from is not None:
         trainable_from = _first_trained(network, kind, trainable_from)
     _freeze(network, trainable_from=trainable_from, batch_norm=not train_batch_norm)
@@ -71,7 +72,7 @@ def _check_layers(network: keras.Model, name: str, kind: Backbone) -> None:
     known = {layer.name for layer in network.layers}
     require(
         known.issuperset(kind.layers),
-        f"Only layers that {name} has were expected in its entry.",
+        f"The entry of {name} must name layers that the network has only",
         "Name them as its constructor does.",
         missing=[layer for layer in kind.layers if layer not in known],
     )
@@ -88,8 +89,8 @@ def _first_trained(network: keras.Model, kind: Backbone, where: str | float) -> 
         known = [layer.name for layer in network.layers if layer.weights]
         known = list(kind.probed_layers) if len(known) > 20 else known
         raise InputError(
-            f"trainable_from: a layer of the backbone such as {', '.join(known)} was "
-            f"expected. Received: trainable_from={where!r}. null trains all."
+            "trainable_from must be a layer of the backbone such as "
+            f"{', '.join(known)}, got {where!r}. null trains all."
         )
     return where
 

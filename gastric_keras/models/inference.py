@@ -14,9 +14,6 @@ Forward = Callable[[tf.Tensor], tf.Tensor]
 def build_forward(model: keras.Model) -> Forward:
     """The model as one graph that is traced once, whatever the size of the batch.
 
-    Args:
-        model: a classifier.
-
     Returns:
         (N, h, w, 3) uint8 -> (N, classes) float32 probabilities.
     """

@@ -77,9 +77,6 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
     Only ``OrderedDict``, ``_rebuild_tensor_v2`` and plain storages are let through: a
     pickle that names anything else is refused before it can run.
 
-    Args:
-        path: a ``.pth`` file.
-
     Returns:
         name -> array, shapes as in PyTorch (convolutions OIHW).
 
@@ -96,16 +93,16 @@ def read_torch_state(path: Path | str) -> dict[str, np.ndarray]:
     # A hostile pickle can raise anything from inside the unpickler.
     except Exception as error:
         raise InputError(
-            "A PyTorch state dict in zip layout, tensors only, was expected. "
-            f"Received: {path}: {error}. Take the official torchvision file."
+            "The file must be a PyTorch state dict in zip layout, tensors only, got "
+            f"{path}: {error}. Take the official torchvision file."
         ) from error
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, np.ndarray)
         for name, value in state.items()
     ):
         raise InputError(
-            "A PyTorch state dict of tensors was expected. "
-            f"Received: {path}, which holds {type(state).__name__}. Save it with "
+            f"The file must hold a PyTorch state dict of tensors, got {path}, which "
+            f"holds {type(state).__name__}. Save it with "
             "torch.save(model.state_dict(), path)."
         )
     return state
@@ -149,10 +146,10 @@ def assign_torch(
     ]
     if unknown or missing or not wanted:
         raise InputError(
-            "torchvision's AlexNet weights for the layers "
-            f"{', '.join(wanted.values()) or 'of AlexNet'} were expected. Received: "
-            f"{where} without {missing or 'nothing'} and with unknown "
-            f"{unknown or 'nothing'}. Take {TORCHVISION_ALEXNET.url}"
+            "The file must hold torchvision's AlexNet weights for the layers "
+            f"{', '.join(wanted.values()) or 'of AlexNet'}, got {where} without "
+            f"{missing or 'nothing'} and with unknown {unknown or 'nothing'}. "
+            f"Take {TORCHVISION_ALEXNET.url}"
         )
     for prefix, name in wanted.items():
         kernel = _kernel_from_torch(state[f"{prefix}.weight"])
@@ -160,13 +157,13 @@ def assign_torch(
         shapes = [tuple(w.shape) for w in layers[name].weights]
         if [w.shape for w in found] != shapes:
             raise InputError(
-                f"Weights of the shapes {shapes} were expected for {name}. Received: "
-                f"{where} with {[w.shape for w in found]}. Is it another network?"
+                f"The weights of {name} must have the shapes {shapes}, got {where} "
+                f"with {[w.shape for w in found]}. Take the file of this network."
             )
         if not all(np.isfinite(weight).all() for weight in found):
             raise InputError(
-                f"Finite weights were expected for {name}. Received: {where}: a weight "
-                f"is NaN or infinite. Take {TORCHVISION_ALEXNET.url}"
+                f"The weights of {name} must be finite, got {where} with a NaN or "
+                f"infinite weight. Take {TORCHVISION_ALEXNET.url}"
             )
         layers[name].set_weights(found)
 

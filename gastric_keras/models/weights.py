@@ -1,4 +1,4 @@
-"""ImageNet weights: where they come from, how they are read, what to do without."""
+"""ImageNet weights: where to get them and how to load them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
     path = imagenet_file(name) if weights == "imagenet" else Path(weights)
     if not path.is_file():
         raise InputError(
-            "weights: imagenet, none, or the path of a weights file was expected. "
-            f"Received: weights={weights!r}. {_how_to_fetch(name)}"
+            "weights must be imagenet, none, or the path of a weights file, got "
+            f"{weights!r}. {_how_to_fetch(name)}"
         )
     if path.suffix in (".pth", ".pt"):
         assign_torch = BACKBONES[name].assign_torch
         if assign_torch is None:
             able = [each.title for each in BACKBONES.values() if each.assign_torch]
             raise InputError(
-                f"A Keras weights file was expected for {name}. Received: {path}, a "
-                f"PyTorch file, which is read for {' and '.join(able)} only. "
+                f"The weights of {name} must be a Keras file, got {path}, a PyTorch "
+                f"file, which is read for {' and '.join(able)} only. "
                 f"{_how_to_fetch(name)}"
             )
         assign_torch(backbone, read_torch_state(path), path)
@@ -49,13 +49,13 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
     load_file(
         backbone,
         path,
-        wanted=f"A Keras weights file of {name} without its top",
+        wanted=f"a Keras weights file of {name} without its top",
         way_out=_how_to_fetch(name),
     )
 
 
 def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> None:
-    """Load a Keras weights file wholly, or not at all in silence.
+    """Load a Keras weights file; a partial load is an error.
 
     Args:
         model: to be filled.
@@ -64,21 +64,21 @@ def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> N
         way_out: what to do otherwise, for the message.
 
     Raises:
-        InputError: missing, damaged, of another network, or a weight would be left as
-            it was.
+        InputError: missing, damaged, of another network, or a weight would keep its
+            old value.
     """
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that keep their random weights.
+            # Keras only warns about layers that keep their random weights.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
         if not all(np.isfinite(weight.numpy()).all() for weight in model.weights):
             raise ValueError("a weight is NaN or infinite.")
-    # A damaged HDF5 file raises whatever its libraries meet first.
+    # A damaged HDF5 file can raise any exception.
     except Exception as error:
         first_line = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
-            f"{wanted} was expected. Received: {path}: {first_line} {way_out}"
+            f"The file must be {wanted}, got {path}: {first_line} {way_out}"
         ) from error
 
 
@@ -92,24 +92,23 @@ def imagenet_file(name: str) -> Path:
     source = BACKBONES[name].imagenet
     if source is None:
         raise InputError(
-            f"weights: none, or the path of a weights file of {name}, was expected: it "
-            f"has no ImageNet file. Received: weights='imagenet'. {_how_to_fetch(name)}"
+            f"weights must be none, or the path of a weights file of {name}, which has "
+            f"no ImageNet file, got 'imagenet'. {_how_to_fetch(name)}"
         )
     if not source.path.is_file():
         try:
             keras.utils.get_file(source.file, source.url, cache_subdir="models")
         except Exception as error:
             raise InputError(
-                f"The ImageNet weights of {name} were expected, in the cache or on the "
-                f"network. Received: neither ({error}). {_how_to_fetch(name)}"
+                f"The ImageNet weights of {name} must be in the cache or on the "
+                f"network, got neither ({error}). {_how_to_fetch(name)}"
             ) from error
     with open(source.path, "rb") as stream:
         found = hashlib.file_digest(stream, source.algorithm).hexdigest()
     if not found.startswith(source.checksum):
         raise InputError(
-            f"The ImageNet weights of {name} with checksum {source.checksum} were "
-            f"expected. Received: {source.path} with {found}. Delete that file. "
-            f"{_how_to_fetch(name)}"
+            f"The ImageNet weights of {name} must have the checksum {source.checksum}, "
+            f"got {source.path} with {found}. Delete that file. {_how_to_fetch(name)}"
         )
     return source.path
 

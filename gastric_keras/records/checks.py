@@ -1,4 +1,4 @@
-"""What must be true of the sets of a run before anything is built."""
+"""Checks of the sets of a run before anything is built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gastric_keras.support.errors import InputError
 
 
 def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
-    """Compare a set with what the config says of it, before anything is built.
+    """Check a set against the config and its own manifest.
 
     Args:
         folder: of the set.
@@ -17,14 +17,14 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
 
     Raises:
         InputError: not a set, other classes, no train or validation split, or bytes and
-            records that are not those that its manifest vouches for.
+            records that do not match its manifest.
     """
     manifest = read_manifest(folder)
     if manifest.classes != classes:
         raise InputError(
-            f"{key}.classes: the classes of {folder} were expected, in its order: "
-            f"{list(manifest.classes)}. Received: {list(classes)}. Copy that list into "
-            "the config."
+            f"{key}.classes must be the classes of {folder}, in its order: "
+            f"{list(manifest.classes)}, got {list(classes)}. Copy that list into the "
+            "config."
         )
     for split in ("train", "validation"):
         empty = [
@@ -32,23 +32,19 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
         ]
         if empty:
             raise InputError(
-                f"{key}.records: patches of every class in the split {split!r} were "
-                f"expected. Received: {folder} with none of {', '.join(empty)}. Make "
-                "the set again with another split or with more cases."
+                f"{key}.records must have patches of every class in the split "
+                f"{split!r}, got {folder} with none of {', '.join(empty)}. Make the "
+                "set again with other split shares or with more cases."
             )
     verify_set(folder, manifest)
     return manifest
 
 
 def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
-    """Refuse a mid-level set that has seen the cases that the target is judged on.
-
-    Args:
-        mid: manifest of the mid-level set.
-        target: manifest of the target set.
+    """Refuse a mid-level set with cases of the target's validation or test split.
 
     Raises:
-        InputError: a case stands in the mid-level set and in validation or test of the
+        InputError: a case is both in the mid-level set and in validation or test of the
             target set.
     """
     seen = {case for cases in mid.cases.values() for case in cases}
@@ -60,8 +56,8 @@ def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
     )
     if shared:
         raise InputError(
-            "A mid-level set without the cases of the target's validation and test "
-            f"splits was expected. Received: {len(shared)} shared cases, first "
-            f"{shared[0]!r}. Make one of the sets from other cases; if they only share "
-            "a name, give each source its own name in the data_prep config."
+            "The mid-level set must not have cases of the target's validation and test "
+            f"splits, got {len(shared)} shared cases, first {shared[0]!r}. Make one of "
+            "the sets from other cases; if they only share a name, give each source a "
+            "different name in the data_prep config."
         )

@@ -1,4 +1,4 @@
-"""Whether bytes and records of a set are those that its manifest vouches for."""
+"""Check bytes and records of a set against its manifest."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def verify_shards(folder: Path | str, manifest: Manifest) -> None:
         found = sha256_of(Path(folder) / shard.name)
         if found != shard.sha256:
             raise InputError(
-                f"Shard {shard.name} with sha256 {shard.sha256} was expected. "
-                f"Received: {folder} with {found}. Copy the set again, or make it "
-                "again."
+                f"Shard {shard.name} must have the sha256 {shard.sha256}, got {folder} "
+                f"with {found}. Copy the set again, or make it again."
             )
 
 
@@ -34,10 +33,6 @@ def verify_set(folder: Path | str, manifest: Manifest) -> None:
     """Compare shards with their checksums, and records with schema, counts and cases.
 
     Reads the whole set once; no picture is decoded.
-
-    Args:
-        folder: of the set.
-        manifest: of that set.
 
     Raises:
         InputError: naming the shard that changed or holds other records, or the figure
@@ -77,17 +72,15 @@ def _read(path: Path, shard: Shard, manifest: Manifest) -> tuple[list[int], set[
             cases |= {name.decode() for name in values["case_id"].numpy()}
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         raise InputError(
-            "Whole records of the features that data_prep writes were expected. "
-            f"Received: {path} ({_first_line(error)}). Make the set again with "
-            "data_prep."
+            "Records must be whole and have the features that data_prep writes, got "
+            f"{path} ({_first_line(error)}). Make the set again with data_prep."
         ) from error
     odd = [label for label in labels if not 0 <= label < len(manifest.classes)]
     if odd or len(labels) != shard.records:
         raise InputError(
-            f"{shard.records} records with labels from 0 to "
-            f"{len(manifest.classes) - 1} were expected. Received: {path} with "
-            f"{len(labels)} records, {len(odd)} of other labels. Make the set again "
-            "with data_prep."
+            f"The shard must have {shard.records} records with labels from 0 to "
+            f"{len(manifest.classes) - 1}, got {path} with {len(labels)} records, "
+            f"{len(odd)} of other labels. Make the set again with data_prep."
         )
     return labels, cases
 
@@ -100,6 +93,6 @@ def _first_line(error: Exception) -> str:
 
 def _untrue(folder: Path | str, what: str, wanted: object, found: object) -> InputError:
     return InputError(
-        f"The records of {folder} were expected to bear out {what} of its manifest: "
-        f"{wanted}. Received: {found}. Copy the set again, or make it again."
+        f"The records of {folder} must match {what} of its manifest: {wanted}, "
+        f"got {found}. Copy the set again, or make it again."
     )

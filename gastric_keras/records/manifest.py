@@ -84,9 +84,6 @@ def write_manifest(folder: Path | str, manifest: Manifest) -> None:
 def read_manifest(folder: Path | str) -> Manifest:
     """Read and check the manifest of a set.
 
-    Args:
-        folder: the set's folder.
-
     Returns:
         The manifest; every shard that it names is there and has its size.
 
@@ -98,17 +95,17 @@ def read_manifest(folder: Path | str) -> Manifest:
     path = folder / MANIFEST_NAME
     if not path.is_file():
         raise InputError(
-            "A folder of records with a manifest.json was expected. "
-            f"Received: {folder}. Make the set with python -m data_prep, or mend the "
-            "path (a set whose making was cut short has no manifest)."
+            f"The folder of a set must have a {MANIFEST_NAME}, got {folder}. Make the "
+            "set with python -m data_prep, or fix the path (a set that was interrupted "
+            "while it was made has no manifest)."
         )
     tree = read_json(path)
     version = tree.get("schema_version") if isinstance(tree, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"Records of schema version {SCHEMA_VERSION} were expected. "
-            f"Received: {path} with schema_version={version}. Make the set again "
-            "with the data_prep of this version."
+            f"Records must be of schema version {SCHEMA_VERSION}, got {path} with "
+            f"schema_version={version}. Make the set again with this version of "
+            "data_prep."
         )
     # The prep config is free-form here: only data_prep knows its classes.
     config = tree.pop("config", {})
@@ -118,10 +115,10 @@ def read_manifest(folder: Path | str) -> Manifest:
         file = folder / shard.name
         size = file.stat().st_size if file.is_file() else None
         if size != shard.size:
+            found = "no file" if size is None else f"{size} bytes"
             raise InputError(
-                f"A shard of {shard.size} bytes was expected at {file}. Received: "
-                f"{'no file' if size is None else f'{size} bytes'}. Copy the set "
-                "again, or make it again."
+                f"The shard {file} must have {shard.size} bytes, got {found}. "
+                "Copy the set again, or make it again."
             )
     return dataclasses.replace(manifest, config=config)
 
@@ -147,8 +144,8 @@ def _check_figures(manifest: Manifest, path: Path) -> None:
     wrong = [name for name, is_right in faults.items() if not is_right]
     if wrong:
         raise InputError(
-            f"A manifest with {wrong[0]} was expected. Received: {path}, which was "
-            "changed by hand or damaged. Copy the set again, or make it again."
+            f"The manifest must have {wrong[0]}, got {path}, which was edited by hand "
+            "or damaged. Copy the set again, or make it again."
         )
 
 
@@ -161,8 +158,8 @@ def shard_paths(folder: Path | str, manifest: Manifest, split: str) -> list[str]
     paths = [str(Path(folder) / s.name) for s in manifest.shards if s.split == split]
     if not paths or not manifest.count(split):
         raise InputError(
-            f"A set with patches in the split {split!r} was expected. Received: "
-            f"{folder} with splits {', '.join(manifest.counts) or 'none'}. Choose one "
-            "of these, or make the set with that split."
+            f"The set must have patches in the split {split!r}, got {folder} with "
+            f"splits {', '.join(manifest.counts) or 'none'}. Choose one of these, or "
+            "make the set with that split."
         )
     return paths

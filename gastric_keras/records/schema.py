@@ -142,9 +142,9 @@ def deserialize(raw: bytes, *, where: Path | str) -> PatchRecord:
 
 def _no_record(where: Path | str, error: Exception) -> InputError:
     return InputError(
-        f"Whole records with the features {', '.join(FEATURES)} were expected. "
-        f"Received: {where} ({type(error).__name__}). Copy the set again, or make it "
-        "again with data_prep."
+        f"Records must be whole and have the features {', '.join(FEATURES)}, got "
+        f"{where} ({type(error).__name__}). Copy the set again, or make it again with "
+        "data_prep."
     )
 
 

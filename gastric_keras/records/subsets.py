@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def nested_rank(key: str, seed: int = 0) -> int:
-    """Rank that orders patches at random but for ever the same way.
+    """Pseudo-random rank of a patch, the same in every run.
 
-    The first n of a class in this order lie inside the first m for every m > n, so
-    that training subsets of growing size are nested.
+    The first n of a class in this order are among the first m for every m > n, so
+    training subsets of growing size are nested.
 
     Args:
         key: see :func:`record_key`.
-        seed: another seed, another draw.
+        seed: of the order.
 
     Returns:
         The first 8 bytes of SHA-256 of ``seed:key``.
@@ -57,8 +57,8 @@ def subset_size(manifest: Manifest, subset: str | int) -> int:
     if size is None or size > smallest:
         known = ", ".join(f"{k} ({n})" for k, n in manifest.subsets.items()) or "none"
         raise InputError(
-            f"A subset named {known}, or of 1 to {smallest} patches per class, was "
-            f"expected. Received: target.subset={subset!r}. null trains on all."
+            f"target.subset must be a named subset ({known}) or from 1 to {smallest} "
+            f"patches per class, got {subset!r}. null trains on all."
         )
     return size
 

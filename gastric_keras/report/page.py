@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 import gastric_keras
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.config.experiment import ExperimentConfig
@@ -46,6 +44,7 @@ from gastric_keras.statistics.words import SpelledScore, spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
+from gastric_keras.support.pages import render
 from gastric_keras.support.text import visible
 
 STAGE_TITLES: dict[FitStage, str] = {
@@ -77,19 +76,16 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
     for path in (run_dir.report_json, *splits):
         if not path.is_file():
             raise InputError(
-                "A finished stage evaluate was expected. Received: "
+                "Stage evaluate must be finished, got "
                 f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
                 "evaluate first."
             )
-    environment = Environment(
-        loader=PackageLoader("gastric_keras"),
-        autoescape=True,
+    page = render(
+        "gastric_keras.report",
+        "report.html",
         finalize=_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        **_content(config, run_dir),
     )
-    page = environment.get_template("report.html").render(_content(config, run_dir))
     write_atomic(run_dir.report_html, page)
     return run_dir.report_html
 
@@ -104,8 +100,8 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     scores = read_scores(run_dir)
     if scores.temperature is None:
         raise InputError(
-            "Scores with a temperature were expected. Received: "
-            f"{run_dir.report_json}, of an earlier version. Run --stage evaluate "
+            "report.json must hold a temperature, got "
+            f"{run_dir.report_json} of an earlier version. Run --stage evaluate "
             "--force."
         )
     check_config(config, scores)
@@ -222,7 +218,7 @@ def _stages(config: ExperimentConfig, run_dir: RunDir) -> Iterator[_Stage]:
             require(
                 # Of a linear probe, 0 epochs, the validation is a row.
                 figures is None or max(figures.epochs, 1) == epochs,
-                "A history of as many epochs as the finished stage had was expected.",
+                "The history must have as many epochs as the finished stage",
                 "Run that stage again with --force.",
                 path=str(history_file),
                 epochs=epochs,

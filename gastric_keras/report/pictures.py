@@ -194,7 +194,7 @@ def visualized_pictures(run_dir: RunDir) -> dict[str, list[Inline]]:
         path = run_dir.figures / picture.file
         if not path.is_file():
             raise InputError(
-                f"The pictures of {run_dir.pictures} were expected. Received: none at "
+                f"Every picture that {run_dir.pictures} lists must exist, got none at "
                 f"{path}. Run --stage visualize --force."
             )
         found[picture.kind].append(inline(path.read_bytes(), picture.text))

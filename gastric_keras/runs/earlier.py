@@ -1,8 +1,8 @@
-"""What a run of an earlier version has in place of checksums.
+"""Checks of runs of earlier versions, which have no checksums.
 
-``--stage evaluate`` seals its files by SHA-256 in done.json, and a sealed file is read
-without a second look. A file without a seal is looked at here, and nowhere else: its
-figures must fit together, and predictions must give the AUC that was written of them.
+``--stage evaluate`` records the SHA-256 of its files in done.json, and a file with a
+matching checksum is trusted. A file without one is checked here: its figures must be
+consistent, and predictions must give the AUC of the report.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from gastric_keras.statistics.scores import ranking_scores
 from gastric_keras.statistics.split_report import Report, Score, UnitReport
 from gastric_keras.support.errors import InputError, require
 
-#: More draws than anybody waits for.
+#: Upper limit of plausible bootstrap draws.
 _MOST_DRAWS = 1_000_000
+_WAY_OUT = "Score the run again."
 
 
 def check_predictions(
     found: Predictions, scores: Scores, split: str, *, path: str, way_out: str
 ) -> None:
-    """Whether predictions are those that the scores of a split are of.
+    """Check that the scores of a split were computed from these predictions.
 
     Args:
         found: of the split.
@@ -49,9 +50,9 @@ def check_predictions(
     require(
         list(held.values())
         == [scores.classes, report.n, report.positives, report.cases],
-        f"Predictions of {report.n} patches, {report.positives} of them "
+        f"Predictions must be of {report.n} patches, {report.positives} of them "
         f"{scores.positive}, of {report.cases} cases and the classes "
-        f"{', '.join(scores.classes)} were expected, as report.json says.",
+        f"{', '.join(scores.classes)}, as report.json says",
         way_out,
         path=path,
         **held,
@@ -63,7 +64,7 @@ def check_predictions(
     require(
         (auc is None) == (wanted is None)
         and (auc is None or math.isclose(auc, wanted or 0, abs_tol=1e-9)),
-        f"Predictions with the AUC {wanted} of {split} in report.json were expected.",
+        f"Predictions of {split} must have the AUC {wanted} that report.json states",
         way_out,
         path=path,
         auc=auc,
@@ -71,7 +72,7 @@ def check_predictions(
 
 
 def check_scores(found: Scores) -> None:
-    """Whether the figures of a report.json fit together.
+    """Check that the figures of a report.json are consistent.
 
     Raises:
         InputError: they do not.
@@ -79,8 +80,8 @@ def check_scores(found: Scores) -> None:
     require(
         len(set(found.classes)) == len(found.classes) == 2
         and found.positive in found.classes,
-        "Two classes, the positive one among them, were expected.",
-        "Mend them.",
+        "classes must be two, the positive one among them",
+        _WAY_OUT,
         classes=found.classes,
         positive=found.positive,
     )
@@ -88,15 +89,15 @@ def check_scores(found: Scores) -> None:
     require(
         0 <= found.threshold <= 1
         and (found.temperature is None or 0 < found.temperature < math.inf),
-        "A threshold in [0, 1] and a temperature above 0 were expected.",
-        "Mend them.",
+        "threshold must be in [0, 1] and temperature above 0",
+        _WAY_OUT,
         threshold=found.threshold,
         temperature=found.temperature,
     )
     require(
         found.labels_per_class is None or 0 < found.labels_per_class < math.inf,
-        "A number of labels was expected.",
-        "Mend it.",
+        "labels_per_class must be above 0 and finite",
+        _WAY_OUT,
         labels_per_class=found.labels_per_class,
     )
     reports = [found.validation, found.test]
@@ -117,8 +118,8 @@ def _check_report(report: Report, *, calibrated: bool) -> None:
         and report.patch.n == report.n
         and report.case.n == report.cases
         and report.patch.positives == report.positives,
-        "Numbers of patches, cases and draws that fit together were expected.",
-        "Mend them.",
+        "Numbers of patches, cases and draws must fit together",
+        _WAY_OUT,
         n=report.n,
         cases=report.cases,
         positives=report.positives,
@@ -138,16 +139,16 @@ def _check_unit(unit: UnitReport, *, calibrated: bool) -> None:
         rows = point.confusion
         counts = [count for row in rows for count in row]
         if [len(row) for row in rows] != [2, 2] or min(counts) < 0:
-            raise InputError(f"a confusion of {rows}")
-        # None where the probabilities are no numbers.
+            raise InputError(f"confusion must be 2×2 counts, got {rows}")
+        # All 0 where the probabilities are NaN.
         if sum(counts) not in (0, unit.n):
-            raise InputError(f"a confusion of {sum(counts)} of {unit.n}")
+            raise InputError(f"confusion must sum to {unit.n}, got {sum(counts)}")
 
 
 def _check_figures(scores: dict[str, Score], wanted: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in scores]
     if missing:
-        raise InputError(f"no {', '.join(missing)}")
+        raise InputError(f"scores must have {', '.join(missing)}, got none")
     for name, score in scores.items():
         ends = (score.low, score.high)
         is_whole = (ends.count(None) in (0, 2)) and (
@@ -156,4 +157,4 @@ def _check_figures(scores: dict[str, Score], wanted: Sequence[str]) -> None:
         )
         given = [each for each in (score.value, *ends) if each is not None]
         if not is_whole or not all(0 <= each <= 1 for each in given):
-            raise InputError(f"{name} of {score}")
+            raise InputError(f"{name} must be in [0, 1] or give a reason, got {score}")

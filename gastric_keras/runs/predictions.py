@@ -1,4 +1,4 @@
-"""Probabilities of the patches of a split: written, read, and picked from."""
+"""Write, read and select predictions of the patches of a split."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def read_predictions(path: Path) -> Predictions:
             header, *rows = list(csv.reader(stream, strict=True)) or [[]]
     except OSError as error:
         raise InputError(
-            f"A predictions file was expected. Received: path={path} "
+            f"The path must lead to a predictions file, got path={path} "
             f"({error.strerror}). Run --stage evaluate first."
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -131,20 +131,20 @@ def read_predictions(path: Path) -> Predictions:
     classes = tuple(name.removeprefix("p_") for name in header[len(KEYS) :])
     if tuple(header[: len(KEYS)]) != KEYS or not classes or not rows:
         raise InputError(
-            f"A CSV with the columns {', '.join(KEYS)}, p_<class>… and a row or more "
-            f"was expected. Received: {path} with columns {header} and {len(rows)} "
+            f"Predictions must be a CSV with the columns {', '.join(KEYS)}, p_<class>… "
+            f"and at least one row, got {path} with columns {header} and {len(rows)} "
             "rows. Run --stage evaluate --force."
         )
     try:
         columns = list(zip(*rows, strict=True))
         if len(set(header)) < len(header):
-            raise ValueError("a column stands twice")
+            raise ValueError("a repeated column")
         x, y, label = (np.array(column, np.int64) for column in columns[2:5])
         probability = np.array(columns[5:], np.float32).T
         if not (
             0 <= label.min() and label.max() < probability.shape[1] == len(classes)
         ):
-            raise ValueError(f"labels of {len(classes)} classes were expected")
+            raise ValueError(f"labels that are not of {len(classes)} classes")
         _check_probabilities(probability)
         patches = len(set(zip(*columns[:4])))
         if patches < len(rows):
@@ -163,22 +163,21 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def _check_probabilities(probability: np.ndarray) -> None:
-    # A diverged network answers NaN for every class, and the scores say so.
+    # A diverged network predicts NaN for every class; the scores report it.
     bad = ~np.isfinite(probability)
     if (bad.any(axis=1) != bad.all(axis=1)).any():
-        raise ValueError("a row that is a number in part")
+        raise ValueError("a row with NaN in some of its probabilities")
     sound = probability[~bad.any(axis=1)].astype(float)
     # A softmax in float32 is off by a rounding error.
     is_share = (sound > -1e-6).all() and (np.abs(sound.sum(axis=1) - 1) < 1e-4).all()
     if not is_share:
-        raise ValueError("probabilities in [0, 1] that sum to 1 were expected")
+        raise ValueError("probabilities that are not in [0, 1] or do not sum to 1")
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"A predictions file as --stage evaluate writes it was expected. Received: "
-        f"{path} ({error}). Copy it again from a sound copy, or run --stage evaluate "
-        "--force."
+        f"Predictions must be as --stage evaluate writes them, got {path} ({error}). "
+        "Copy it again from an intact copy, or run --stage evaluate --force."
     )
 
 
@@ -191,9 +190,8 @@ def select(predictions: Predictions, pattern: str) -> Predictions:
     found = [re.search(pattern, name) is not None for name in predictions.image_id]
     if not any(found):
         raise InputError(
-            "A regular expression that is found in an image id was expected. Received: "
-            f"evaluate.subgroups with {pattern!r}; an image id is "
-            f"{predictions.image_id[0]!r}. Mend it."
+            "A pattern of evaluate.subgroups must match part of an image id, got "
+            f"{pattern!r}; an image id is {predictions.image_id[0]!r}. Fix the pattern."
         )
     rows = np.flatnonzero(found)
     columns = {name: getattr(predictions, name)[rows] for name in COLUMNS}

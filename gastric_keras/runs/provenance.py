@@ -30,19 +30,19 @@ def open_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) 
     Raises:
         InputError: the folder holds a run of another config.
     """
-    # Before the first epoch there is nothing that another config could spoil.
+    # Before the first epoch, another config can do no harm.
     begun = run_dir.history("mid").is_file() or run_dir.history("target").is_file()
     if begun and run_dir.config.is_file() and not force:
         held = config_io.load(ExperimentConfig, run_dir.config)
         changed = _differences(_identity(held), _identity(config))
         if changed:
             raise InputError(
-                f"The config that {run_dir.root} was begun with was expected. "
-                f"Received: other values for {', '.join(changed)}. Give the run "
-                "another name, or --force to do its stages again."
+                f"The config must be the one that {run_dir.root} was started with, got "
+                f"other values for {', '.join(changed)}. Give the run another name, or "
+                "--force to rerun its stages."
             )
     config_io.save(config, run_dir.config)
-    # What made a finished run is not what looked at it later.
+    # Later stages must not replace the provenance of a finished run.
     if force or not run_dir.done("target").is_file():
         write_json(run_dir.provenance, asdict(collect(config)))
 

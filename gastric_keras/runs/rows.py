@@ -1,4 +1,4 @@
-"""What a run's files say, as rows ready to print: scores, cases, warm starts."""
+"""Scores, cases and warm starts of a run as rows for printing."""
 
 from __future__ import annotations
 
@@ -48,9 +48,6 @@ class ScoreRow:
 def score_rows(unit: UnitReport) -> list[ScoreRow]:
     """Rows of the table of one unit.
 
-    Args:
-        unit: patch or case.
-
     Returns:
         One cell for a score that needs no threshold, else two: at 0.5 and at the
         validation threshold. A report made before a score was has no row of it.
@@ -98,11 +95,7 @@ class SubgroupRow:
 
 
 def subgroup_rows(scores: RunScores) -> list[SubgroupRow]:
-    """Rows of the table of subgroups of the test split, per patch.
-
-    Args:
-        scores: of the run.
-    """
+    """Rows of the table of subgroups of the test split, per patch."""
     rows = []
     for name, splits in scores.subgroups.items():
         patch, calls = splits.test.patch, splits.test.patch.at_threshold.scores
@@ -116,12 +109,12 @@ def subgroup_rows(scores: RunScores) -> list[SubgroupRow]:
 
 @dataclass(frozen=True)
 class CaseRow:
-    """A case, and what was made of it.
+    """A case and its prediction.
 
     Attributes:
         case: its name.
         truth: name of its class.
-        call: name of the class that it is called.
+        call: name of the predicted class.
         patches: how many.
         score: mean probability of the positive class.
         is_right: the call is the truth.
@@ -191,7 +184,7 @@ def warm_start_of(run_dir: RunDir, stage: FitStage, title: str) -> WarmStart | N
     found = read_transfer(path)
     groups = {
         "taken over": found.copied,
-        "started anew": found.initialised,
+        "initialized": found.initialised,
         "left behind": found.unused,
     }
     return WarmStart(title, found.source, groups)

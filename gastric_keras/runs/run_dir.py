@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from gastric_keras.support import files
 
@@ -19,21 +19,33 @@ RUN_STAGES = ("mid", "target", "evaluate", "visualize", "export", "report")
 SCORED_SPLITS = ("validation", "test")
 
 
+class Place:
+    """A file or folder at a fixed place below a root."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Place: ...
+
+    @overload
+    def __get__(self, owner: RunDir | BaselineDir, kind: type) -> Path: ...
+
+    def __get__(self, owner: RunDir | BaselineDir | None, kind: type) -> Place | Path:
+        """Its path below one root."""
+        return self if owner is None else owner.root.joinpath(*self.parts)
+
+
 @dataclass(frozen=True)
 class BaselineDir:
     """The folder of one classical method: ``<output>/<name>/baselines/<method>/``."""
 
     root: Path
 
-    @property
-    def done(self) -> Path:
-        """Written last: a method with this file is finished. JSON."""
-        return self.root / "done.json"
-
-    @property
-    def report_json(self) -> Path:
-        """The scores, as of stage evaluate, and the parameters chosen, JSON."""
-        return self.root / "report.json"
+    done = Place("done.json")
+    """Written last: a method with this file is finished. JSON."""
+    report_json = Place("report.json")
+    """The scores, as of stage evaluate, and the parameters chosen, JSON."""
 
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""
@@ -61,20 +73,12 @@ class RunDir:
         """The run that an exported version lies in."""
         return cls(version.parent.parent)
 
-    @property
-    def config(self) -> Path:
-        """The resolved config, YAML."""
-        return self.root / "config.yaml"
-
-    @property
-    def provenance(self) -> Path:
-        """Versions, commit and data checksums, JSON."""
-        return self.root / "provenance.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works in this folder."""
-        return self.root / ".lock"
+    config = Place("config.yaml")
+    """The resolved config, YAML."""
+    provenance = Place("provenance.json")
+    """Versions, commit and data checksums, JSON."""
+    lock = Place(".lock")
+    """Held by the process that works in this folder."""
 
     def stage(self, stage: str) -> Path:
         """Folder of a stage; its TensorBoard event files lie in it."""
@@ -115,68 +119,38 @@ class RunDir:
         """Probabilities of each patch of a target split, CSV."""
         return self.stage("evaluate") / f"predictions_{split}.csv"
 
-    @property
-    def report_json(self) -> Path:
-        """The scores, JSON."""
-        return self.stage("evaluate") / "report.json"
-
-    @property
-    def layer_scores(self) -> Path:
-        """Linear-probe AUC of each layer and stage, CSV."""
-        return self.stage("probe") / "layers.csv"
-
-    @property
-    def layer_picture(self) -> Path:
-        """The same as a plot, PNG."""
-        return self.stage("probe") / "layers.png"
-
-    @property
-    def baselines(self) -> Path:
-        """Folder of the classical methods' tables; each method has its own in it."""
-        return self.root / "baselines"
-
-    @property
-    def baselines_csv(self) -> Path:
-        """Every classical method and every score, CSV."""
-        return self.baselines / "baselines.csv"
-
-    @property
-    def baselines_md(self) -> Path:
-        """The same for a reader, Markdown."""
-        return self.baselines / "baselines.md"
+    report_json = Place("evaluate", "report.json")
+    """The scores, JSON."""
+    layer_scores = Place("probe", "layers.csv")
+    """Linear-probe AUC of each layer and stage, CSV."""
+    layer_picture = Place("probe", "layers.png")
+    """The same as a plot, PNG."""
+    baselines = Place("baselines")
+    """Folder of the classical methods' tables; each method has its own in it."""
+    baselines_csv = Place("baselines", "baselines.csv")
+    """Every classical method and every score, CSV."""
+    baselines_md = Place("baselines", "baselines.md")
+    """The same for a reader, Markdown."""
 
     def baseline(self, method: str) -> BaselineDir:
         """What one classical method wrote."""
         return BaselineDir(self.baselines / method)
 
-    @property
-    def figures(self) -> Path:
-        """Folder of PNG pictures."""
-        return self.root / "figures"
-
-    @property
-    def pictures(self) -> Path:
-        """What each picture of stage visualize shows, in words, JSON."""
-        return self.figures / "pictures.json"
-
-    @property
-    def projector(self) -> Path:
-        """Folder of TensorBoard's embedding projector."""
-        return self.root / "projector"
-
-    @property
-    def export(self) -> Path:
-        """Folder of numbered SavedModels, as TF Serving wants it."""
-        return self.root / "export"
+    figures = Place("figures")
+    """Folder of PNG pictures."""
+    pictures = Place("figures", "pictures.json")
+    """What each picture of stage visualize shows, in words, JSON."""
+    projector = Place("projector")
+    """Folder of TensorBoard's embedding projector."""
+    export = Place("export")
+    """Folder of numbered SavedModels, as TF Serving wants it."""
 
     def heatmap(self, slide: str) -> Path:
         """Folder of one slide's heatmap, by the slide's file name."""
         return self.root / "heatmaps" / slide
 
-    @property
-    def report_html(self) -> Path:
-        """The one page to send."""
-        return self.root / "report.html"
+    report_html = Place("report.html")
+    """The one page to send."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the folder for this process; a second process is refused.

@@ -1,4 +1,4 @@
-"""What stages evaluate and baselines left, as the stages behind them read it."""
+"""Read the results of stages evaluate and baselines."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, read_object, sha256_of
 
 _WAY_OUT = (
-    "Copy it again from a sound copy, or run --stage evaluate --force, which makes "
-    "scores and predictions anew."
+    "Copy it again from an intact copy, or run --stage evaluate --force, which makes "
+    "scores and predictions again."
 )
 
 
@@ -35,8 +35,8 @@ def read_scores(run_dir: RunDir) -> RunScores:
             earlier.check_scores(found)
     except InputError as error:
         raise InputError(
-            f"A report.json as --stage evaluate writes it was expected. Received: "
-            f"{path} ({error}). {_WAY_OUT}"
+            f"{path.name} must be as --stage evaluate writes it, got {path} ({error}). "
+            f"{_WAY_OUT}"
         ) from error
     return found
 
@@ -53,14 +53,14 @@ def read_baseline_scores(place: BaselineDir) -> BaselineScores:
         found: BaselineScores = config_io.build(BaselineScores, tree, path.name)
     except InputError as error:
         raise InputError(
-            f"The scores of a classical method were expected. Received: path={path} "
+            f"{path.name} must hold the scores of a classical method, got path={path} "
             f"({error}). Run --stage baselines --force."
         ) from error
     return found
 
 
 def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
-    """The predictions that the scores of a split are of.
+    """The predictions from which the scores of a split were computed.
 
     Args:
         run_dir: of the run.
@@ -81,7 +81,7 @@ def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
 
 
 def check_config(config: ExperimentConfig, scores: RunScores) -> None:
-    """Whether scores are those of a config.
+    """Check that scores belong to a config.
 
     Raises:
         InputError: naming what differs.
@@ -101,8 +101,8 @@ def check_config(config: ExperimentConfig, scores: RunScores) -> None:
         wanted["mid"] = None if config.mid is None else config.mid.records
     require(
         not differ,
-        "Scores of the config were expected: "
-        f"{', '.join(f'{key} {wanted[key]!r}' for key in differ)}.",
+        "report.json must have what the config says: "
+        f"{', '.join(f'{key} {wanted[key]!r}' for key in differ)}",
         "Copy config.yaml and report.json again from one run, or run --stage evaluate.",
         report={key: getattr(scores, key) for key in differ},
     )
@@ -115,8 +115,8 @@ def checksums(run_dir: RunDir) -> dict[str, dict[str, str]]:
 
 
 def check_untouched(run_dir: RunDir, path: Path) -> bool:
-    """Compare a file of stage evaluate with its checksum: CSV and JSON have none of
-    their own, and one other digit would be another score in silence.
+    """Compare a file of stage evaluate with its checksum: CSV and JSON have none, so
+    a changed digit would go unnoticed.
 
     Returns:
         Whether it has one; a run of an earlier version comes without.
@@ -127,19 +127,19 @@ def check_untouched(run_dir: RunDir, path: Path) -> bool:
     wanted = _read_done(run_dir)[1].get(path.name)
     if wanted is not None and path.is_file() and sha256_of(path) != wanted:
         raise InputError(
-            f"The file that --stage evaluate wrote, sha256 {wanted}, was expected. "
-            f"Received: {path}, which was changed since. Copy it again from a sound "
-            "copy, or run --stage evaluate --force."
+            f"{path.name} must have the sha256 {wanted} that --stage evaluate wrote, "
+            f"got {path}, which was changed since. Copy it again from an intact copy, "
+            "or run --stage evaluate --force."
         )
     return wanted is not None
 
 
 def has_scores(run_dir: RunDir, settings: Mapping[str, object]) -> bool:
-    """Whether whole scores stand that were made with some settings."""
+    """Whether intact scores exist that were made with these settings."""
     held, sums = _read_done(run_dir)
     if {key: held.get(key) for key in settings} != settings:
         return False
-    # Scores that are gone or damaged are made anew from the predictions.
+    # Missing or damaged scores are computed again from the predictions.
     path = run_dir.report_json
     return path.is_file() and (not sums or sums.get(path.name) == sha256_of(path))
 
@@ -151,9 +151,9 @@ def _read_done(run_dir: RunDir) -> tuple[dict[str, object], dict[str, str]]:
     sums = held.get("sha256", {})
     if not isinstance(sums, dict):
         raise InputError(
-            "The settings of a finished stage evaluate were expected. Received: "
-            f"{done} with {str(held)[:200]!r}. Copy it again from a sound copy, or "
-            "delete it and run --stage evaluate: the kept predictions are scored anew."
+            f"{done.name} must hold the settings of a finished stage evaluate, got "
+            f"{done} with {str(held)[:200]!r}. Copy it again from an intact copy, or "
+            "delete it and run --stage evaluate: the kept predictions are scored again."
         )
     return held, sums
 
@@ -166,7 +166,6 @@ def require_target(run_dir: RunDir) -> None:
     """
     if not run_dir.done("target").is_file():
         raise InputError(
-            "A finished stage target was expected. Received: "
-            f"{run_dir.root} without {run_dir.done('target')}. Run --stage target or "
-            "--stage all first."
+            f"Stage target must be finished, got {run_dir.root} without "
+            f"{run_dir.done('target')}. Run --stage target or --stage all first."
         )

@@ -1,4 +1,4 @@
-"""What is known of the sets of a run: contents, quality, leaks."""
+"""Contents, quality and leaks of the sets of a run."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def _quality(path: Path) -> Quality | None:
         return Quality(warnings, tuple(_quality_rows(found)))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"The figures that data_prep measures were expected. Received: path={path} "
-            f"({type(error).__name__}: {error}). Make them again with data_prep "
-            "quality, or delete the file."
+            f"{path.name} must hold what data_prep measures, got path={path} "
+            f"({type(error).__name__}: {error}). Make it again with data_prep quality, "
+            "or delete the file."
         ) from error
 
 

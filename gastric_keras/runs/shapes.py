@@ -1,6 +1,6 @@
-"""The shapes of a run's small files, and their readers; of scores see ``scores``.
+"""Dataclasses and readers of a run's small files; for scores see ``scores``.
 
-A later stage, or a later version, reads what is here and nothing else of a file.
+Later stages and versions read these fields only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Shape = TypeVar("_Shape")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a run; ``provenance.collect`` writes it, of an earlier version less.
+    """What made a run, see ``provenance.collect``; earlier versions wrote less.
 
     Attributes:
         command: as it was typed.
@@ -55,7 +55,7 @@ class TransferReport:
     Attributes:
         source: what the weights came from, in words.
         copied: weights of the new model that were taken over.
-        initialised: weights of the new model that start anew.
+        initialised: weights of the new model that keep their initial values.
         unused: weights of the old model that were left behind.
     """
 
@@ -87,7 +87,7 @@ class FitFigures:
         if min(self.best_epoch, self.epochs, self.steps) < 0 or not (
             0 <= self.seconds < math.inf and not self.val_auc > 1
         ):
-            raise InputError(f"{self}")
+            raise InputError(f"Figures of a fit must be 0 or more, got {self}")
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ class ListedPicture:
     text: str
 
     def __post_init__(self) -> None:
-        # A page holds what it shows: another's file must not get into it.
+        # The report embeds the file: it must not be a file from elsewhere.
         require(
             self.file == Path(self.file).name and self.file.isprintable(),
-            "A file beside that list was expected.",
-            "Name none of another folder.",
+            "file must be a file beside the list",
+            "Give its name without a folder.",
             file=self.file,
         )
 
@@ -142,7 +142,7 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         InputError: it is missing, or damaged.
     """
-    return _read(Provenance, path, "Run --stage target --force to make the run anew.")
+    return _read(Provenance, path, "Run --stage target --force to make the run again.")
 
 
 def read_transfer(path: Path) -> TransferReport:
@@ -165,7 +165,7 @@ def read_fit(path: Path) -> FitFigures:
         FitFigures,
         path,
         "Run the stage again with --force.",
-        wanted=f"The figures of a finished stage, {names}, were expected.",
+        must=f"have the figures of a finished stage, {names}",
     )
 
 
@@ -183,8 +183,8 @@ def read_history(path: Path) -> dict[str, list[float]]:
     """Columns of a history.csv; an empty cell is NaN, and no row gives no column.
 
     Raises:
-        InputError: a cell is no number, a row is longer or shorter than the header, a
-            column stands twice, or the epochs are not 0, 1, 2…
+        InputError: a cell is not a number, a row is longer or shorter than the header,
+            a column is repeated, or the epochs are not 0, 1, 2…
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
@@ -195,14 +195,13 @@ def read_history(path: Path) -> dict[str, list[float]]:
             raise ValueError(f"columns {header}")
         columns = [[float(cell or "nan") for cell in column] for column in zip(*rows)]
         if any(len(row) != len(header) for row in rows):
-            raise ValueError(f"a row that has not {len(header)} cells")
+            raise ValueError(f"a row without {len(header)} cells")
         history = dict(zip(header, columns, strict=True))
         if history["epoch"] != list(range(len(rows))):
             raise ValueError("epochs that are not 0, 1, 2…")
     except (OSError, ValueError, csv.Error) as error:
-        wanted = "A history of numbers was expected."
         way_out = "Run the stage again with --force."
-        raise _damaged(path, wanted, error, way_out) from error
+        raise _damaged(path, "hold rows of numbers", error, way_out) from error
     return history
 
 
@@ -224,12 +223,9 @@ def read_layer_scores(path: Path) -> list[LayerScore]:
                 for row in csv.DictReader(stream)
             ]
     except (KeyError, TypeError, ValueError) as error:
-        wanted = (
-            "A CSV with the columns stage, layer, channels and val_auc was expected."
-        )
-        raise _damaged(path, wanted, repr(error), "Run --stage probe --force.") from (
-            error
-        )
+        must = "have the columns stage, layer, channels and val_auc"
+        way_out = "Run --stage probe --force."
+        raise _damaged(path, must, repr(error), way_out) from error
 
 
 def _read(
@@ -237,7 +233,7 @@ def _read(
     path: Path,
     way_out: str,
     *,
-    wanted: str | None = None,
+    must: str = "have the form that its stage writes",
     under: str | None = None,
 ) -> _Shape:
     """A JSON file of some shape, or the field ``under`` of one.
@@ -252,12 +248,11 @@ def _read(
         built: _Shape = config_io.build(shape, tree, path.name)
         return built
     except InputError as error:
-        wanted = wanted or f"A {path.name} of this form was expected."
-        raise _damaged(path, wanted, error, way_out) from error
+        raise _damaged(path, must, error, way_out) from error
 
 
-def _damaged(path: Path, wanted: str, found: object, way_out: str) -> InputError:
+def _damaged(path: Path, must: str, found: object, way_out: str) -> InputError:
     return InputError(
-        f"{wanted} Received: path={path} ({found}). Copy it from a sound copy, or make "
-        f"it again. {way_out}"
+        f"{path.name} must {must}, got path={path} ({found}). Copy it from an intact "
+        f"copy, or make it again. {way_out}"
     )

@@ -30,8 +30,9 @@ def run_export(
 ) -> None:
     """Stage export: write the next version, ``export/<number>/``.
 
-    A version that stands is never written over: TF Serving may be serving it, takes a
-    higher number up by itself, and goes back when that folder is removed.
+    An existing version is never overwritten: TF Serving may be serving it. It loads a
+    higher number by itself, and returns to the previous one when that folder is
+    removed.
 
     Args:
         config: of the run.
@@ -47,7 +48,7 @@ def run_export(
     folder = run_dir.export / str(held.get("version"))
     is_same = {name: held.get(name) for name in settings} == settings
     if is_same and not force and (folder / "saved_model.pb").is_file():
-        print(f"export: finished, the model stands in {folder}")
+        print(f"export: finished, the model is in {folder}")
         return
     require_target(run_dir)
     if config.export.onnx:
@@ -77,19 +78,19 @@ def run_export(
 
 
 def operating_point(scores: RunScores) -> OperatingPoint:
-    """Threshold and temperature of a run.
+    """Return the threshold and the temperature of a run.
 
     Args:
         scores: of the run.
 
     Raises:
-        InputError: it is of a gastric_keras that did not calibrate.
+        InputError: it was made by a gastric_keras that did not calibrate.
     """
     if scores.temperature is None:
         raise InputError(
-            "A report.json with a temperature was expected, to calibrate by. Received: "
-            f"that of {scores.name}, made before there was one. Run --stage "
-            "evaluate: the kept predictions are scored anew."
+            "The report.json of a run must have a temperature to calibrate by, got "
+            f"that of {scores.name}, written by an older gastric_keras. Run --stage "
+            "evaluate: it rescores the saved predictions."
         )
     return OperatingPoint(
         classes=scores.classes,
@@ -110,7 +111,7 @@ def next_version(folder: Path) -> int:
 def _warmup_requests(
     metadata: ExportMetadata,
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """Noise of the right size: a model that is passed on holds nobody's picture."""
+    """Noise of the right size: a shared model holds no patient's picture."""
     rng = np.random.default_rng(0)
 
     def noise(side: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A SavedModel of ``--stage export``, loaded to be asked for patches."""
+"""A SavedModel of ``--stage export``, loaded to predict patches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
 
 
 class Answer(NamedTuple):
-    """What a model says of n patches.
+    """The answer of a model to n patches.
 
     Attributes:
         probability: (n,) float32 of the positive class, in [0, 1].
@@ -57,7 +57,7 @@ class ExportedModel:
     positive: str
     patch_size: int
     mpp: float
-    # Of a model of elsewhere, passed on as it came.
+    # Those of another program's model are kept unchanged.
     metadata: dict[str, Any]
     checksum: str
     _signature: Callable[..., dict[str, tf.Tensor]]
@@ -65,12 +65,12 @@ class ExportedModel:
     def predict(
         self, patches: tf.Tensor | npt.NDArray[np.uint8], *, is_known: bool = False
     ) -> Answer:
-        """Ask for patches.
+        """Predict patches.
 
         Args:
             patches: (n, size, size, 3) uint8, RGB; n ≥ 1.
-            is_known: an answer to a batch of the same slide was looked at before, and
-                the graph stays the same.
+            is_known: an answer to an earlier batch was checked, and the graph is the
+                same.
 
         Raises:
             InputError: the model fails, or its answer contradicts itself.
@@ -81,7 +81,7 @@ class ExportedModel:
         except (tf.errors.OpError, UnicodeDecodeError) as error:
             words = " ".join(str(error).split())[:200]
             raise InputError(
-                "A model that answers to patches was expected. Received: "
+                "A model must answer to patches of its own signature, got "
                 f"model={self.folder} ({words}). {_EXPORT}"
             ) from error
         probability = found[self.positive + _SUFFIX].numpy()
@@ -101,29 +101,29 @@ class ExportedModel:
         shapes = [probability.shape, (len(label),), threshold.shape]
         require(
             shapes == [(n,)] * 3 and 0 <= threshold[0] <= 1,
-            f"A probability, a label and a threshold in [0, 1] for each of {n} patches "
-            "were expected of the model.",
+            f"The model must give a probability, a label and a threshold in [0, 1] for "
+            f"each of {n} patches",
             _EXPORT,
             shapes=shapes,
             threshold=threshold.ravel()[:1].tolist(),
         )
-        # NaN is counted by whoever asks for all patches.
+        # NaN is counted by the caller, who has all patches.
         outside = (probability < 0) | (probability > 1)
         require(
             not outside.any(),
-            "Probabilities in [0, 1] were expected of the model.",
+            "The model must give probabilities in [0, 1]",
             _EXPORT,
             probability=probability[outside][:1].tolist(),
         )
         called = np.array(label, object) == self.positive
-        # Models of elsewhere come without checksums, but what they say must agree with
-        # itself; closer to the threshold than this a rounding decides.
+        # Other programs' models have no checksums, but their outputs must agree with
+        # each other; closer to the threshold than this, rounding decides.
         is_clear = np.abs(probability - threshold) > 1e-4
         wrong = is_clear & (called != (probability >= threshold))
         require(
             not wrong.any(),
-            f"The label {self.positive} where the probability is at or above the "
-            "threshold, and nowhere else, was expected of the model.",
+            f"The model must give the label {self.positive} where the probability is "
+            "at or above the threshold, and nowhere else",
             _EXPORT,
             probability=probability[wrong][:1].tolist(),
             threshold=threshold[:1].tolist(),
@@ -143,8 +143,8 @@ def version_folder(folder: Path) -> Path:
     versions = [path for path in numbered if (path / "saved_model.pb").is_file()]
     if not versions:
         raise InputError(
-            "The folder of a SavedModel, or one of numbered SavedModels, was expected. "
-            f"Received: model={folder}. {_EXPORT}"
+            "A model must be the folder of a SavedModel, or of numbered ones, got "
+            f"model={folder}. {_EXPORT}"
         )
     return max(versions, key=lambda path: int(path.name))
 
@@ -169,13 +169,13 @@ def load_exported(folder: Path) -> ExportedModel:
         gives = signature.structured_outputs
     except KeyError as error:
         raise InputError(
-            f"A SavedModel with the signature {_SIGNATURE} of `patch` was expected. "
-            f"Received: model={version}, which lacks {error}. {_EXPORT}"
+            f"A SavedModel must have the signature {_SIGNATURE} of `patch`, got "
+            f"model={version}, which lacks {error}. {_EXPORT}"
         ) from error
     except Exception as error:
-        # Of damaged files TensorFlow fails in a dozen ways.
+        # TensorFlow fails in a dozen ways on damaged files.
         raise InputError(
-            "A SavedModel that TensorFlow can load was expected. Received: "
+            "A SavedModel must be one that TensorFlow can load, got "
             f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
         ) from error
     shape = takes.shape.as_list()
@@ -185,7 +185,7 @@ def load_exported(folder: Path) -> ExportedModel:
         and shape[1] == shape[2]
         and shape[1] is not None
         and shape[3] == 3,
-        "A model of square uint8 patches, RGB, was expected.",
+        "The model must take square uint8 patches, RGB",
         _EXPORT,
         patch=f"{takes.dtype.name} {shape}",
     )
@@ -195,7 +195,7 @@ def load_exported(folder: Path) -> ExportedModel:
     require(
         len(positive) == 1
         and all(key in gives and gives[key].dtype == kinds[key] for key in kinds),
-        f"The outputs label, threshold and one <class>{_SUFFIX} were expected.",
+        f"The model must have the outputs label, threshold and one <class>{_SUFFIX}",
         _EXPORT,
         outputs={key: value.dtype.name for key, value in sorted(gives.items())},
     )
@@ -227,8 +227,8 @@ def _read_metadata(version: Path) -> dict[str, Any]:
     )
     require(
         is_read,
-        f"Metadata whose mpp and patch_size are numbers up to {_MOST_MPP} and "
-        f"{_MOST_SIDE}, 0 or null where they are not known, were expected.",
+        f"Metadata must have mpp and patch_size as numbers up to {_MOST_MPP} and "
+        f"{_MOST_SIDE}, 0 or null where they are not known",
         "Export the model again with --force.",
         path=str(path),
     )

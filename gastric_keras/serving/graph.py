@@ -8,14 +8,15 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from gastric_keras.data.decode import decode
+from gastric_keras.data.decode import decode_rgb, fit
+from gastric_keras.serving.pixels import decode_with_care, needs_care
 from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 
 #: Largest picture, in px: 75 MB decoded. Its header is read before it is.
 MAX_PIXELS = 25_000_000
 #: Most pictures in one request: what VGG-16 holds of 128 at 224 px is 3 GB.
 MAX_PICTURES = 128
-#: Pictures that a request decodes at a time, so that its memory has a bound.
+#: Pictures that a request decodes at a time, to bound its memory.
 DECODED_AT_ONCE = 8
 
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -26,11 +27,11 @@ _HEADER = 24
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """How probabilities become calls.
+    """How probabilities become labels.
 
     Attributes:
         classes: two names, in label order.
-        positive: of them.
+        positive: one of them.
         raw_threshold: a probability out of the network at or above it is positive.
         temperature: that probabilities are scaled by, see ``calibration``.
     """
@@ -64,7 +65,7 @@ def write_saved_model(
     ``serving_default`` takes ``image_bytes`` (N,) string, JPEG or PNG of any size up to
     MAX_PIXELS, resized as in training; ``predict_array`` takes ``patch`` (N, h, w, 3)
     uint8 of the model's size. Both give ``<positive>_probability`` (N,) float32,
-    calibrated; ``threshold`` (N,) float32, for that; ``label`` (N,) string, the call;
+    calibrated; ``threshold`` (N,) float32, for that; ``label`` (N,) string;
     and ``raw_probabilities`` (N, classes) float32, the network's own. ``features``
     takes ``image_bytes`` and gives ``features`` (N, channels) float32, the pooled
     backbone. N is 1 to MAX_PICTURES; one bad picture fails its request, and the error
@@ -103,7 +104,7 @@ def write_saved_model(
 
 
 def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor]:
-    """Calibrate probabilities and call them, as ``calibration`` does in NumPy.
+    """Calibrate probabilities and label them, as ``calibration`` does in NumPy.
 
     Args:
         probabilities: (N, 2) float32, out of the network.
@@ -112,7 +113,7 @@ def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor
     Returns:
         The outputs of :func:`write_saved_model`.
     """
-    # In double precision, like evaluation: a call must not hang on a rounding.
+    # In double precision, as in evaluation: a label must not depend on rounding.
     raw = tf.cast(probabilities, tf.float64)
     logits = tf.math.log(tf.clip_by_value(raw, SMALLEST, 1.0)) / point.temperature
     calibrated = tf.nn.softmax(logits)[:, point.index]
@@ -137,18 +138,26 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
     Returns:
         (N, image_size, image_size, 3) uint8, RGB.
     """
-    # No picture is decoded before all have been looked at.
+    # No picture is decoded before all have been checked.
     with tf.control_dependencies([_check_shape(image_bytes, "image_bytes")]):
         image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_count(tf.size(image_bytes), "image_bytes")]):
         image_bytes = tf.identity(image_bytes)
     with tf.control_dependencies([_check_format(image_bytes)]):
         image_bytes = tf.identity(image_bytes)
-    with tf.control_dependencies([_check_size(image_bytes)]):
+    with tf.control_dependencies(_check_headers(image_bytes)):
         image_bytes = tf.identity(image_bytes)
+
+    def decode(given: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        image, is_odd, number = given
+        pixels = tf.cond(
+            is_odd, lambda: decode_with_care(image, number), lambda: decode_rgb(image)
+        )
+        return fit(pixels, image_size)
+
     return tf.map_fn(
-        lambda image: decode(image, image_size),
-        image_bytes,
+        decode,
+        (image_bytes, needs_care(image_bytes), tf.range(tf.size(image_bytes))),
         fn_output_signature=tf.TensorSpec((image_size, image_size, 3), tf.uint8),
         parallel_iterations=DECODED_AT_ONCE,
     )
@@ -157,9 +166,9 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
 def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
     """Whether a tensor has the shape that its signature says, but for N."""
     wanted = given.shape.as_list()
-    # Nobody holds a request to its signature, and a patch of another shape brings the
-    # whole server down. To TensorFlow the shape is known: it must forget it first, or
-    # it takes the check for idle and leaves it out.
+    # TF Serving does not hold a request to its signature, and a patch of another shape
+    # crashes the server. TensorFlow must forget the shape first, or it removes the
+    # check as always true.
     shape = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=given, shape=None))
     is_right = tf.cond(
         tf.size(shape) == len(wanted),
@@ -168,8 +177,8 @@ def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
     )
     sides = ", ".join(map(str, ["n", *wanted[1:]]))
     message = tf.strings.format(
-        f"Input of shape ({sides}) was expected. Received: {name} with shape {{}}. "
-        "Send it as the signature says.",
+        f"{name} must have the shape ({sides}), got {{}}. Send it as the signature "
+        "says.",
         [shape],
     )
     return tf.debugging.Assert(is_right, [message])
@@ -177,8 +186,8 @@ def _check_shape(given: tf.Tensor, name: str) -> tf.Operation:
 
 def _check_count(n: tf.Tensor, name: str) -> tf.Operation:
     message = tf.strings.format(
-        f"1 to {MAX_PICTURES} pictures in a request were expected. Received: {name} "
-        "with {}. Send them in several requests.",
+        f"{name} must hold 1 to {MAX_PICTURES} pictures, got {{}}. Send them in "
+        "several requests.",
         [n],
     )
     return tf.debugging.Assert((n >= 1) & (n <= MAX_PICTURES), [message])
@@ -192,43 +201,53 @@ def _check_format(image_bytes: tf.Tensor) -> tf.Operation:
     )
     first = tf.argmin(tf.cast(is_right, tf.int32))
     message = tf.strings.format(
-        "A JPEG or PNG picture was expected. Received: image_bytes[{}] with {} bytes "
-        "that are neither. Convert it; in JSON, send it as base64 under the key b64.",
+        "image_bytes must be JPEG or PNG, got image_bytes[{}] with {} bytes that are "
+        "neither. Convert it; in JSON, send it as base64 under the key b64.",
         [first, tf.strings.length(image_bytes[first])],
     )
     return tf.debugging.Assert(tf.reduce_all(is_right), [message])
 
 
-def _check_size(image_bytes: tf.Tensor) -> tf.Operation:
-    pixels = tf.map_fn(
-        _count_pixels,
+def _check_headers(image_bytes: tf.Tensor) -> list[tf.Operation]:
+    sides = tf.map_fn(
+        _read_shape,
         image_bytes,
-        fn_output_signature=tf.TensorSpec((), tf.int64),
+        fn_output_signature=tf.TensorSpec((3,), tf.int64),
         parallel_iterations=DECODED_AT_ONCE,
     )
-    largest = tf.argmax(pixels)
-    message = tf.strings.format(
-        f"Pictures of {MAX_PIXELS} px or fewer were expected. Received: "
-        "image_bytes[{}] of {} px. Cut it into patches.",
+    pixels = sides[:, 0] * sides[:, 1]
+    largest, first = tf.argmax(pixels), tf.argmax(sides[:, 2])
+    too_large = tf.strings.format(
+        f"image_bytes must have at most {MAX_PIXELS} px each, got image_bytes[{{}}] of "
+        "{} px. Cut it into patches.",
         [largest, pixels[largest]],
     )
-    return tf.debugging.Assert(tf.reduce_max(pixels) <= MAX_PIXELS, [message])
+    of_print = tf.strings.format(
+        "image_bytes must be RGB or gray, got image_bytes[{}], a CMYK JPEG. Convert it "
+        "to RGB, by its color profile where it has one.",
+        [first],
+    )
+    return [
+        tf.debugging.Assert(tf.reduce_max(pixels) <= MAX_PIXELS, [too_large]),
+        tf.debugging.Assert(tf.reduce_max(sides[:, 2]) <= 3, [of_print]),
+    ]
 
 
 def _is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(image_bytes, 0, len(_JPEG)) == _JPEG
 
 
-def _count_pixels(image: tf.Tensor) -> tf.Tensor:
-    """Pixels that a picture says it has, () int64, by its header alone."""
+def _read_shape(image: tf.Tensor) -> tf.Tensor:
+    """Height, width and channels by the header alone, (3,) int64; of a PNG 3."""
 
     def of_jpeg() -> tf.Tensor:
-        return tf.cast(tf.io.extract_jpeg_shape(image)[:2], tf.int64)
+        return tf.cast(tf.io.extract_jpeg_shape(image), tf.int64)
 
     def of_png() -> tf.Tensor:
         sides = tf.strings.substr(image, _HEADER - 8, 8)
         sides = tf.io.decode_raw(sides, tf.int32, little_endian=False)
-        # PNG allows 2³¹ - 1; more is a negative number and no picture.
-        return tf.cast(tf.where(sides < 0, tf.int32.max, sides), tf.int64)
+        # PNG allows 2³¹ - 1; more is a negative number and not a picture.
+        sides = tf.cast(tf.where(sides < 0, tf.int32.max, sides), tf.int64)
+        return tf.concat([sides, [3]], 0)
 
-    return tf.reduce_prod(tf.cond(_is_jpeg(image), of_jpeg, of_png))
+    return tf.cond(_is_jpeg(image), of_jpeg, of_png)

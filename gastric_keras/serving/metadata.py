@@ -17,7 +17,7 @@ class TrainedOn:
     """A set of records.
 
     Attributes:
-        folder: where it lay.
+        folder: its path.
         manifest_sha256: of its manifest when the run was made; None: not known.
     """
 
@@ -71,7 +71,7 @@ class ExportMetadata:
 def collect_metadata(
     config: ExperimentConfig, run_dir: RunDir, *, version: int, point: OperatingPoint
 ) -> ExportMetadata:
-    """What is known of a run that is exported.
+    """Collect the metadata of a run that is exported.
 
     Args:
         config: of the run.
@@ -80,7 +80,7 @@ def collect_metadata(
         point: of the run.
 
     Raises:
-        InputError: the target set or the provenance is gone.
+        InputError: the target set or the provenance is missing.
     """
     manifest = read_manifest(config.target.records)
     provenance = read_provenance(run_dir.provenance)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.sets import set_card
 from gastric_keras.serving.metadata import ExportMetadata
+from gastric_keras.support.pages import render
 
 
 def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
@@ -18,15 +17,10 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
         metadata: that of the export.
         scores: of the run.
     """
-    environment = Environment(
-        loader=PackageLoader("gastric_keras"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     titles = {"mid": "Mid-level set, t=1", "target": "Target set, t=2"}
-    return environment.get_template("model_card.md").render(
+    return render(
+        "gastric_keras.serving",
+        "model_card.md",
         **vars(metadata),
         network=BACKBONES[metadata.backbone].title,
         subset=scores.subset,

@@ -1,4 +1,4 @@
-"""Requests that TF Serving sends a model to itself before it opens to others."""
+"""Warm-up requests, which TF Serving sends to a model before it opens to clients."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def write_warmup(
 ) -> None:
     """Write warm-up requests as a TFRecord of PredictionLog messages.
 
-    TensorFlow does not bring these messages, and tensorflow-serving-api need not be
-    installed for four of their fields: each is its tag, its length, its bytes.
+    TensorFlow does not include these messages. To write four of their fields,
+    tensorflow-serving-api is not needed: each is its tag, its length, its bytes.
 
     Args:
         folder: of the version.

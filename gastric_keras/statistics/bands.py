@@ -70,8 +70,8 @@ def precision_recall_band(
 ) -> Band | None:
     """Precision over recall; arguments and answer as of :func:`roc_band`.
 
-    At a recall that no threshold gives exactly stands the precision of the next higher
-    recall, as in the steps of the curve.
+    Between two recalls of the curve, the precision is that of the higher one, as in
+    the steps of the curve.
     """
     x = np.linspace(0, 1, PLACES)
 

@@ -207,12 +207,8 @@ def _evidence(
         return min(count(mask), count(~mask), cases // 2)
 
     is_positive = label == 1
-    cases, positive, negative = (
-        np.unique(case).size,
-        count(is_positive),
-        count(label == 0),
-    )
-    called = count(is_called)
+    cases, called = np.unique(case).size, count(is_called)
+    positive, negative = count(is_positive), count(label == 0)
     both = _Evidence(min(positive, negative), cases - 2, pairs(is_positive))
     all_cases = _Evidence(cases, cases - 1, 0)
     return {

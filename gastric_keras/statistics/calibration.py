@@ -8,7 +8,7 @@ What it does: it brings the mean probability closer to the share that is right, 
 Brier score and calibration error before and after show. What it does not: it changes
 no order and no call, so AUC, PR-AUC and every score at a threshold stay (with two
 classes; ``scale_threshold`` takes the threshold through the same map); it does not
-mend a probability that is wrong for one class or one kind of case only; it holds for
+fix a probability that is wrong for one class or one kind of case only; it holds for
 pictures like those of the validation split; and as it counts patches, a case with many
 patches weighs more. Intervals of the scores after scaling take T for known.
 """
@@ -59,7 +59,7 @@ def fit_temperature(label: Any, probability: Any) -> float:
     is_index = label.dtype.kind in "iu" and bool(np.isin(label, classes).all())
     require(
         is_index and label.shape == logit.shape[:1],
-        f"Labels from 0 to {classes[-1]}, of shape ({len(logit)},), were expected.",
+        f"Labels must be from 0 to {classes[-1]}, of shape ({len(logit)},)",
         "Pass the labels of the same patches.",
         shape=label.shape,
         values=np.unique(label)[:5].tolist(),
@@ -81,6 +81,23 @@ def fit_temperature(label: Any, probability: Any) -> float:
     return 1 / float(brentq(slope, hottest, coldest, xtol=1e-10))
 
 
+def calibrate(label: Any, probability: Any, other: Any) -> np.ndarray:
+    """Calibrate probabilities by the temperature of a validation split.
+
+    Args:
+        label: (n,) int, index of the true class, of the validation split.
+        probability: (n, classes) of the validation split.
+        other: (m, classes) of another split, to be calibrated.
+
+    Returns:
+        (m, classes) float64.
+
+    Raises:
+        InputError: as :func:`fit_temperature`.
+    """
+    return apply_temperature(other, fit_temperature(label, probability))
+
+
 def apply_temperature(probability: Any, temperature: float) -> np.ndarray:
     """Probabilities after scaling, ``softmax(log p / T)``.
 
@@ -97,7 +114,7 @@ def apply_temperature(probability: Any, temperature: float) -> np.ndarray:
     """
     require(
         np.isfinite(temperature) and temperature > 0,
-        "A temperature above 0 was expected.",
+        "temperature must be above 0",
         "Take it from fit_temperature or report.json.",
         temperature=temperature,
     )
@@ -130,7 +147,7 @@ def _check(probability: Any) -> np.ndarray:
     p = np.asarray(probability)
     require(
         p.ndim == 2 and p.shape[0] > 0 and p.shape[1] > 1 and p.dtype.kind in "biuf",
-        "Probabilities of shape (n, classes), two classes or more, were expected.",
+        "Probabilities must have shape (n, classes), with at least two classes",
         "Pass the columns of every class.",
         shape=p.shape,
         dtype=str(p.dtype),
@@ -139,8 +156,8 @@ def _check(probability: Any) -> np.ndarray:
     is_good = (p >= -1e-6).all(axis=1) & (np.abs(p.sum(axis=1) - 1) < 1e-3)
     require(
         bool(is_good.all()),
-        "Probabilities in [0, 1] that sum to 1 in each row were expected.",
-        "Pass probabilities, not logits; NaN tells of a diverged training.",
+        "Probabilities must be in [0, 1] and sum to 1 in each row",
+        "Pass probabilities, not logits; NaN is a sign of diverged training.",
         bad_rows=int((~is_good).sum()),
         first=p[~is_good][:1].tolist(),
     )

@@ -1,9 +1,9 @@
 """AUC with interval, and the paired test of two AUCs, after DeLong.
 
 DeLong, DeLong & Clarke-Pearson 1988, doi 10.2307/2531595; computed by midranks in
-O(n log n) after Sun & Xu 2014, doi 10.1109/LSP.2014.2337313. Both take the patches
-for independent: where several patches come from one case the interval is too narrow
-and the test too bold, and ``bootstrap`` is the one to believe.
+O(n log n) after Sun & Xu 2014, doi 10.1109/LSP.2014.2337313. Both assume
+independent patches: where several patches come from one case, the interval is too
+narrow and p too small; use ``bootstrap`` there.
 """
 
 from __future__ import annotations
@@ -119,10 +119,8 @@ def pooled_auc_test(
     label = np.asarray(label).astype(np.int64)
     auc, covariance = _delong(label, np.concatenate(sides))
     half_a, half_b = (np.full(len(side), 1 / len(side)) for side in sides)
-    auc_a, auc_b = (
-        float(half_a @ auc[: len(half_a)]),
-        float(half_b @ auc[len(half_a) :]),
-    )
+    auc_a = float(half_a @ auc[: len(half_a)])
+    auc_b = float(half_b @ auc[len(half_a) :])
     contrast = np.concatenate([-half_a, half_b])
     return _test(auc_a, auc_b, float(contrast @ covariance @ contrast), confidence)
 
@@ -150,8 +148,8 @@ def _delong(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     m, n = int(is_positive.sum()), int((~is_positive).sum())
     if min(m, n) < 2:
         raise InputError(
-            "Two or more patches of each class were expected. "
-            f"Received: {m} positive, {n} negative. Use a larger test set."
+            f"Each class must have at least two patches, got {m} positive, {n} "
+            "negative. Use a larger test set."
         )
     overall = rankdata(scores, axis=1)
     within_positive = rankdata(scores[:, is_positive], axis=1)

@@ -1,10 +1,10 @@
-"""How cases are drawn for the intervals: one value, checked once."""
+"""Settings of the case bootstrap."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gastric_keras.support.errors import require
+from gastric_keras.support.errors import check_ranges, require
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,11 @@ class Draws:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(
-            self.draws >= 100,
-            "100 or more bootstrap draws were expected.",
-            "1000 is usual.",
-            draws=self.draws,
+        check_ranges(
+            self,
+            draws=("[100, inf)", "1000 is usual."),
+            confidence=("(0, 1)", "0.95 is usual."),
         )
-        check_confidence(self.confidence)
 
 
 def check_confidence(confidence: float) -> None:
@@ -42,7 +40,7 @@ def check_confidence(confidence: float) -> None:
     """
     require(
         0 < confidence < 1,
-        "A confidence in (0, 1) was expected.",
+        "confidence must be in (0, 1)",
         "0.95 is usual.",
         confidence=confidence,
     )

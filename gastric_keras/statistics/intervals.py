@@ -2,8 +2,8 @@
 
 The plain percentile interval of 20 cases holds the truth in 83 to 92 % of trials where
 it promises 95 %: draws of m cases vary too little, by ``(m - 1)/m`` in variance, take
-the normal's tails for Student's, and keep the skewness of the sample. Two ways mend
-it, chosen by simulation (benchmarks/evidence/coverage.py, docs/STATISTICS.md):
+the normal's tails for Student's, and keep the skewness of the sample. Two ways
+correct it, chosen by simulation (benchmarks/evidence/coverage.py, docs/STATISTICS.md):
 
 * a score takes the standard error of its draws, times ``sqrt(m/(m - 1))``, and
   Student's t; on the logit scale, where a share near 1 is no longer skewed (for the AUC
@@ -24,7 +24,7 @@ from scipy.stats import norm, t
 
 #: An interval from fewer of the draws than this would be of another population.
 LEAST_DEFINED = 0.9
-#: Tails with a smaller share than 0.005 of the draws go on as those of a normal with
+#: Tails with less than 0.005 of the draws are extrapolated as those of a normal with
 #: the spread of the draws.
 LARGEST_Z = float(norm.isf(0.005))
 
@@ -48,10 +48,10 @@ def too_few(defined: int, draws: int, cases: int) -> str | None:
     Args:
         defined: number of draws in which the score is defined.
         draws: number of draws.
-        cases: that bear on the score.
+        cases: relevant to the score.
     """
     if cases < 2:
-        return "one case only that bears on it: there is nothing to draw from"
+        return "one case only: no draws are possible"
     if defined < LEAST_DEFINED * draws:
         return (
             f"defined in only {defined} of {draws} draws: too few cases for an interval"

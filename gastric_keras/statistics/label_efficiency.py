@@ -1,7 +1,7 @@
-"""How many labels does the second stage save? AUC against labels per class.
+"""Label efficiency: AUC against labels per class, with and without a second stage.
 
-One stage's curve, made monotone, is read backwards: with how many labels would it reach
-what two stages reach with n?
+The one-stage curve, made monotone, is inverted: how many labels does one stage need
+to reach the AUC of two stages with n?
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Do two models differ in how many patches they call right? McNemar, twice.
+"""McNemar's test of two accuracies: exact, and clustered by case.
 
 The exact test of McNemar 1947 (doi 10.1007/BF02295996) takes the patches for
 independent. Patches of one case are not: where a case has many it finds differences
@@ -24,8 +24,8 @@ class McNemar:
     """Calls of two models on the same patches.
 
     Attributes:
-        only_a: patches that only the first calls right.
-        only_b: patches that only the second calls right.
+        only_a: patches that only the first classifies correctly.
+        only_b: patches that only the second classifies correctly.
         difference: accuracy of the second less that of the first.
         p_value: exact, patches for independent; 1 where the two never differ.
         p_clustered: the case is the unit; None: not defined.
@@ -49,7 +49,7 @@ def mcnemar_test(is_right_a: Any, is_right_b: Any, case_id: Any) -> McNemar:
     freedom, m cases. Obuchowski takes the normal; t is for few cases.
 
     Args:
-        is_right_a: (n,) bool, the first model calls the patch right.
+        is_right_a: (n,) bool, whether the first model is correct.
         is_right_b: (n,) bool, the second.
         case_id: (n,) str.
 
@@ -70,8 +70,8 @@ def mcnemar_test(is_right_a: Any, is_right_b: Any, case_id: Any) -> McNemar:
         and a.size > 0
         and a.shape == b.shape
         and a.dtype == b.dtype == bool,
-        "Two columns of bool of the same length, one row or more, were expected.",
-        "Pass for each patch whether it was called right.",
+        "Both columns must be bool and of the same length, with at least one row",
+        "Pass for each patch whether it was classified correctly.",
         shapes=(a.shape, b.shape),
         dtypes=(str(a.dtype), str(b.dtype)),
     )
@@ -87,7 +87,7 @@ def mcnemar_test(is_right_a: Any, is_right_b: Any, case_id: Any) -> McNemar:
     error = (m / (m - 1) * float((gap**2).sum())) ** 0.5 / a.size if m > 1 else 0.0
     clustered, reason = None, None
     if m < 2:
-        reason = "one case only: there is nothing to compare it with"
+        reason = "one case only: no comparison is possible"
     elif error < 1e-12 and abs(difference) > 1e-12:
         reason = "every case differs alike: no variance between cases"
     else:

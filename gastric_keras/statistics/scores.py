@@ -29,8 +29,8 @@ class Score:
         method: how the interval was made: ``bootstrap`` (cases drawn with
             replacement, Student's t on the logit scale), ``delong`` (asymptotic,
             takes patches for independent), or ``exact`` (no draw differs from the
-            value at the end of the scale, so a binomial bound over the cases stands
-            in).
+            value at the end of the scale, so a binomial bound over the cases is
+            used).
         reason: in words, why the value or the interval is missing; None if it is not.
     """
 
@@ -60,28 +60,27 @@ def check_pairs(
     label, score = np.asarray(label), np.asarray(score)
     if label.ndim != 1 or score.shape != label.shape or label.size == 0:
         raise InputError(
-            "Labels and scores of the same length, one axis and one row or more were "
-            f"expected. Received: label.shape={label.shape}, score.shape={score.shape}"
-            ". Pass the score of the positive class only, one a patch."
+            "Labels and scores must have the same length, one axis and at least one "
+            f"row, got label.shape={label.shape}, score.shape={score.shape}. Pass the "
+            "score of the positive class only, one per patch."
         )
     if label.dtype.kind not in "biuf" or not np.isin(label, (0, 1)).all():
         raise InputError(
-            "Labels of 0 and 1 were expected. Received: label with values "
-            f"{np.unique(label)[:5].tolist()}. Code the positive class as 1, the "
-            "other as 0."
+            f"Labels must be 0 and 1, got values {np.unique(label)[:5].tolist()}. "
+            "Code the positive class as 1, the other as 0."
         )
     if score.dtype.kind not in "biuf" or not np.isfinite(score).all():
         raise InputError(
-            "Finite scores were expected. Received: score with "
-            f"{_count_bad(score)} of {score.size} values NaN, infinite or no number. "
-            "Look for a diverged training or a broken predictions file."
+            f"Scores must be finite, got {_count_bad(score)} of {score.size} values "
+            "NaN, infinite or not a number. Look for diverged training or a damaged "
+            "predictions file."
         )
     score = score.astype(np.float64)
     # A softmax in float32 may exceed 1 by a rounding error.
     if is_probability and (score.min() < -1e-6 or score.max() > 1 + 1e-6):
         raise InputError(
-            "Scores in [0, 1] were expected. Received: score between "
-            f"{score.min():.6g} and {score.max():.6g}. Pass probabilities, not logits."
+            f"Scores must be in [0, 1], got {score.min():.6g} to {score.max():.6g}. "
+            "Pass probabilities, not logits."
         )
     return label.astype(np.int64), score.clip(0, 1) if is_probability else score
 
@@ -117,9 +116,8 @@ def check_cases(case_id: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     case_id = np.asarray(case_id)
     if case_id.shape != (n,):
         raise InputError(
-            f"One case id a patch was expected, shape ({n},). "
-            f"Received: case_id.shape={case_id.shape}. Use the image as its own case "
-            "where the patient is not known."
+            f"case_id must have one id per patch, shape ({n},), got {case_id.shape}. "
+            "Use the image as its own case where the patient is not known."
         )
     return np.unique(case_id.astype(str), return_inverse=True)
 

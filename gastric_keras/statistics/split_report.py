@@ -140,7 +140,7 @@ def report(
     names, case = check_cases(case_id, label.size)
     require(
         0 <= threshold <= 1,
-        "A threshold in [0, 1] was expected.",
+        "threshold must be in [0, 1]",
         "Take it from best_threshold on the validation split.",
         threshold=threshold,
     )

@@ -1,4 +1,4 @@
-"""Thresholds of calls, chosen on the validation split; never TensorFlow."""
+"""Decision thresholds, chosen on the validation split."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def best_threshold(label: Any, score: Any) -> float:
     label, score = check_pairs(label, score)
     if label.min() == label.max():
         raise InputError(
-            "Patches of both classes were expected, to choose a threshold. Received: "
-            f"label with {label.size} times {label[0]}. Use a validation split with "
-            "both classes."
+            "A threshold must be chosen on patches of both classes, got "
+            f"{label.size} times {label[0]}. Use a validation split with both classes."
         )
     distinct = np.unique(score)
     middle = (distinct[1:] + distinct[:-1]) / 2
@@ -54,7 +53,7 @@ def best_threshold(label: Any, score: Any) -> float:
 
 
 def threshold_for(label: Any, score: Any, *, kept: str, least: float) -> float:
-    """The threshold that keeps a promise and gives away as little as it can.
+    """The threshold that reaches a sensitivity or specificity at the least cost.
 
     Args:
         label: (n,) 0 or 1, both present.

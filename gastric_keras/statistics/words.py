@@ -1,4 +1,4 @@
-"""Scores and p values in print."""
+"""Scores and p values as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gastric_keras.statistics.scores import Score
 
 @dataclass(frozen=True)
 class SpelledScore:
-    """One score in print; each part is "" where there is none.
+    """One score as text; each part is "" where there is none.
 
     Attributes:
         value: the figure; a dash where it is not defined.
@@ -23,13 +23,12 @@ class SpelledScore:
 
     @property
     def beside(self) -> str:
-        """What stands in brackets behind the value: the interval, or why there is
-        none."""
+        """In brackets behind the value: the interval, or why there is none."""
         return self.interval or self.note
 
 
 def spell_score(score: Score, digits: int = 3) -> SpelledScore:
-    """One score in print.
+    """One score as text.
 
     Args:
         score: of a report.

@@ -46,7 +46,7 @@ def check_checksums(folder: Path, *, way_out: str) -> None:
         found = sha256_of(file) if file.is_file() else "no file"
         require(
             found == wanted,
-            f"{name} with sha256 {wanted}, as {NAME} says, was expected.",
+            f"{name} must have the sha256 {wanted} that {NAME} lists",
             way_out,
             path=str(file),
             sha256=found,
@@ -59,14 +59,14 @@ def _read(path: Path, way_out: str) -> list[tuple[str, str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"Lines of text were expected. Received: path={path} ({error}). {way_out}"
+            f"{NAME} must hold lines of text, got path={path} ({error}). {way_out}"
         ) from error
     found = [_LINE.fullmatch(line) for line in lines]
     pairs = [(match[1], match[2]) for match in found if match]
     inside = [name for _, name in pairs if _is_inside(name)]
     require(
         bool(lines) and len(inside) == len(lines),
-        "Lines of a sha256 and the path of a file in that folder were expected.",
+        f"Each line of {NAME} must be a sha256 and the path of a file in its folder",
         way_out,
         path=str(path),
         lines=len(lines),

@@ -7,71 +7,21 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
+from gastric_keras.support import strict_yaml
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_atomic
 
 Schema = TypeVar("Schema")
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error and ``1e-4`` is a float."""
-
-
-class _StrictDumper(yaml.SafeDumper):
-    """Writes what ``_StrictLoader`` reads back to an equal value."""
-
-
-#: Values in a config, anchors unfolded; a few lines of anchors can stand for billions.
-_MOST_NODES = 100_000
-#: Digits of a whole number.
-_MOST_DIGITS = 100
-_MERGE = "tag:yaml.org,2002:merge"
-
-
-def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    # Before ``<<`` is unfolded: a key may stand here and in what is merged.
-    seen = set()
-    for entry in (k for k, _ in node.value if k.tag != _MERGE):
-        key = loader.construct_object(entry, deep=True)
-        if not isinstance(key, Hashable):
-            problem = "a key that is a list or a mapping"
-            raise yaml.constructor.ConstructorError(
-                None, None, problem, entry.start_mark
-            )
-        if key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", node.start_mark
-            )
-        seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_StrictLoader.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
-)
-# YAML 1.1 asks for a dot and a signed exponent; everybody writes 1e-4. The dumper
-# must know it too, or a name such as 1e4 would be written without its quotes.
-for _side in (_StrictLoader, _StrictDumper):
-    _side.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-        list("-+.0123456789"),
-    )
-
-
-def _represent_text(dumper: _StrictDumper, text: str) -> yaml.ScalarNode:
-    # Unicode's own line ends come back as spaces unless they are escaped.
-    style = '"' if set(text) & set("\x85\u2028\u2029\ufeff") else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_StrictDumper.add_representer(str, _represent_text)
+#: A whole number as a key of a mapping.
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,99}")
 
 
 def load(
@@ -113,9 +63,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def dump(config: Any) -> str:
     """A config dataclass as YAML that :func:`load` reads back to an equal object."""
-    return yaml.dump(
-        to_dict(config), Dumper=_StrictDumper, sort_keys=False, allow_unicode=True
-    )
+    return strict_yaml.dump(to_dict(config))
 
 
 def save(config: Any, path: Path | str) -> None:
@@ -128,51 +76,33 @@ def _read_text(path: Path | str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"A YAML config file was expected. Received: path={path} ({error}). "
+            f"The config must be a readable YAML file, got path={path} ({error}). "
             "Check the path."
         ) from error
 
 
 def _parse(text: str, where: str) -> Any:
     try:
-        loader = _StrictLoader(text)
-        node = loader.get_single_node()
-        _check_size(node)
         # The copy parts sections that share an anchor: an override is for one of them.
-        return _plain(None if node is None else loader.construct_document(node))
+        return _plain(strict_yaml.parse(text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(
-            f"Valid YAML was expected. Received: {where}: {error}. Mend that line."
+            f"The text must be valid YAML, got {where}: {error}. Fix that line."
         ) from error
-
-
-def _check_size(node: yaml.Node | None) -> None:
-    """Count values as if every anchor were written out, before any is."""
-    waiting = [node] if node is not None else []
-    counted = 0
-    while waiting:
-        last = waiting.pop()
-        inner = last.value
-        counted += 1
-        # Python would not print it in the message.
-        if last.tag.endswith(":int") and len(inner) > _MOST_DIGITS:
-            raise ValueError(f"a number of {len(inner)} digits")
-        if counted > _MOST_NODES:
-            raise ValueError(f"more than {_MOST_NODES} values, anchors unfolded")
-        if isinstance(inner, list):
-            for item in inner:
-                waiting.extend(item if isinstance(item, tuple) else (item,))
 
 
 def _apply_override(tree: Any, override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise InputError(
-            "An override of the form dotted.key=value was expected. "
-            f"Received: --set {override}. Example: --set target.fit.epochs=5"
+            f"An override must look like dotted.key=value, got --set {override}. "
+            "Example: --set target.fit.epochs=5"
         )
     *parents, leaf = key.strip().split(".")
     for parent in parents:
+        if isinstance(tree, list) and parent.isdecimal() and int(parent) < len(tree):
+            tree = tree[int(parent)]
+            continue
         # An override may reach into a section that the file leaves to its defaults.
         if not isinstance(tree, dict):
             break
@@ -181,9 +111,8 @@ def _apply_override(tree: Any, override: str) -> None:
         tree = tree[parent]
     if not isinstance(tree, dict):
         raise InputError(
-            "An override must end in a section of the config. "
-            f"Received: --set {override}, but its parent is a plain value. "
-            "Name a key inside a section."
+            f"An override must end in a section of the config, got --set {override}, "
+            "whose parent is a plain value. Name a key inside a section."
         )
     tree[leaf] = _parse(value, f"--set {override}")
 
@@ -200,8 +129,8 @@ def _fail(
     path: str, where: str, wanted: str, value: Any, way_out: str
 ) -> typing.NoReturn:
     raise InputError(
-        f"{where}: {path or 'the file'}: expected {wanted}. "
-        f"Received: {value!r} ({type(value).__name__}). {way_out}"
+        f"{where}: {path or 'the file'} must be {wanted}, got {value!r} "
+        f"({type(value).__name__}). {way_out}"
     )
 
 
@@ -218,26 +147,39 @@ def _read(kind: Any, value: Any, path: str, where: str) -> Any:
         if value not in arguments or isinstance(value, bool) != any(
             value is choice for choice in arguments if isinstance(choice, bool)
         ):
-            choices = " | ".join(map(str, arguments))
-            _fail(path, where, choices, value, _nearest(value, arguments))
+            choices = ", ".join(map(str, arguments))
+            _fail(path, where, f"one of {choices}", value, _nearest(value, arguments))
         return value
     if origin is tuple:
-        if not isinstance(value, list):
-            _fail(path, where, "a list", value, "Write it as [a, b].")
-        return tuple(
-            _read(arguments[0], item, f"{path}[{i}]", where)
-            for i, item in enumerate(value)
-        )
+        return _read_list(arguments[0], value, path, where)
     if origin is dict:
         if not isinstance(value, dict):
             _fail(path, where, "a mapping", value, "Write it as {key: value}.")
+        key_kind, kind = arguments
         return {
-            _read(arguments[0], key, f"{path} (key)", where): _read(
-                arguments[1], item, f"{path}.{key}", where
+            _read(key_kind, _as_number(key_kind, key), f"{path} (key)", where): _read(
+                kind, item, f"{path}.{key}", where
             )
             for key, item in value.items()
         }
     return _read_leaf(kind, value, path, where)
+
+
+def _read_list(kind: Any, value: Any, path: str, where: str) -> tuple:
+    if isinstance(value, dict) and value and [*value] == [*map(str, range(len(value)))]:
+        # ``--set sources.0.name=x`` where the file has no sources.
+        value = [*value.values()]
+    if not isinstance(value, list):
+        _fail(path, where, "a list", value, "Write it as [a, b].")
+    return tuple(
+        _read(kind, item, f"{path}[{i}]", where) for i, item in enumerate(value)
+    )
+
+
+def _as_number(kind: Any, key: Any) -> Any:
+    """A key of a mapping by whole numbers, which YAML hands over as text."""
+    is_number = kind is int and isinstance(key, str) and _WHOLE.fullmatch(key)
+    return int(key) if is_number else key
 
 
 def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
@@ -249,8 +191,8 @@ def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
         if key not in fields:
             dotted = f"{path}.{key}" if path else str(key)
             raise InputError(
-                f"{where}: unknown key {dotted}. Expected one of: "
-                f"{', '.join(fields)}. Received: {key!r}. {_nearest(key, fields)}"
+                f"{where}: unknown key {dotted}: it must be one of "
+                f"{', '.join(fields)}, got {key!r}. {_nearest(key, fields)}"
             )
     arguments = {}
     for name, field in fields.items():
@@ -262,14 +204,16 @@ def _read_dataclass(kind: Any, value: Any, path: str, where: str) -> Any:
             and field.default_factory is dataclasses.MISSING
         ):
             raise InputError(
-                f"{where}: missing field {dotted}: expected "
-                f"{_spell(hints[name])}. Received: nothing. "
-                f"Add it to the file, or --set {dotted}=…"
+                f"{where}: missing field {dotted}: it must be {_spell(hints[name])}, "
+                f"got nothing. Add it to the file, or --set {dotted}=…"
             )
     try:
         return kind(**arguments)
     except InputError as error:
-        raise InputError(f"{where}: {path or kind.__name__}: {error}") from error
+        # A message that begins with a key continues the path that leads there.
+        is_key = re.split(r"\W", str(error))[0] in fields
+        start = path + "." * bool(path) if is_key else f"{path or kind.__name__}: "
+        raise InputError(f"{where}: {start}{error}") from error
 
 
 def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
@@ -281,19 +225,21 @@ def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
     for kind in kinds:
         if type(value) is kind:
             return value
-    _fail(path, where, " or ".join(map(_spell, kinds)), value, "Mend the value.")
+    _fail(path, where, " or ".join(map(_spell, kinds)), value, "Fix the value.")
 
 
 def _read_leaf(kind: Any, value: Any, path: str, where: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        _fail(path, where, _spell(kind), value, "Mend the value.")
+        way_out = "Put quotes around it." if kind is str else "Fix the value."
+        _fail(path, where, _spell(kind), value, way_out)
     return value
 
 
 def _spell(kind: Any) -> str:
-    return getattr(kind, "__name__", None) or str(kind)
+    name = getattr(kind, "__name__", None) or str(kind)
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _nearest(key: Any, known: Any) -> str:

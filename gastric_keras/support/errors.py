@@ -25,7 +25,7 @@ class InputError(ValueError):
 
 
 def _abridged(text: str, most: int) -> str:
-    # What was wanted stands in front, the way out at the end.
+    # What must hold comes first, the way out last.
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
@@ -51,6 +51,33 @@ def require(condition: bool, rule: str, way_out: str, **received: object) -> Non
         raise InputError(f"{rule} Received: {values}. {way_out}")
     if not condition:
         raise InputError(f"{rule}, got {_spell(rule, received)}. {way_out}")
+
+
+def check_ranges(config: object, **ranges: tuple[str, str]) -> None:
+    """Raise an InputError unless each number of a config lies in its range.
+
+    ``check_ranges(self, blend=("(0, 1]", "1 starts t=2 from t=1 alone."))`` says: blend
+    must be in (0, 1], got 1.5. 1 starts t=2 from t=1 alone.
+
+    Args:
+        config: an instance of a dataclass; fields that are not numbers, such as None,
+            are skipped.
+        **ranges: field -> interval and way out, a sentence. An end in square brackets
+            belongs to the interval; ``inf`` means no upper limit.
+
+    Raises:
+        InputError: a number lies outside, or is NaN.
+    """
+    for name, (interval, way_out) in ranges.items():
+        value = getattr(config, name)
+        if not isinstance(value, int | float):
+            continue
+        low, high = interval[1:-1].split(", ")
+        above = value >= float(low) if interval[0] == "[" else value > float(low)
+        below = value <= float(high) if interval[-1] == "]" else value < float(high)
+        words = f"at least {low}" if interval[0] == "[" else f"above {low}"
+        words = words if high == "inf" else f"in {interval}"
+        require(above and below, f"{name} must be {words}", way_out, **{name: value})
 
 
 def _spell(rule: str, received: dict[str, object]) -> str:
@@ -84,7 +111,7 @@ def disk_error(error: OSError) -> InputError | None:
         return None
     where = f"path={error.filename}, " if error.filename else ""
     return InputError(
-        "A disk with room, and a folder that can be written, were expected. Received: "
-        f"{where}error={error.strerror or error}. Make room, or name another folder; "
-        "nothing half-written counts, and the same command goes on where it stood."
+        f"The folder must be writable and its disk have room, got {where}"
+        f"error={error.strerror or error}. Make room, or name another folder; "
+        "nothing half-written counts, and the same command resumes."
     )

@@ -1,9 +1,8 @@
-"""Files that are whole or not there at all."""
+"""Atomic writes, JSON, CSV, checksums and locks."""
 
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import io
 import json
@@ -12,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from gastric_keras.support.errors import InputError
 
@@ -28,13 +29,13 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
         content: bytes, or text that is written as UTF-8.
 
     Raises:
-        InputError: a folder stands there.
+        InputError: the path is a folder.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(
-            f"Room for a file was expected. Received: path={path}, a folder. Move it "
-            "away."
+            f"The path of a new file must be free, got path={path}, a folder. "
+            "Move it away."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
@@ -81,13 +82,13 @@ def read_json(path: Path | str) -> Any:
         return tree
     except OSError as error:
         raise InputError(
-            f"A JSON file was expected. Received: path={path} "
-            f"({error.strerror}). Check the path."
+            f"The path must lead to a JSON file, got path={path} ({error.strerror}). "
+            "Check the path."
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"A JSON file was expected. Received: path={path}, which is not valid "
-            f"JSON ({error}). Delete it and make it again."
+            f"The file must be valid JSON, got path={path} ({error}). "
+            "Delete it and make it again."
         ) from error
 
 
@@ -101,19 +102,16 @@ def read_object(path: Path | str) -> dict[str, Any]:
     tree = read_json(path)
     if not isinstance(tree, dict):
         raise InputError(
-            f"A JSON object was expected. Received: path={path}, which holds "
+            f"The file must hold a JSON object, got path={path}, which holds "
             f"{type(tree).__name__}. Delete it and make it again."
         )
     return tree
 
 
 def sha256_of(path: Path | str) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits, read in 1 MiB blocks."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
@@ -130,21 +128,24 @@ def locked(path: Path | str, *, folder: str, way_out: str) -> Iterator[None]:
         InputError: it cannot be made.
     """
     path = Path(path)
+    # The kernel drops the lock with the process, however that ends. A file system
+    # without such locks (NFS without its lock service) is refused: a lock by the mere
+    # presence of a file would outlive a process that was killed.
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = open(path, "w")
+        lock.acquire()
+    except Timeout as error:
+        raise FolderInUse(
+            f"The {folder} must not be in use by another process, got {path.parent}. "
+            f"{way_out}"
+        ) from error
     except OSError as error:
         raise InputError(
-            f"A {folder} that can be written was expected. Received: {path.parent} "
-            f"({error.strerror}). Name another."
+            f"The {folder} must be writable, got {path.parent} ({error.strerror}). "
+            "Name another."
         ) from error
-    with stream:
-        try:
-            # The kernel drops the lock with the process, however that ends.
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FolderInUse(
-                f"A {folder} that no other process works in was expected. Received: "
-                f"{path.parent}. {way_out}"
-            ) from error
+    try:
         yield
+    finally:
+        lock.release()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 #: That a result depends on.
 PACKAGES = (
+    "gastric_keras",
     "tensorflow",
     "keras",
     "tensorflow-io",
@@ -25,6 +26,8 @@ def read_commit() -> str | None:
     changed since; None outside a checkout."""
     here = Path(__file__).resolve().parent
     try:
+        # An installed copy may lie inside a checkout of something else.
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
         commit = _git(here, "rev-parse", "--short=12", "HEAD")
         changes = _git(here, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
@@ -35,6 +38,18 @@ def read_commit() -> str | None:
 def read_versions() -> dict[str, str | None]:
     """Installed version of each package that a result depends on."""
     return {name: _version(name) for name in PACKAGES}
+
+
+def install_command(extra: str) -> str:
+    """What a user pastes to get an optional part of this installation.
+
+    Args:
+        extra: of setup.cfg, such as ``slides``.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "constraints.txt").is_file() and (checkout / "setup.cfg").is_file():
+        return f"pip install -c constraints.txt -e '.[{extra}]'"
+    return f"pip install 'gastric_keras[{extra}]'"
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -31,9 +31,9 @@ def read_workers() -> tuple[int, int]:
         place = int(tree["task"]["index"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            'TF_CONFIG such as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
-            '"task": {"type": "worker", "index": 0}} was expected. Received: '
-            f"TF_CONFIG={text!r} ({type(error).__name__}: {error}). Mend it, or unset "
-            "it for one machine."
+            'TF_CONFIG must look like {"cluster": {"worker": ["host0:2222", '
+            '"host1:2222"]}, "task": {"type": "worker", "index": 0}}, got '
+            f"{text!r} ({type(error).__name__}: {error}). Fix it, or unset it to train "
+            "on one machine."
         ) from error
     return workers, place

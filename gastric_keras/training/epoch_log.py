@@ -1,4 +1,4 @@
-"""What is known of a fit epoch by epoch: scores, history.csv, best weights, a line."""
+"""What a fit logs after each epoch: scores, history.csv, best weights, a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.models.inference import build_forward, predict
-from gastric_keras.runs import shapes
+from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
 from gastric_keras.support.workers import is_chief
@@ -68,8 +68,8 @@ class Epoch:
 class EpochLog(keras.callbacks.Callback):
     """Validates each epoch, keeps its row in history.csv and the best weights.
 
-    Its state is history.csv alone, so that an interrupted fit goes on with the best
-    epoch and the patience that it had; Keras' own ModelCheckpoint and EarlyStopping
+    Its state is history.csv alone, so an interrupted fit resumes with its best epoch
+    and its patience; Keras' own ModelCheckpoint and EarlyStopping
     keep theirs in memory.
 
     Attributes:
@@ -126,7 +126,7 @@ class EpochLog(keras.callbacks.Callback):
         self._bare = keras.Model(self.plan.scored.inputs, self.plan.scored.outputs)
 
     def keep_start(self) -> None:
-        """Score and keep the model as it starts: all that there is without epochs."""
+        """Score and keep the initial model, where there are no epochs to train."""
         self.on_train_begin()
         started = time.perf_counter()
         row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
@@ -158,10 +158,10 @@ class EpochLog(keras.callbacks.Callback):
             else "there is no finished epoch yet"
         )
         raise InputError(
-            f"A finite loss was expected in stage {self.stage}. Received: loss={loss} "
-            f"in epoch {self._epoch + 1}, batch {batch + 1} of {steps} "
-            f"({', '.join(patches)}). Lower {self.stage}.fit.learning_rate (it is "
-            f"{self.config.learning_rate}) or look at these patches; {kept}."
+            f"The loss of stage {self.stage} must be finite, got loss={loss} in epoch "
+            f"{self._epoch + 1}, batch {batch + 1} of {steps} ({', '.join(patches)}). "
+            f"Lower {self.stage}.fit.learning_rate (it is {self.config.learning_rate}) "
+            f"or look at these patches; {kept}."
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -234,6 +234,6 @@ def read_epochs(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    columns = shapes.read_history(path)
+    columns = read_history(path)
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row)) | {"epoch": i} for i, row in enumerate(rows)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
 from gastric_keras.config.fit import FitConfig
+from gastric_keras.runs.shapes import FitFigures
 from gastric_keras.support.errors import InputError
 from gastric_keras.training import snapshots
 from gastric_keras.training.epoch_log import EpochLog
@@ -19,26 +19,7 @@ from gastric_keras.training.runtime import agree, distribute
 from gastric_keras.training.tensorboard import EventLog
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """How a fit ended.
-
-    Attributes:
-        best_epoch: from 0; its weights are the stage's.
-        val_auc: of that epoch.
-        epochs: how many were run.
-        steps: updates in all.
-        seconds: of training and validation, over all attempts.
-    """
-
-    best_epoch: int
-    val_auc: float
-    epochs: int
-    steps: int
-    seconds: float
-
-
-def fit(plan: FitPlan) -> FitResult:
+def fit(plan: FitPlan) -> FitFigures:
     """Fit a classifier, or go on with a fit that was interrupted.
 
     Args:
@@ -58,7 +39,7 @@ def fit(plan: FitPlan) -> FitResult:
     elif not log.is_finished:
         _train(plan, log, start)
     best, epochs = log.best, min(len(log.rows), plan.config.epochs)
-    return FitResult(
+    return FitFigures(
         best_epoch=int(best["epoch"]),
         val_auc=best["val_auc"],
         epochs=epochs,
@@ -131,18 +112,18 @@ def _train(plan: FitPlan, log: EpochLog, start: int) -> None:
         )
     except tf.errors.UnavailableError as error:
         raise InputError(
-            f"Workers that all live were expected in stage {stage}. Received: "
-            f"{_first_line(error)}. Start all of them again with the same command: the "
-            "stage goes on after its last whole epoch."
+            f"All workers of stage {stage} must stay alive, got {_first_line(error)}. "
+            "Start all of them again with the same command: the stage resumes after "
+            "its last whole epoch."
         ) from error
     except tf.errors.ResourceExhaustedError as error:
         replicas = plan.strategy.num_replicas_in_sync
         half = config.batch_size // 2 // replicas * replicas
         raise InputError(
-            f"A batch that fits in memory was expected in stage {stage}. Received: "
+            f"A batch of stage {stage} must fit in memory, got "
             f"batch_size={config.batch_size} ({_first_line(error)}). Try "
             + (
-                f"{stage}.fit.batch_size={half}; what is finished of the stage stays."
+                f"{stage}.fit.batch_size={half}; finished epochs of the stage are kept."
                 if half
                 else "a smaller backbone.image_size."
             )
@@ -151,11 +132,12 @@ def _train(plan: FitPlan, log: EpochLog, start: int) -> None:
 
 def _callbacks(plan: FitPlan, log: EpochLog) -> list[keras.callbacks.Callback]:
     if not log.is_chief:
-        return [log]
+        return [log, *plan.callbacks]
     boards = [EventLog(plan, log, done=len(log.rows))] if plan.caption else []
     # Last of all: an epoch counts as done when everything else about it is. Kept to the
     # end of the stage, or a kill just before that would cost the whole fit.
-    return [log, *boards, snapshots.Snapshots(plan.run_dir.snapshots(plan.stage))]
+    kept = snapshots.Snapshots(plan.run_dir.snapshots(plan.stage))
+    return [log, *boards, *plan.callbacks, kept]
 
 
 def _first_line(error: tf.errors.OpError) -> str:

@@ -1,7 +1,7 @@
-"""The head by logistic regression on the features of a backbone as it comes.
+"""Initialize the head by logistic regression on the features of the backbone.
 
-Each patch goes through the backbone once, unaugmented, and what is left is a convex
-problem of a few hundred columns: the head-only phase costs one pass in place of epochs.
+Each patch goes through the backbone once, without augmentation. The rest is a convex
+problem of a few hundred columns, so this phase costs one pass instead of epochs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,7 @@ from gastric_keras.models.inference import build_forward, predict
 def extract_features(
     model: keras.Model, dataset: tf.data.Dataset
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features of every patch.
-
-    Args:
-        model: a classifier.
-        dataset: an ``eval_dataset``.
+    """Pooled features of every patch of an ``eval_dataset``.
 
     Returns:
         Features (n, channels) float32 and labels (n,) int.
@@ -34,7 +30,7 @@ def extract_features(
 def fit_head(
     features: np.ndarray, label: np.ndarray, *, strength: float, balance: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of a softmax head that fits the features best.
+    """Kernel and bias of the softmax head that best fits the features.
 
     Args:
         features: (n, channels) float.

@@ -1,7 +1,7 @@
 """Both sets at once: one backbone, two heads, a batch of each in every update.
 
-Multi-task training, which Qu et al. name as open work; here it is what stepwise
-fine-tuning is held against.
+Multi-task training, which Qu et al. name as future work; here it is a control of
+stepwise fine-tuning.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def join_data(
 
 
 class JointAccuracy(keras.metrics.MeanMetricWrapper):
-    """Share of patches whose own head, of the two, calls them right."""
+    """Accuracy of each patch under its own head."""
 
     def __init__(self, target_classes: int, name: str = "accuracy") -> None:
         """Of a model whose first ``target_classes`` outputs are the target's head."""

@@ -1,7 +1,7 @@
-"""Two faults of Keras under several workers, and the way round them.
+"""Workarounds for two bugs of Keras under several workers.
 
 Seen in Keras 3.15.1 on TensorFlow 2.16 to 2.21; keras-team reports them as tensorflow
-issue 72388. Both lie in private names of Keras, which another version may not have.
+issue 72388. Both are in private names of Keras, which another version may lack.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from keras.src.backend.tensorflow import trainer as keras_trainer
 
 from gastric_keras.support.errors import require
 
-#: The version in which the faults were seen and the way round them was tried.
+#: The version in which the bugs were seen and the workarounds tested.
 SEEN_IN = "3.15.1"
 
 
@@ -27,7 +27,7 @@ def prepare_for_workers(
         dataset: of batches of (images, labels).
 
     Raises:
-        InputError: this Keras has not the names that are replaced.
+        InputError: this Keras lacks the names that are replaced.
     """
     _check_names(model)
     # It would average each metric over axis 0, which a scalar has not; under this
@@ -60,8 +60,8 @@ def _check_names(model: keras.Model) -> None:
     ]
     require(
         not missing,
-        f"A Keras with {', '.join(missing)} was expected, as {SEEN_IN} is: training on "
-        "several workers replaces these names.",
+        f"Keras must have {', '.join(missing)}, as {SEEN_IN} has: training on several "
+        "workers replaces these names",
         f"Install keras=={SEEN_IN}, or train with one worker.",
         keras=keras.__version__,
     )

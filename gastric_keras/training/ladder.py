@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -33,7 +34,13 @@ from gastric_keras.training.runtime import agree, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 
 
-def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -> None:
+def run_mid(
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    force: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
     """Stage t=1: fine-tune the ImageNet network on the mid-level set.
 
     Args:
@@ -41,24 +48,30 @@ def run_mid(config: ExperimentConfig, run_dir: RunDir, *, force: bool = False) -
             finished weights in ``init``.
         run_dir: of the run.
         force: do a finished stage again.
+        callbacks: of your own, such as an experiment tracker's; resume does not save
+            what they hold.
 
     Raises:
         InputError: the set and the config differ in classes, or weights do not fit.
     """
     if config.mid is None:
-        print("mid: null in the config, so one stage only: nothing to do")
+        print("mid: null in the config, so there is only one stage: nothing to do")
         return
     if not config.mid.has_stage:
-        print(f"mid: no t=1 in the variant {config.mid.variant}: nothing to do")
+        print(f"mid: the variant {config.mid.variant} has no t=1: nothing to do")
         return
     if config.mid.init:
         print(f"mid: taken from {config.mid.init}, nothing to do")
         return
-    _run_fit(config, run_dir, "mid", force=force)
+    _run_fit(config, run_dir, "mid", force=force, callbacks=callbacks)
 
 
 def run_target(
-    config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    force: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Stage t=2: fine-tune on the target set, from t=1 or straight from ImageNet.
 
@@ -66,6 +79,7 @@ def run_target(
         config: of the run.
         run_dir: of the run.
         force: do a finished stage again.
+        callbacks: as in :func:`run_mid`.
 
     Raises:
         InputError: stage mid is not finished, the set and the config differ in classes,
@@ -74,26 +88,29 @@ def run_target(
     needs_mid = config.has_mid_stage and not (config.mid and config.mid.init)
     if needs_mid and not run_dir.done("mid").is_file():
         raise InputError(
-            "A finished stage mid was expected before stage target. Received: "
-            f"{run_dir.root} without {run_dir.done('mid').name} in it. Run --stage mid "
-            "or --stage all first."
+            f"Stage mid must be finished before stage target, got {run_dir.root} "
+            f"without {run_dir.done('mid').name}. Run --stage mid or --stage all first."
         )
-    _run_fit(config, run_dir, "target", force=force)
+    _run_fit(config, run_dir, "target", force=force, callbacks=callbacks)
 
 
 def _run_fit(
-    config: ExperimentConfig, run_dir: RunDir, stage: FitStage, *, force: bool
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    stage: FitStage,
+    *,
+    force: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     if run_dir.done(stage).is_file() and not force:
         done = read_fit(run_dir.done(stage))
         print(
             f"{stage}: finished, best validation AUC {done.val_auc:.4f} in epoch "
-            f"{done.best_epoch + 1} stands in {run_dir.stage(stage)}; "
-            "--force does it again"
+            f"{done.best_epoch + 1}, kept in {run_dir.stage(stage)}; --force reruns it"
         )
         return
-    # First of all: several workers must find each other before TensorFlow computes, and
-    # it does when it reads a set.
+    # Build the strategy first: workers must connect before TensorFlow runs its first
+    # op, and reading a set runs ops.
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
     _check_batch(section.fit.batch_size, strategy, stage)
@@ -111,7 +128,8 @@ def _run_fit(
         f"{len(report.unused)} left"
     )
     started = time.time()
-    result = fit(_plan(config, section, model, strategy, run_dir, stage))
+    plan = _plan(config, section, model, strategy, run_dir, stage)
+    result = fit(replace(plan, callbacks=tuple(callbacks)))
     if is_chief():
         checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
         write_json(
@@ -152,9 +170,8 @@ def _check_batch(
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
-            f"{stage}.fit.batch_size: a multiple of the {replicas} devices was "
-            f"expected. Received: batch_size={batch_size}. Take "
-            f"{batch_size // replicas * replicas or replicas}."
+            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices, got "
+            f"{batch_size}. Take {batch_size // replicas * replicas or replicas}."
         )
 
 

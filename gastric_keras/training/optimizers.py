@@ -13,6 +13,7 @@ from gastric_keras.config.fit import FitConfig
 PLATEAU_FACTOR = 1 / 3
 
 
+@keras.saving.register_keras_serializable(package="gastric_keras")
 class HeadRateAdam(keras.optimizers.Adam):
     """Adam in which the head has a learning rate of its own.
 
@@ -22,6 +23,10 @@ class HeadRateAdam(keras.optimizers.Adam):
     def __init__(self, learning_rate: Any, *, head_rate: float = 1.0, **options: Any):
         super().__init__(learning_rate, **options)
         self.head_rate = head_rate
+
+    def get_config(self) -> dict[str, Any]:
+        """All that builds it again; see keras.optimizers.Optimizer."""
+        return super().get_config() | {"head_rate": self.head_rate}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's update; see keras.optimizers.Optimizer."""

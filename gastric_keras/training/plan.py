@@ -51,6 +51,7 @@ class FitPlan:
         accuracy: makes the metric of the training batches.
         strategy: that the model was built under.
         caption: of what TensorBoard shows; None: nothing is written for it.
+        callbacks: of your own, called after ours; they see the epoch's logs.
     """
 
     stage: FitStage
@@ -64,3 +65,4 @@ class FitPlan:
     accuracy: Callable[[], keras.Metric] = plain_accuracy
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     caption: BoardCaption | None = None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()

@@ -33,7 +33,7 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     """The strategy to train under; the same one each time that a process asks.
 
     Args:
-        devices: TensorFlow device names; None: every GPU that is there.
+        devices: TensorFlow device names; None: every GPU found.
 
     Returns:
         A MultiWorkerMirroredStrategy where TF_CONFIG names several workers; otherwise a
@@ -46,7 +46,7 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     if cluster.read_workers()[0] > 1:
         require(
             devices is None,
-            "devices: null was expected where TF_CONFIG names several workers.",
+            "devices must be null where TF_CONFIG names several workers",
             "Each worker uses all its GPUs; CUDA_VISIBLE_DEVICES narrows them.",
             devices=devices,
         )
@@ -60,9 +60,8 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     missing = [name for name in devices if name not in found]
     if missing:
         raise InputError(
-            f"Devices out of {', '.join(found)} were expected. "
-            f"Received: runtime.devices={list(devices)}. Name those, or null for all "
-            "GPUs; --stage doctor lists them."
+            f"runtime.devices must be among {', '.join(found)}, got {list(devices)}. "
+            "Name those, or null for all GPUs; --stage doctor lists them."
         )
     if not devices:
         return tf.distribute.get_strategy()
@@ -96,7 +95,7 @@ def distribute(
 def agree(
     strategy: tf.distribute.Strategy, number: int, what: str, *, path: object
 ) -> None:
-    """Wait for all workers, and see that they stand at the same number.
+    """Wait for all workers, and check that they have the same number.
 
     Args:
         strategy: under anything but several workers nothing happens.
@@ -120,7 +119,7 @@ def agree(
     high, low = strategy.experimental_local_results(result)[0].numpy() * (1, -1)
     require(
         high == low,
-        f"The same number of {what} on every worker was expected.",
+        f"Every worker must have the same number of {what}",
         "All workers must see one run folder: put runtime.output on a shared disk.",
         here=number,
         highest=int(high),

@@ -1,7 +1,7 @@
-"""What an interrupted fit goes on from: the whole training state after each epoch.
+"""Snapshots that an interrupted fit resumes from: the state after each epoch.
 
-In place of keras.callbacks.BackupAndRestore, which writes its two files in place: a
-kill between them repeats an epoch on other weights, and nothing tells a damaged file.
+keras.callbacks.BackupAndRestore writes its two files in place: a kill between them
+repeats an epoch with other weights, and a damaged file goes unnoticed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from gastric_keras.support.files import sha256_of, write_atomic
 
 #: Group of the weights file for the state of random generators.
 _RANDOM = "random_state"
-#: The last one, and the one before for the day that the last one is damaged.
+#: The last one, and the one before in case the last one is damaged.
 KEPT = 2
 
 
 class Snapshots(keras.callbacks.Callback):
     """Saves weights, optimizer state and random state at the end of each epoch.
 
-    The weights file is written beside, then its checksum: a snapshot without a checksum
-    that fits does not count. Must be the last callback, because an epoch is done when
-    everything else about it is.
+    The weights file is written first, then its checksum: a snapshot without a matching
+    checksum is ignored. Must be the last callback: its snapshot marks the epoch as
+    done.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,8 +38,8 @@ class Snapshots(keras.callbacks.Callback):
         path = _weights_path(self.folder, epoch + 1)
         partial = path.with_name("partial.weights.h5")
         self.model.save_weights(partial, overwrite=True)
-        # Keras leaves out where dropout's generators stand: a resumed fit would drop
-        # other units than an unbroken one.
+        # Keras does not save the state of dropout's generators: a resumed fit would
+        # drop other units than an uninterrupted one.
         with h5py.File(partial, "a") as stream:
             for name, variable in _random_state(self.model).items():
                 stream[f"{_RANDOM}/{name}"] = variable.numpy()

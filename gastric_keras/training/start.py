@@ -1,4 +1,4 @@
-"""The models of the ladder: what a stage starts from, and what a finished one left."""
+"""Models of the ladder: the start of a stage, and the result of a finished one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.models.warm_start import (
+from gastric_keras.models.transfer import (
     TransferReport,
     pretrained_report,
     warm_start,
@@ -22,7 +22,7 @@ from gastric_keras.training.runtime import set_up
 
 
 def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.Model:
-    """The model of a stage, as it stood at the end of that stage.
+    """The model of a stage, with the weights that the stage kept.
 
     Args:
         config: of the run.
@@ -43,9 +43,9 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     load_file(
         model,
         path,
-        wanted=f"A weights file of a finished stage {stage} of {config.backbone.name} "
+        wanted=f"a weights file of a finished stage {stage} of {config.backbone.name} "
         f"with {len(classes)} classes",
-        way_out="Run that stage again with --force, or mend the path.",
+        way_out="Run that stage again with --force, or fix the path.",
     )
     return model
 
@@ -102,16 +102,16 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
 
 
 def _check_weights(path: Path) -> None:
-    """HDF5 has no checksum, and one flipped bit would be another network in silence."""
+    """HDF5 has no checksum: a flipped bit would change the network unnoticed."""
     made, stage = RunDir.of_weights(path)
     done = made.done(stage)
     wanted = read_object(done).get("weights_sha256") if done.is_file() else None
     # A run of an earlier version, or weights from elsewhere, come without one.
     if wanted is not None and path.is_file() and sha256_of(path) != wanted:
         raise InputError(
-            f"The weights that their stage wrote, sha256 {wanted}, were expected. "
-            f"Received: {path}, which was changed since. Copy it again from a sound "
-            "copy, or run that stage again with --force."
+            f"The weights must have the sha256 {wanted} that their stage wrote, got "
+            f"{path}, which was changed since. Copy it again from an intact copy, or "
+            "run that stage again with --force."
         )
 
 

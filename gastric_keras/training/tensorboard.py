@@ -207,8 +207,8 @@ def write_png(tag: str, png: bytes, *, step: int, description: str = "") -> None
 def cut_back(folder: Path, last_step: int) -> None:
     """Remove the events after a step from the event files of a folder.
 
-    A fit that goes on after its last whole epoch writes the epochs behind it again:
-    without this each of their points would stand twice.
+    A fit that resumes after its last whole epoch writes the later epochs again:
+    without this, each of their points would be drawn twice.
 
     Args:
         folder: may be missing; folders inside it are left alone.

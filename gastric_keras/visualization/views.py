@@ -94,7 +94,7 @@ def _read_test(
                 found[index] = record
     if len(found) < len(wanted):
         raise InputError(
-            "The test split that the predictions are of was expected. Received: "
+            "The test split must be the one that was predicted, got "
             f"{config.target.records} with {len(wanted) - len(found)} of {len(wanted)} "
             "patches not in their place. Run --stage evaluate --force."
         )
@@ -102,7 +102,7 @@ def _read_test(
 
 
 def read_own_views(config: ExperimentConfig, images: Sequence[str]) -> list[View]:
-    """Pictures of one's own, resized to the model's side.
+    """Your pictures, resized to the model's side.
 
     Args:
         config: of the run.
@@ -118,9 +118,9 @@ def read_own_views(config: ExperimentConfig, images: Sequence[str]) -> list[View
             pixels = decode(data, config.backbone.image_size).numpy()
         except (OSError, tf.errors.InvalidArgumentError) as error:
             raise InputError(
-                "A PNG, JPEG or BMP picture was expected. "
-                f"Received: --images {path} ({str(error).splitlines()[0]}). "
-                "Convert it, or mend the path."
+                "--images takes PNG, JPEG or BMP pictures, "
+                f"got {path} ({str(error).splitlines()[0]}). "
+                "Convert it, or fix the path."
             ) from error
         stem = name = _file_name(Path(path).stem)
         while name in views:

@@ -41,7 +41,7 @@ def run_visualize(
         config: of the run.
         run_dir: with finished stages target and evaluate.
         force: do it again.
-        images: pictures of one's own; otherwise the first test patch of each class and
+        images: your pictures; otherwise the first test patch of each class and
             the hardest errors of the test split.
 
     Raises:
@@ -190,7 +190,7 @@ def _plot_roc(
 def _keep_list(
     run_dir: RunDir, pictures: Sequence[ListedPicture], *, is_added: bool
 ) -> None:
-    """pictures.json; pictures of one's own are added to those that stand there."""
+    """pictures.json; your pictures are added to those already there."""
     kept = {}
     if is_added and run_dir.pictures.is_file():
         kept = {each.file: each for each in read_pictures(run_dir.pictures)}

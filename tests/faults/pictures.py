@@ -65,9 +65,9 @@ def read(folder: Path) -> None:
 
 def _check_training(data: bytes, pixels: np.ndarray, *, is_damaged: bool) -> None:
     """Bytes that go into the records as they are must look the same in training."""
-    import tensorflow as tf
+    from gastric_keras.data.decode import decode_rgb
 
-    decoded = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    decoded = decode_rgb(data).numpy()
     assert decoded.shape == pixels.shape, (decoded.shape, pixels.shape)
     difference = np.abs(decoded.astype(int) - pixels).mean() if pixels.size else 0
     # JPEG has no checksum, and of damaged coefficients each decoder makes its own.
@@ -171,7 +171,7 @@ def _palette(rng: random.Random) -> _Spoilt:
 
 def _alpha(rng: random.Random) -> _Spoilt:
     values = _pixels(rng, 4)
-    share = values[..., 3:] / 255
+    share = values[..., 3:] / 255 if values[..., 3].any() else 1.0
     truth = np.rint(values[..., :3] * share + 255 * (1 - share)).astype(np.uint8)
     return _encode(Image.fromarray(values), ".png"), ".png", truth, "right"
 

@@ -6,10 +6,12 @@ from tests.faults import (
     configs,
     finished_runs,
     indexes,
+    label_masks,
     outline_objects,
     outline_places,
     outlines,
     pictures,
+    pixels,
     record_sets,
     requests,
     schemas,
@@ -22,6 +24,8 @@ KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
         pictures,
+        pixels,
+        label_masks,
         outlines,
         outline_objects,
         outline_places,

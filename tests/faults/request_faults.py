@@ -41,9 +41,9 @@ def _encode(
 
 def _decoded(data: bytes) -> np.ndarray:
     """By TensorFlow, as ``decode`` does, but of its own size."""
-    import tensorflow as tf
+    from gastric_keras.data.decode import decode_rgb
 
-    return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    return decode_rgb(data).numpy()
 
 
 def _plain(rng: random.Random) -> tuple[bytes, np.ndarray]:
@@ -79,7 +79,7 @@ def _other_modes(rng: random.Random) -> Request:
     image.save(stream, "PNG")
     kinds: dict[str, tuple[bytes, np.ndarray | None]] = {
         "gray": (_encode(gray, "PNG"), np.repeat(gray[..., None], 3, 2)),
-        "alpha": (_encode(np.dstack([rgb, gray]), "PNG"), rgb),
+        "alpha": (_encode(np.dstack([rgb, gray]), "PNG"), _over_white(rgb, gray)),
         "palette": (stream.getvalue(), np.asarray(image.convert("RGB"))),
         "16 bits": (
             _encode(gray.astype(np.uint16) * 257, "PNG"),
@@ -90,11 +90,21 @@ def _other_modes(rng: random.Random) -> Request:
             np.repeat((gray > 99)[..., None] * np.uint8(255), 3, 2),
         ),
         "gray JPEG": (_encode(gray, "JPEG"), None),
-        "CMYK JPEG": (_encode(np.dstack([rgb, gray]), "JPEG", "CMYK"), None),
         "interlaced": (_interlaced(rgb), rgb),
     }
     data, pixels = kinds[rng.choice(sorted(kinds))]
     return [data], [_decoded(data) if pixels is None else pixels], "right"
+
+
+def _over_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    if not alpha.any():
+        return rgb
+    share = alpha[..., None] / 255
+    return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def _print_colors(rng: random.Random) -> Request:
+    return _spoilt(rng, _encode(_pixels(rng, 4), "JPEG", "CMYK"))
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
@@ -248,6 +258,7 @@ def draw_array(rng: random.Random) -> tuple[np.ndarray, str]:
 FAULTS: dict[str, Callable[[random.Random], Request]] = {
     "none: sound pictures": _sound,
     "modes of color, depths, interlaced": _other_modes,
+    "CMYK": _print_colors,
     "cut short": _cut,
     "bits flipped": _flipped,
     "parts removed, doubled or noise": _scrambled,

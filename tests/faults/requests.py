@@ -18,8 +18,8 @@ from tests.faults.request_faults import FAULTS, SIDE, draw_array
 #: Of a probability: pictures are decoded by one function, then go through one graph.
 _TOLERANCE = 1e-4
 #: The graph's own words, and TensorFlow's of damaged pictures.
-_SENSIBLE = re.compile(
-    r"(?P<own>[^{}\n]*expected\. Received: \S+.*\. \w[^\n]*)"
+SENSIBLE = re.compile(
+    r"(?P<own>[^{}\n]* must [^{}\n]*, got [^\n]+\. \w[^\n]*)"
     r"|(?P<damaged>Invalid (PNG|JPEG)[^\n]{0,200})"
     r"|(?P<type>was expected to be an? \w+ tensor but is an? \w+ tensor)"
 )
@@ -29,23 +29,28 @@ _ARRAYS = "arrays of other types, shapes, values"
 
 @functools.cache
 def _signatures() -> Any:
-    """AlexNet at its smallest, exported and loaded, once a worker."""
-    import keras
+    """The model as a server loads it, once a worker."""
     import tensorflow as tf
+
+    folder = Path(tempfile.mkdtemp(prefix="faults-export-")) / "1"
+    write_small_export(folder)
+    loaded = tf.saved_model.load(str(folder))
+    return loaded.signatures, loaded
+
+
+def write_small_export(folder: Path) -> None:
+    """Export AlexNet at its smallest, so that each picture has another answer."""
+    import keras
 
     from gastric_keras.models.classifier import build_classifier
     from gastric_keras.serving.graph import OperatingPoint, write_saved_model
 
     keras.utils.set_random_seed(0)
     model = build_classifier("alexnet", 2, image_size=SIDE, weights="none")
-    # So that each picture has an answer of its own.
     kernel, bias = model.get_layer("head").get_weights()
     model.get_layer("head").set_weights([kernel * 300, bias])
     point = OperatingPoint(("benign", "malignant"), "malignant", 0.37, 1.9)
-    folder = tempfile.mkdtemp(prefix="faults-export-")
-    write_saved_model(model, Path(folder) / "1", point=point)
-    loaded = tf.saved_model.load(str(Path(folder) / "1"))
-    return loaded.signatures, loaded
+    write_saved_model(model, folder, point=point)
 
 
 def write(rng: random.Random, folder: Path) -> str:
@@ -107,7 +112,7 @@ def _ask_array(values: np.ndarray) -> None:
     except TypeError as error:
         # The signature's own check, before any of the graph is run.
         raise InputError(
-            f"An array of the signature was expected. Received: {error}. Mend it."
+            f"An array must be that of the signature, got {error}. Fix it."
         ) from error
     _check_answer(answer, len(values))
 
@@ -121,12 +126,12 @@ def _ask(way: str, **inputs: Any) -> dict[str, np.ndarray]:
     try:
         answer = _signatures()[0][way](**inputs)
     except tf.errors.InvalidArgumentError as error:
-        found = _SENSIBLE.search(str(error.message))
+        found = SENSIBLE.search(str(error.message))
         if found is None:
             raise AssertionError(f"refused in words of no use: {error}") from error
         words = found["own"] or (
-            "A whole picture, or an array of the signature, was expected. Received: "
-            f"{found['damaged'] or found['type']}. Mend it."
+            "A request must hold whole pictures, or an array of the signature, got "
+            f"{found['damaged'] or found['type']}. Fix it."
         )
         raise InputError(words) from error
     return {name: value.numpy() for name, value in answer.items()}

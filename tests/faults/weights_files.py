@@ -68,7 +68,7 @@ def read(folder: Path) -> None:
         if path.suffix == ".pth":
             assign_torch(model, read_torch_state(path), path)
         else:
-            load_file(model, path, wanted="A weights file", way_out="Take another.")
+            load_file(model, path, wanted="a weights file", way_out="Take another.")
     except InputError as error:
         assert must != "right", f"refused: {error}"
         raise

@@ -1,5 +1,6 @@
 """Run by test_distribution.py in a process of its own: TensorFlow must be told of two
-logical CPUs before it starts. Prints the loss of each epoch on one and on two."""
+logical CPUs before it starts. Prints the loss of each epoch on one and on two, for each
+network."""
 
 from __future__ import annotations
 
@@ -24,11 +25,15 @@ from gastric_keras.training.epoch_log import read_epochs
 from tests.helpers.small_sets import write_small_set
 
 #: Small ones: Adam makes a full step even of a gradient that is all rounding.
-RATES = {"alexnet": 1e-5, "vgg16": 3e-6, "inception_v3": 3e-5}
+RATES: dict[BackboneName, float] = {
+    "alexnet": 1e-5,
+    "vgg16": 3e-6,
+    "inception_v3": 3e-5,
+}
 CLASSES = ("background", "epithelium", "stroma")
 
 
-def main(folder: Path, network: BackboneName) -> None:
+def main(folder: Path) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -38,39 +43,45 @@ def main(folder: Path, network: BackboneName) -> None:
     write_small_set(
         folder / "set", "tissue", CLASSES, per_class={"train": 7, "validation": 3}
     )
-    losses = {}
-    for devices in (("CPU:0",), ("CPU:0", "CPU:1")):
-        config = ExperimentConfig(
-            name=f"on-{len(devices)}",
-            # Dropout would draw for each replica apart.
-            backbone=BackboneConfig(
-                network,
-                "none",
-                image_size=BACKBONES[network].smallest_size,
-                dropout=0.0,
-            ),
-            mid=MidConfig(
-                str(folder / "set"),
-                CLASSES,
-                fit=FitConfig(
-                    epochs=2,
-                    batch_size=4,
-                    learning_rate=RATES[network],
-                    head_rate=10.0,
-                    schedule="plateau",
-                ),
-            ),
-            target=TargetConfig("none"),
-            runtime=RuntimeConfig(output=str(folder), devices=devices),
-        )
-        run_dir = RunDir(folder / config.name)
-        stages.run_mid(config, run_dir)
-        losses[len(devices)] = [
-            [row["loss"], row["val_loss"]]
-            for row in read_epochs(run_dir.history("mid"))
-        ]
+    losses = {
+        network: {
+            len(devices): train(folder, network, devices)
+            for devices in (("CPU:0",), ("CPU:0", "CPU:1"))
+        }
+        for network in RATES
+    }
     print("RESULT " + json.dumps(losses))
 
 
+def train(
+    folder: Path, network: BackboneName, devices: tuple[str, ...]
+) -> list[list[float]]:
+    """Training and validation loss of each epoch."""
+    config = ExperimentConfig(
+        name=f"{network}-on-{len(devices)}",
+        # Dropout would draw for each replica apart.
+        backbone=BackboneConfig(
+            network, "none", image_size=BACKBONES[network].smallest_size, dropout=0.0
+        ),
+        mid=MidConfig(
+            str(folder / "set"),
+            CLASSES,
+            fit=FitConfig(
+                epochs=2,
+                batch_size=4,
+                learning_rate=RATES[network],
+                head_rate=10.0,
+                schedule="plateau",
+            ),
+        ),
+        target=TargetConfig("none"),
+        runtime=RuntimeConfig(output=str(folder), devices=devices),
+    )
+    run_dir = RunDir(folder / config.name)
+    stages.run_mid(config, run_dir)
+    rows = read_epochs(run_dir.history("mid"))
+    return [[row["loss"], row["val_loss"]] for row in rows]
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])  # type: ignore[arg-type]
+    main(Path(sys.argv[1]))

@@ -1,5 +1,5 @@
 """Run by test_distribution.py, one process a worker, with TF_CONFIG set: trains, and
-prints the losses that this worker saw. Without TF_CONFIG: the same alone."""
+prints the losses that this worker saw. ``train`` without TF_CONFIG: the same alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from gastric_keras.config.experiment import (
     BackboneConfig,
@@ -24,7 +25,8 @@ from gastric_keras.training import ladder as stages
 CLASSES = ("background", "epithelium", "stroma")
 
 
-def main(folder: Path, name: str, die_in_epoch: int) -> None:
+def train(folder: Path, name: str, die_in_epoch: int = -1) -> list[list[float]]:
+    """Train t=1; training and validation loss of each epoch that was seen here."""
     config = ExperimentConfig(
         name=name,
         # Dropout would draw for each replica apart.
@@ -37,7 +39,7 @@ def main(folder: Path, name: str, die_in_epoch: int) -> None:
         target=TargetConfig("none"),
         runtime=RuntimeConfig(output=str(folder)),
     )
-    seen = []
+    seen: list[list[float]] = []
     honest = epoch_log.EpochLog.on_epoch_end
 
     def on_epoch_end(self: epoch_log.EpochLog, epoch: int, logs: dict) -> None:
@@ -46,10 +48,11 @@ def main(folder: Path, name: str, die_in_epoch: int) -> None:
         honest(self, epoch, logs)
         seen.append([logs["loss"], logs["val_loss"]])
 
-    epoch_log.EpochLog.on_epoch_end = on_epoch_end  # type: ignore[method-assign]
-    stages.run_mid(config, RunDir(folder / name))
-    print("RESULT " + json.dumps({"losses": seen, "chief": is_chief()}))
+    with patch.object(epoch_log.EpochLog, "on_epoch_end", on_epoch_end):
+        stages.run_mid(config, RunDir(folder / name))
+    return seen
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    losses = train(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    print("RESULT " + json.dumps({"losses": losses, "chief": is_chief()}))

@@ -91,7 +91,7 @@ def test_a_changed_shard_is_found(
     data[-1] ^= 1
     shard.write_bytes(data)
     assert main(["inspect", str(tmp_path / "set")]) == 2
-    assert f"Shard {shard.name} with sha256" in capsys.readouterr().err
+    assert f"Shard {shard.name} must have the sha256" in capsys.readouterr().err
 
 
 def test_tissue_from_flags_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -120,7 +120,7 @@ def test_mistakes_end_with_status_2_and_no_set(
 ) -> None:
     cases = [
         (["--set", "patch_sise=3"], "Did you mean 'patch_size'?"),
-        (["--set", "patch_size=big"], "expected int"),
+        (["--set", "patch_size=big"], "must be an int"),
         (["--set", "patch_size=400"], "image smaller than a patch: 16"),
         (["--set", "classes=[benign]"], "Two or more different classes"),
         (["--config", "none.yaml"], "path=none.yaml"),

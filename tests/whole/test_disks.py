@@ -57,7 +57,7 @@ def test_a_set_on_a_full_disk_is_said_and_goes_on(
     with _room_for(room):
         assert main([*command, "--out", str(tmp_path / "full")]) == 2
     error = capsys.readouterr().err
-    assert "error: A disk with room, and a folder that can be written, were" in error
+    assert "error: The folder must be writable and its disk have room, got" in error
     assert not (tmp_path / "full").exists()
     assert main([*command, "--out", str(tmp_path / "full")]) == 0
     assert _bytes(tmp_path / "full") == _bytes(tmp_path / "whole")
@@ -137,9 +137,9 @@ def test_a_damaged_snapshot_and_damaged_weights_in_a_stage(
     wanted = read_json(broken.done("target"))["weights_sha256"]
     with pytest.raises(InputError) as error:
         load_stage(config, broken, "target")
-    message = f"The weights that their stage wrote, sha256 {wanted}, were expected."
+    message = f"The weights must have the sha256 {wanted} that their stage wrote, got"
     assert message in str(error.value)
-    assert f"Received: {path}, which was changed since." in str(error.value)
+    assert f", got {path}, which was changed since." in str(error.value)
 
 
 def test_a_stage_on_a_full_disk_is_said(
@@ -149,8 +149,8 @@ def test_a_stage_on_a_full_disk_is_said(
     command = ["--stage", "target", "--config", str(tmp_path / "config.yaml")]
     with _room_for(100):
         assert run.main(command) == 2
-    assert "error: A disk with room" in capsys.readouterr().err
+    assert "error: The folder must be writable and its disk" in capsys.readouterr().err
     nowhere = replace(config, runtime=replace(config.runtime, output="/sys/runs"))
     config_io.save(nowhere, tmp_path / "config.yaml")
     assert run.main(command) == 2
-    assert "error: A run folder that can be written was" in capsys.readouterr().err
+    assert "error: The run folder must be writable, got" in capsys.readouterr().err

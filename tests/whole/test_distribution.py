@@ -17,25 +17,33 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
 from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.runtime import build_strategy
+from tests.helpers import two_workers
 from tests.helpers.events import read_steps
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_sets import write_small_set
 
 
-@pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3"])
-def test_two_replicas_equal_one_device(tmp_path: Path, network: str) -> None:
+@pytest.fixture(scope="module")
+def losses(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Network -> devices -> training and validation loss of each epoch."""
+    folder = tmp_path_factory.mktemp("replicas")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.two_replicas", str(tmp_path), network],
+        [sys.executable, "-m", "tests.helpers.two_replicas", str(folder)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    losses = _result(done.stdout)
-    assert np.shape(losses["1"]) == (2, 2)
-    np.testing.assert_allclose(losses["1"], losses["2"], atol=1e-5)
+    return _result(done.stdout)
+
+
+@pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3"])
+def test_two_replicas_equal_one_device(losses: dict, network: str) -> None:
+    found = losses[network]
+    assert np.shape(found["1"]) == (2, 2)
+    np.testing.assert_allclose(found["1"], found["2"], atol=1e-5)
     # Something was learned that could have differed.
-    assert abs(losses["1"][0][1] - losses["1"][1][1]) > 1e-4
+    assert abs(found["1"][0][1] - found["1"][1][1]) > 1e-4
 
 
 def _result(out: str) -> dict:
@@ -73,21 +81,7 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
         ("background", "epithelium", "stroma"),
         per_class={"train": 7, "validation": 3},
     )
-    alone = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.helpers.two_workers",
-            str(tmp_path),
-            "alone",
-            "-1",
-        ],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
-    assert alone.returncode == 0, alone.stderr[-3000:]
-    wanted = _result(alone.stdout)["losses"]
+    wanted = two_workers.train(tmp_path, "alone")
 
     # The second worker dies at the end of the second epoch; the first says so.
     ports = _free_ports()
@@ -96,7 +90,7 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
     _, message = chief.communicate(timeout=180)
     other.communicate(timeout=60)
     assert (chief.returncode, other.returncode) == (1, 9)
-    assert "Workers that all live were expected in stage mid" in message
+    assert "All workers of stage mid must stay alive, got" in message
     assert "Start all of them again" in message
 
     # Started again, both go on after the first or the second epoch, whichever the

@@ -37,8 +37,8 @@ def test_require_passes_or_tells() -> None:
 
 def test_a_disk_is_to_blame_or_not() -> None:
     message = str(disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x")))
-    assert "A disk with room, and a folder that can be written, were" in message
-    assert "Received: path=/x, error=No space left on device. Make room" in message
+    assert "The folder must be writable and its disk have room, got" in message
+    assert ", got path=/x, error=No space left on device. Make room" in message
     assert disk_error(FileNotFoundError(errno.ENOENT, "no")) is None
 
 
@@ -62,4 +62,4 @@ def test_a_full_disk_is_no_traceback(
         monkeypatch.setattr(data_prep, "_inspect", write)
         status = data_prep.main(["inspect", str(tmp_path)])
     assert status == 2
-    assert "error: A disk with room" in capsys.readouterr().err
+    assert "error: The folder must be writable" in capsys.readouterr().err

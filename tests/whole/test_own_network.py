@@ -9,8 +9,8 @@ import pytest
 from gastric_keras import run
 from gastric_keras.config.experiment import BackboneConfig, ExperimentConfig
 from gastric_keras.config.fit import FitConfig
-from gastric_keras.runs.layer_scores import read_layer_scores
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
+from gastric_keras.runs.shapes import read_layer_scores
 from gastric_keras.serving.exported_model import load_exported
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
@@ -24,7 +24,7 @@ def test_an_own_network_goes_through_every_stage(tmp_path: Path) -> None:
     with registered() as name:
         _go_through(tmp_path, name)
     # Who did not register it cannot read what it left.
-    with pytest.raises(InputError, match="expected vgg16 .* Received: 'two_blocks'"):
+    with pytest.raises(InputError, match="one of vgg16, .*, got 'two_blocks'"):
         config_io.load(ExperimentConfig, tmp_path / "own.yaml")
 
 

@@ -18,6 +18,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.imaging.native import find_tensorflow_io
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
@@ -77,14 +78,14 @@ def config(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "A config file was expected. Received: no --config."),
-        (["--config", "none.yaml"], "expected. Received: path=none.yaml ("),
-        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds."),
-        (["--config", "CONFIG", "--set", "seed=x"], "seed: expected int."),
-        (["--config", "CONFIG", "--set", "seed"], "Received: --set seed."),
+        ([], "A stage of a run needs a config file, got no --config."),
+        (["--config", "none.yaml"], ", got path=none.yaml ("),
+        (["--config", "CONFIG", "--set", "seeds=1"], "unknown key seeds:"),
+        (["--config", "CONFIG", "--set", "seed=x"], "seed must be an int,"),
+        (["--config", "CONFIG", "--set", "seed"], ", got --set seed."),
         (
             ["--config", "CONFIG", "--set", "runtime.output=CONFIG"],
-            "A run folder that can be written was expected.",
+            "The run folder must be writable, got",
         ),
     ],
 )
@@ -114,7 +115,7 @@ def test_another_config_in_the_folder_ends_in_status_2(
     history.parent.mkdir()
     history.touch()
     assert run.main([*command, "--set", "seed=1"]) == 2
-    assert "Received: other values for seed." in capsys.readouterr().err
+    assert ", got other values for seed." in capsys.readouterr().err
     assert run.main([*command, "--set", "seed=1", "--force"]) == 0
     assert [options["force"] for _, _, options in asked] == [False, True]
 
@@ -188,7 +189,7 @@ def test_an_option_that_a_stage_does_not_take_is_refused(
         assert run.main(["--stage", stage, option, *typed[option]]) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"error: --stage {stage} takes ")
-        assert f". Received: {option}. Leave that out." in error
+        assert f", got {option}. Leave that out." in error
         assert all(name in error for name in taken)
     assert not asked
 
@@ -212,7 +213,7 @@ def test_the_stages_without_a_run_get_what_was_given(
     ]
     for stage, missing in (("compare", "--runs"), ("grid", "--config")):
         assert run.main(["--stage", stage]) == 2
-        assert f"Received: no {missing}." in capsys.readouterr().err
+        assert f"got no {missing}." in capsys.readouterr().err
 
 
 def test_an_unknown_stage_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,9 +248,11 @@ def test_doctor_prints(
         "tensorflow 2.",
         "keras 3.",
         "gastric_keras at commit ",
-        "tensorflow-io's native operations load",
     ):
         assert wanted in out
+    is_there = find_tensorflow_io()[0] is not None
+    assert ("tensorflow-io's native operations load" in out) == is_there
+    assert ("pydicom decodes DICOM" in out) != is_there
     for network in ("vgg16", "alexnet", "inception_v3"):
         assert f"ImageNet weights of {network}: " in out
     assert " GiB free on this disk" in out

@@ -17,6 +17,7 @@ from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.config.grid import Axis, GridConfig
 from gastric_keras.grid.hparams import write_row
+from gastric_keras.grid.rows import GridRow
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.epoch_log import read_epochs
@@ -62,8 +63,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     models = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
     write_projector(config, run_dir, models)
     for name, auc in zip(NAMES, (0.625, 0.8125), strict=True):
-        row = {"labels": name.split("-")[0], "seed": 0, "val_auc": auc, "test_auc": 0.5}
-        write_row(grid, name, row)
+        values = {"labels": name.split("-")[0]}
+        write_row(grid, name, GridRow(values, 0, auc, {"test_auc": 0.5}))
     return Watched(config, run_dir, grid.folder)
 
 

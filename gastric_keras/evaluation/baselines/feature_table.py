@@ -104,8 +104,8 @@ def _read(path: Path) -> FeatureTable:
             features = {name: held[f"f_{name}"] for name in texture.FEATURES}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"A table of features was expected. Received: {path} "
-            f"({type(error).__name__}: {error}). Delete it; it will be made again."
+            f"The file must be a table of features, got {path} "
+            f"({type(error).__name__}: {error}). Delete it; it is then computed again."
         ) from error
     return FeatureTable(**columns, features=features)
 
@@ -172,7 +172,7 @@ def measure_record(record: PatchRecord) -> dict[str, np.ndarray]:
     if pixels is None or min(pixels.shape[:2]) < SMALLEST:
         key = record_key(record.image_id, record.x, record.y)
         raise InputError(
-            f"A patch of {SMALLEST} px a side or more was expected. Received: "
+            f"Patches must be at least {SMALLEST} px wide and high, got "
             f"{key} with shape={shape}. Make the set again with larger patches."
         )
     return texture.measure(pixels[..., ::-1].copy())

@@ -40,9 +40,6 @@ from gastric_keras.support.files import read_json, write_atomic, write_csv, writ
 from gastric_keras.support.text import text_table
 from gastric_keras.support.versions import read_commit
 
-#: Of the table, as ``_cells`` orders them.
-COLUMNS = ("AUC", "ACC", "precision", "recall")
-
 
 @dataclass(frozen=True)
 class Baseline:
@@ -92,7 +89,7 @@ def run_baselines(
         place, settings = run_dir.baseline(method.name), _settings(config, method)
         settings["features_digest"] = digest
         if place.done.is_file() and read_json(place.done) == settings and not force:
-            print(f"baselines: {method.title}: finished, stands in {place.root}")
+            print(f"baselines: {method.title}: finished, kept in {place.root}")
             continue
         tables = tables or _load_tables(config)
         place.done.unlink(missing_ok=True)
@@ -140,8 +137,8 @@ def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
     counts = np.bincount(tables["train"].label, minlength=len(target.classes))
     if counts.min() < 2:
         raise InputError(
-            "Two or more training patches of each class were expected. Received: "
-            f"{dict(zip(target.classes, counts.tolist(), strict=True))}. Take a larger "
+            "Each class must have at least two training patches, got "
+            f"{dict(zip(target.classes, counts.tolist(), strict=True))}. Use a larger "
             "target.subset."
         )
     return tables
@@ -203,36 +200,37 @@ def _spell(report: BaselineScores) -> str:
 def write_summary(run_dir: RunDir) -> None:
     """Write ``baselines.md`` and ``baselines.csv``: every method, whole and hard."""
     reports = [found.scores for found in read_baselines(run_dir.root)]
-    header = ["patches", "method"]
-    for name in COLUMNS:
-        header += [name, f"{name} low", f"{name} high"]
+    names = list(_columns(reports[0].test.patch))
     rows: list[list[str | float | None]] = []
     lines = []
     for part in ("all", *reports[0].subgroups):
         for report in reports:
             test = report.test if part == "all" else report.subgroups[part].test
-            cells = _cells(test.patch)
-            values = [end for c in cells for end in (c.value, c.low, c.high)]
-            rows.append([part, report.backbone, *values])
-            words = map(spell_score, cells)
-            spelled = (f"{each.value} ({each.beside})" for each in words)
-            lines.append([part, report.title, *spelled])
-    write_csv(run_dir.baselines_csv, header, rows)
-    names = [f"{name} (interval)" for name in COLUMNS]
-    table = text_table(["patches", "method", *names], lines)
+            cells = _columns(test.patch).values()
+            ends = [end for c in cells for end in (c.value, c.low, c.high)]
+            rows.append([part, report.backbone, *ends])
+            words = [spell_score(cell) for cell in cells]
+            lines.append(
+                [part, report.title, *(f"{w.value} ({w.beside})" for w in words)]
+            )
+    header = [f"{name}{end}" for name in names for end in ("", " low", " high")]
+    write_csv(run_dir.baselines_csv, ["patches", "method", *header], rows)
+    titles = [f"{name} (interval)" for name in names]
+    table = text_table(["patches", "method", *titles], lines)
     write_atomic(run_dir.baselines_md, table + "\n")
     print(table)
     print(f"baselines: tables and predictions in {run_dir.baselines}")
 
 
-def _cells(unit: UnitReport) -> list[Score]:
+def _columns(unit: UnitReport) -> dict[str, Score]:
+    """Name in the table -> score; the calls at the validation threshold."""
     calls = unit.at_threshold.scores
-    return [
-        unit.scores["auc"],
-        calls["accuracy"],
-        calls["precision"],
-        calls["sensitivity"],
-    ]
+    return {
+        "AUC": unit.scores["auc"],
+        "ACC": calls["accuracy"],
+        "precision": calls["precision"],
+        "recall": calls["sensitivity"],
+    }
 
 
 def read_baselines(folder: Path) -> list[Baseline]:
@@ -251,8 +249,8 @@ def read_baselines(folder: Path) -> list[Baseline]:
     ]
     if not found:
         raise InputError(
-            "A run with finished baselines was expected. Received: "
-            f"{folder}. Run --stage baselines first."
+            "The run must have finished baselines, got "
+            f"{folder} without any. Run --stage baselines first."
         )
     return found
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from data_prep.config.sets import NucleiConfig
-from data_prep.quality.page import PAGE_NAME, PER_CLASS, write_quality
+from data_prep.quality import page as quality_page
+from data_prep.quality.page import PAGE_NAME, write_quality
 from gastric_keras.records.manifest import QUALITY_NAME, read_manifest, write_manifest
 from gastric_keras.records.schema import PatchRecord
 from gastric_keras.support.config_io import to_dict
@@ -19,6 +21,16 @@ from tests.data_prep.quality.test_measure import gray, nuclei_set, write_records
 from tests.helpers.small_sets import write_small_set
 
 Attributes = list[tuple[str, str | None]]
+#: Pictures of a class and split: to reduce their colors is most of the time of a page.
+PER_CLASS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_pictures() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        assert quality_page.PER_CLASS > PER_CLASS
+        patch.setattr(quality_page, "PER_CLASS", PER_CLASS)
+        yield
 
 
 class Page(HTMLParser):

@@ -37,7 +37,9 @@ def test_another_job_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture) 
 def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "set"
     with unfinished(out, "job"):
-        with pytest.raises(InputError, match="no other process works in.*--out"):
+        with pytest.raises(
+            InputError, match="must not be in use by another process.*--out"
+        ):
             with unfinished(out, "job"):
                 pass
 

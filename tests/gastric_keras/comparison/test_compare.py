@@ -65,7 +65,7 @@ def test_the_verdict_says_who_was_helped_and_who_cannot_tell(grid: tuple) -> Non
         r"to \+0\.\d{3}, p < 0\.001\)\.",
         alexnet,
     )
-    assert vgg.startswith("VGG-16: the data are too few to tell. AUC ")
+    assert vgg.startswith("VGG-16: too few test cases to tell. AUC ")
     assert "with 40 test cases a difference within about ±0.0" in vgg
     assert whole.startswith("All networks: ")
     assert "The smallest setting has one seed" in found.notes[0]
@@ -161,8 +161,8 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
 
 @pytest.fixture(scope="module")
 def controlled(tmp_path_factory: pytest.TempPathFactory) -> tuple:
-    """Tissue helps by its labels: labels by lot and more updates leave one stage where
-    it was; two stages with 90 labels are as good as one with 540."""
+    """Tissue helps by its labels: shuffled labels and more updates leave one stage
+    where it was; two stages with 90 labels are as good as one with 540."""
     folder = tmp_path_factory.mktemp("controls")
     runs = []
     for seed in range(3):
@@ -188,7 +188,7 @@ def test_controls_say_where_the_gain_comes_from(controlled: tuple) -> None:
     assert {(d.path, d.base) for d in found.differences} == {("tissue", "one stage")}
     by_name = {(d.subset, d.path, d.base): d.clustered for d in found.controls}
     assert len(by_name) == 2 * (3 * 2 + 2)
-    for base in ("tissue, labels by lot", "one stage, updates of tissue"):
+    for base in ("tissue, shuffled labels", "one stage, updates of tissue"):
         gain = by_name["90", "tissue", base]
         assert gain.low > 0 and gain.seeds == 3
         assert abs(by_name["90", base, "one stage"].difference) < 0.02
@@ -196,7 +196,7 @@ def test_controls_say_where_the_gain_comes_from(controlled: tuple) -> None:
     assert by_name["90", "linear probe after tissue", "linear probe"].low > 0
     assert by_name["90", "one stage", "linear probe"].difference > 0
     text = (out / "tables.md").read_text(encoding="utf-8")
-    assert "## Controls" in text and "| tissue, labels by lot " in text
+    assert "## Controls" in text and "| tissue, shuffled labels " in text
     # None of them is a partner that is missing, and none is in the verdict.
     assert not any("without a partner" in note for note in found.notes)
     assert found.verdicts[0].clustered.settings == 2
@@ -249,7 +249,7 @@ def test_harm_is_called_harm(tmp_path: Path) -> None:
         run(tmp_path, "two", mid="tissue", signal=0.3, cases=40),
     ]
     found = compare(runs, tmp_path / "out", bootstrap=200)
-    assert "AlexNet: the second stage did harm in this one training. AUC -0." in (
+    assert "AlexNet: the second stage made it worse in this one training. AUC -0." in (
         found.verdicts[0].sentence
     )
     assert len(found.verdicts) == 1
@@ -322,7 +322,7 @@ def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:
 def test_runs_that_cannot_be_compared_are_refused_by_name(tmp_path: Path) -> None:
     one = run(tmp_path, "one")
     out = tmp_path / "out"
-    with pytest.raises(InputError, match=r"Received: runs=\(\). Name them with --runs"):
+    with pytest.raises(InputError, match=r"got none. Name them with --runs"):
         compare([], out)
     half = run(tmp_path, "half", mid="tissue")
     RunDir(half).done("evaluate").unlink()
@@ -334,7 +334,7 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(tmp_path: Path) -> Non
     other = run(tmp_path, "other", mid="tissue", cases=26)
     with pytest.raises(InputError) as caught:
         compare([one, other], out)
-    assert f"those of {one}. Received: {other} (12 rows that" in str(caught.value)
+    assert f"those of {one}, got {other} (12 rows that" in str(caught.value)
     assert "Compare runs of one target set only" in str(caught.value)
     twin = run(tmp_path, "twin")
     with pytest.raises(InputError) as caught:

@@ -37,32 +37,32 @@ def fail(name: str, **changes: object) -> str:
 
 def test_a_config_may_name_it_and_only_then(own: str) -> None:
     assert read(name=own, weights="none", image_size=10).name == own
-    with pytest.raises(InputError, match=f"at least 10 px was expected for {own}"):
+    with pytest.raises(InputError, match=f"must be at least 10 px for {own}, got 9"):
         read(name=own, image_size=9)
     with pytest.raises(InputError) as error:
         read(name="two_block")
-    known = "vgg16 | alexnet | inception_v3 | two_blocks"
-    assert f"name: expected {known}. Received: 'two_block'" in str(error.value)
+    known = "vgg16, alexnet, inception_v3, two_blocks"
+    assert f"name must be one of {known}, got 'two_block'" in str(error.value)
     assert "Did you mean 'two_blocks'?" in str(error.value)
     # Without a reader in between.
-    with pytest.raises(InputError, match="inception_v3, two_blocks was expected"):
+    with pytest.raises(InputError, match="inception_v3, two_blocks, got"):
         BackboneConfig("two_block")
-    with pytest.raises(InputError, match="Received: backbone='two_block'."):
+    with pytest.raises(InputError, match=", got 'two_block'. Choose one"):
         find_backbone("two_block")
 
 
 def test_the_same_entry_may_be_registered_twice(own: str) -> None:
     register_backbone(own, OWN_NETWORK)
-    with pytest.raises(InputError, match="no other network has was expected"):
+    with pytest.raises(InputError, match="name must not be that of another network"):
         register_backbone(own, dataclasses.replace(OWN_NETWORK, title="Another"))
 
 
 def test_entries_that_cannot_be_right_are_refused() -> None:
-    assert "Received: name='vgg16'. Taken are vgg16, alexnet" in fail("vgg16")
-    assert "Received: name='Two blocks'." in fail("Two blocks")
+    assert ", got 'vgg16'. Taken are vgg16, alexnet" in fail("vgg16")
+    assert "only, got 'Two blocks'." in fail("Two blocks")
     for size in (0, 33):
         message = fail("two_blocks", smallest_size=size)
-        assert f"Received: smallest_size={size}, image_size=32." in message
+        assert f", got smallest_size={size}, image_size=32." in message
     assert "first_convolutions={}" in fail("two_blocks", first_convolutions={})
     assert "probed_layers=()" in fail("two_blocks", probed_layers=())
 
@@ -74,8 +74,10 @@ def test_a_layer_that_the_network_lacks_is_told_at_once(
     monkeypatch.setitem(BACKBONES, "two_blocks", entry)
     with pytest.raises(InputError) as error:
         build_classifier("two_blocks", 2, image_size=16, weights="none")
-    assert "Only layers that two_blocks has were expected" in str(error.value)
-    assert "Received: missing=['conv3']." in str(error.value)
+    assert "The entry of two_blocks must name layers that the network has" in str(
+        error.value
+    )
+    assert ", got missing=['conv3']." in str(error.value)
 
 
 def test_weights_that_no_entry_names_are_refused(own: str) -> None:
@@ -84,9 +86,9 @@ def test_weights_that_no_entry_names_are_refused(own: str) -> None:
     )
     with pytest.raises(InputError) as error:
         load_weights(model, own, "imagenet")
-    assert "it has no ImageNet file. Received: weights='imagenet'." in str(error.value)
+    assert "which has no ImageNet file, got 'imagenet'." in str(error.value)
     assert "Set backbone.weights to a file that you have" in str(error.value)
-    with pytest.raises(InputError, match="weights='none.h5'. Set backbone.weights"):
+    with pytest.raises(InputError, match="file, got 'none.h5'. Set backbone.weights"):
         load_weights(model, own, "none.h5")
 
 

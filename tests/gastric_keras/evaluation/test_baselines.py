@@ -234,14 +234,14 @@ def test_a_damaged_table_is_named(
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError) as error:
         load_features(folder, "validation", store=tmp_path)
-    assert f"A table of features was expected. Received: {path} (" in str(error.value)
+    assert f"The file must be a table of features, got {path} (" in str(error.value)
     assert "Delete it; it will be made again." in str(error.value)
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_baselines(tmp_path)
-    assert "A run with finished baselines was expected. Received: " in str(error.value)
+    assert "The run must have finished baselines, got " in str(error.value)
     assert f"{tmp_path}. Run --stage baselines first." in str(error.value)
 
 
@@ -263,7 +263,7 @@ def test_one_patch_a_class_is_too_few(texture_run: ExperimentConfig) -> None:
         run_baselines(config, place_of(config))
     message = str(error.value)
     assert message.startswith("Two or more training patches of each class were ")
-    assert "Received: {'benign': 1, 'malignant': 1}. Take a larger" in message
+    assert "got {'benign': 1, 'malignant': 1}. Use a larger" in message
 
 
 def test_a_patch_too_small_to_measure_is_named(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_patch_too_small_to_measure_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         run_baselines(config, place_of(config))
     message = str(error.value)
-    assert "A patch of 17 px a side or more was expected. Received: train-0@" in message
+    assert "Patches must be at least 17 px wide and high, got train-0@" in message
     assert "with shape=(16, 16). Make the set again" in message
 
 

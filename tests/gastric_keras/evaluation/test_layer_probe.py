@@ -40,7 +40,7 @@ def test_every_layer_of_every_stage_is_probed(
     config: ExperimentConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = RunDir(Path(config.runtime.output) / config.name)
-    with pytest.raises(InputError, match="finished stage target was expected"):
+    with pytest.raises(InputError, match="Stage target must be finished"):
         run_probe(config, run_dir)
     stages.run_target(config, run_dir)
     run_probe(config, run_dir)

@@ -131,7 +131,7 @@ def test_a_short_history_is_drawn(history: dict) -> None:
 def test_a_difference_without_interval_is_a_point() -> None:
     rows = [figures.Difference("a", 0.1), figures.Difference("b", -0.1, -0.2, 0.0)]
     open_png(figures.plot_differences(None, rows=rows, published=(0.016, 0.053)))
-    with pytest.raises(InputError, match=r"Received: rows=\(\). Give finished runs"):
+    with pytest.raises(InputError, match=r", got \(\). Give finished runs"):
         figures.plot_differences(None, rows=[])
 
 
@@ -153,7 +153,7 @@ def test_responses_of_one_stage_and_of_dead_channels() -> None:
 @pytest.mark.parametrize(
     "responses, words",
     [
-        ({}, "Received: responses with {}"),
+        ({}, ", got {}. Take"),
         ({"t=0": np.zeros((4, 4, 2)), "t=1": np.zeros((5, 5, 2))}, r"'t=1': (5, 5, 2)"),
         ({"t=0": np.zeros((4, 4))}, "of one shape (h, w, c)"),
     ],

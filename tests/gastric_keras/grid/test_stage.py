@@ -215,7 +215,8 @@ def test_a_cell_that_fails_does_not_stop_the_others(
     )
     broken = replace(finished, name="broken", axes=axes, evaluate=False)
     with pytest.raises(
-        InputError, match="1 that failed, first huge-one-s0: .*subset=99"
+        InputError,
+        match="1 that failed, first huge-one-s0: .*target.subset must be .*, got 99",
     ):
         grid.run_grid(broken)
     assert "1 of 2 done, 0 left" in capsys.readouterr().out

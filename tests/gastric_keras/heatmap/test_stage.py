@@ -209,7 +209,7 @@ def test_a_slide_that_is_damaged_leaves_no_whole_heatmap(
     # The tissue is looked for on the level below.
     assert _run(slide, model, out, "--set", "side=32") == 2
     said = capsys.readouterr().err
-    assert "whole slide" in said and "a.tif" in said and "Traceback" not in said
+    assert "slide must be whole" in said and "a.tif" in said and "Traceback" not in said
     assert not (out / "summary.json").exists()
 
 
@@ -244,14 +244,14 @@ def test_the_scales_give_the_side(model: Path, tmp_path: Path) -> None:
         (("--set", "slide_mpp=0.5"), "model_mpp=0.0, slide_mpp=0.5."),
         (("--set", "side=500"), "as one patch, got size='228×166'"),
         (("--set", "side=100000"), "as large as one patch, got"),
-        (("--set", "sides=16"), "--set: unknown key sides. Expected one of: side,"),
-        (("--set", "side=0"), "1 or more was expected. Received: side=0."),
-        (("--set", "batch_size=0"), "1 or more was expected. Received: batch_size=0."),
-        (("--set", "stride=0.0"), "(0, 1] was expected. Received: stride=0.0."),
-        (("--set", "level=1.5"), "(0, 1] was expected. Received: level=1.5."),
-        (("--set", "min_tissue=2"), "[0, 1] was expected. Received: min_tissue=2.0."),
-        (("--set", "slide_mpp=0"), "(0, 100], was expected. Received: slide_mpp=0.0."),
-        (("--set", "overlay_side=99"), "px were expected. Received: overlay_side=99."),
+        (("--set", "sides=16"), "--set: unknown key sides: it must be one of side,"),
+        (("--set", "side=0"), "--set: side must be at least 1, got 0."),
+        (("--set", "batch_size=0"), "--set: batch_size must be at least 1, got 0."),
+        (("--set", "stride=0.0"), "stride must be in (0, 1], got 0.0."),
+        (("--set", "level=1.5"), "level must be in (0, 1], got 1.5."),
+        (("--set", "min_tissue=2"), "min_tissue must be in [0, 1], got 2.0."),
+        (("--set", "slide_mpp=0"), "slide_mpp must be in (0, 100], got 0.0."),
+        (("--set", "overlay_side=99"), "overlay_side must be in [200, 2600], got 99."),
     ],
 )
 def test_a_mistake_is_told_and_leaves_no_heatmap(
@@ -278,8 +278,8 @@ def test_what_is_no_slide_or_holds_no_tissue_is_told(
     wrong = {
         glass: "must have 25% tissue, got patches=16, most_tissue=0.0",
         tmp_path / "a.svs": "a.svs",
-        tmp_path / "b.png": "A whole PNG, JPEG, BMP, TIFF or DICOM file was expected",
-        tmp_path / "none.png": "A picture was expected",
+        tmp_path / "b.png": "must be a whole PNG, JPEG, BMP, TIFF or DICOM file",
+        tmp_path / "none.png": "A picture must be a file",
     }
     for slide, message in wrong.items():
         assert _run(slide, model, tmp_path / "out", "--set", "side=16") == 2

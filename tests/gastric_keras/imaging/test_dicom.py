@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
 
-from gastric_keras.imaging import dicom
+from gastric_keras.imaging import dicom_decoders, native
 from gastric_keras.imaging.dicom import decode_dicom
 from gastric_keras.imaging.images import (
     MAX_PIXELS,
@@ -21,55 +19,14 @@ from gastric_keras.imaging.images import (
     read_image,
 )
 from gastric_keras.support.errors import InputError
+from tests.helpers.odd_pictures import (
+    EXPLICIT,
+    IMPLICIT,
+    JPEG,
+    skip_without_tensorflow_io,
+    write_dicom,
+)
 from tests.helpers.small_pictures import noise
-
-EXPLICIT = "1.2.840.10008.1.2.1"
-IMPLICIT = "1.2.840.10008.1.2"
-JPEG = "1.2.840.10008.1.2.4.50"
-
-
-def _write(
-    path: Path,
-    pixels: npt.NDArray[Any],
-    photometric: str,
-    *,
-    bits: int | None = None,
-    frames: int | None = None,
-    syntax: str = EXPLICIT,
-) -> Path:
-    """(H, W[, 3]) as a DICOM picture of the visible light, as a microscope's."""
-    pytest.importorskip("pydicom", reason="the slides extra is not installed")
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.encaps import encapsulate
-    from pydicom.uid import UID
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.2")
-    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
-    meta.TransferSyntaxUID = UID(syntax)
-    dataset = Dataset()
-    dataset.file_meta = meta
-    dataset.SOPClassUID = meta.MediaStorageSOPClassUID
-    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.Rows, dataset.Columns = pixels.shape[:2]
-    dataset.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    if pixels.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    if frames is not None:
-        dataset.NumberOfFrames = frames
-    dataset.PhotometricInterpretation = photometric
-    dataset.BitsAllocated = 8 * pixels.itemsize
-    dataset.BitsStored = bits or dataset.BitsAllocated
-    dataset.HighBit = dataset.BitsStored - 1
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    dataset.PixelData = pixels.tobytes() * (frames or 1)
-    if syntax == JPEG:
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", quality=95)
-        dataset.PixelData = encapsulate([stream.getvalue()])
-        dataset["PixelData"].is_undefined_length = True
-    dataset.save_as(path, enforce_file_format=True)
-    return path
 
 
 @pytest.fixture(params=["tensorflow-io", "pydicom"])
@@ -77,9 +34,10 @@ def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Either decoder alone: the other one is not there."""
     # Nothing else in the file may need what is hidden: pydicom also writes the files.
     if request.param == "pydicom":
-        monkeypatch.setitem(sys.modules, "tensorflow_io", None)
+        monkeypatch.setattr(native, "find_tensorflow_io", lambda: (None, "hidden"))
     else:
-        monkeypatch.setattr(dicom, "_decode_pydicom", _refuse)
+        skip_without_tensorflow_io()
+        monkeypatch.setattr(dicom_decoders, "decode_pydicom", _refuse)
 
 
 def _refuse(data: bytes) -> npt.NDArray[Any]:
@@ -89,17 +47,17 @@ def _refuse(data: bytes) -> npt.NDArray[Any]:
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
 def test_rgb_returns_every_pixel(tmp_path: Path, decoder: None, syntax: str) -> None:
     pixels = noise(0, 5, 7)
-    path = _write(tmp_path / "a.dcm", pixels, "RGB", syntax=syntax)
+    path = write_dicom(tmp_path / "a.dcm", pixels, "RGB", syntax=syntax)
     np.testing.assert_array_equal(read_image(path), pixels)
     assert not is_stored_as_is(path.read_bytes())
 
 
 def test_grey_becomes_three_channels(tmp_path: Path, decoder: None) -> None:
     grey = np.array([[0, 1, 10], [128, 254, 255]], np.uint8)
-    path = _write(tmp_path / "a.dcm", grey, "MONOCHROME2")
+    path = write_dicom(tmp_path / "a.dcm", grey, "MONOCHROME2")
     image = read_image(path)
     np.testing.assert_array_equal(image, np.repeat(grey[..., None], 3, axis=2))
-    path = _write(tmp_path / "b.dcm", grey, "MONOCHROME1")
+    path = write_dicom(tmp_path / "b.dcm", grey, "MONOCHROME1")
     np.testing.assert_array_equal(read_image(path)[..., 0], 255 - grey)
 
 
@@ -109,28 +67,28 @@ def test_deep_pixels_are_scaled_by_the_stored_depth(
 ) -> None:
     top = 2**bits - 1
     grey = np.array([[0, top // 3, top]], np.uint16)
-    path = _write(tmp_path / "a.dcm", grey, "MONOCHROME2", bits=bits)
+    path = write_dicom(tmp_path / "a.dcm", grey, "MONOCHROME2", bits=bits)
     assert read_image(path)[0, :, 0].tolist() == [0, 85, 255]
-    path = _write(tmp_path / "b.dcm", grey, "MONOCHROME1", bits=bits)
+    path = write_dicom(tmp_path / "b.dcm", grey, "MONOCHROME1", bits=bits)
     assert read_image(path)[0, :, 0].tolist() == [255, 170, 0]
 
 
 def test_jpeg_inside_dicom_is_rgb(tmp_path: Path, decoder: None) -> None:
     red = np.zeros((16, 16, 3), np.uint8)
     red[..., 0] = 200
-    path = _write(tmp_path / "a.dcm", red, "YBR_FULL_422", syntax=JPEG)
+    path = write_dicom(tmp_path / "a.dcm", red, "YBR_FULL_422", syntax=JPEG)
     assert np.abs(read_image(path).astype(int) - red).max() <= 3
 
 
 def test_what_is_no_single_picture_says_why(tmp_path: Path, decoder: None) -> None:
-    path = _write(tmp_path / "frames.dcm", noise(0, 4, 4), "RGB", frames=2)
+    path = write_dicom(tmp_path / "frames.dcm", noise(0, 4, 4), "RGB", frames=2)
     with pytest.raises(UnusableImage, match=r"one frame.*frames=2.*'\.\[slides\]'"):
         read_image(path)
     signed = np.array([[-5, 5]], np.int16)
-    path = _write(tmp_path / "signed.dcm", signed, "MONOCHROME2")
+    path = write_dicom(tmp_path / "signed.dcm", signed, "MONOCHROME2")
     with pytest.raises(UnusableImage, match="unsigned.*is_signed=True"):
         read_image(path)
-    path = _write(tmp_path / "large.dcm", noise(0, 10, 20), "RGB")
+    path = write_dicom(tmp_path / "large.dcm", noise(0, 10, 20), "RGB")
     with pytest.raises(UnusableImage, match="at most 199 pixels.*size='20×10'"):
         read_image(path, max_pixels=199)
 
@@ -140,7 +98,7 @@ def test_a_file_cut_short_is_no_picture(
     tmp_path: Path, decoder: None, syntax: str
 ) -> None:
     # DCMTK alone would give a picture whose lower part is black.
-    path = _write(tmp_path / "a.dcm", noise(0, 64, 64), "RGB", syntax=syntax)
+    path = write_dicom(tmp_path / "a.dcm", noise(0, 64, 64), "RGB", syntax=syntax)
     data = path.read_bytes()
     path.write_bytes(data[:-20])
     with pytest.raises(UnusableImage, match="It is cut short"):
@@ -150,13 +108,14 @@ def test_a_file_cut_short_is_no_picture(
 def test_what_no_decoder_knows_is_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _write(tmp_path / "a.dcm", noise(0, 16, 16), "RGB", syntax=JPEG)
+    path = write_dicom(tmp_path / "a.dcm", noise(0, 16, 16), "RGB", syntax=JPEG)
     data = path.read_bytes().replace(b"\xff\xd8\xff", b"\x00\x00\x00")
     path.write_bytes(data)
-    with pytest.raises(UnusableImage, match="can decode was expected.*a.dcm"):
-        read_image(path)
-    monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(UnusableImage, match="InvalidArgumentError: Error loading"):
+    with pytest.raises(UnusableImage, match="can decode, got path=.*a.dcm"):
         read_image(path)
     with pytest.raises(InputError, match="DICM at its byte 128.*path='b'"):
         decode_dicom(b"no picture", name="b", max_pixels=MAX_PIXELS)
+    skip_without_tensorflow_io()
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(UnusableImage, match="InvalidArgumentError: Error loading"):
+        read_image(path)

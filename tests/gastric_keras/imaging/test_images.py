@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,16 @@ import pytest
 from PIL import Image
 
 from data_prep.sources.region_maps import read_class_map
-from gastric_keras.imaging import images
+from gastric_keras.imaging import colors
 from gastric_keras.imaging.images import (
     UnusableImage,
     encode_png,
     is_stored_as_is,
     read_image,
-    read_labels,
     resize,
 )
+from gastric_keras.imaging.labels import read_labels
+from tests.helpers.odd_pictures import planar_tiff, subsampled_tiff
 from tests.helpers.small_pictures import noise, write_picture
 
 
@@ -82,60 +82,26 @@ def test_16_bit_color_tiff_keeps_the_upper_8(tmp_path: Path) -> None:
     assert read_image(tmp_path / "color.tif")[0, 0].tolist() == [0x12, 0, 0]
 
 
-def _planar_tiff(path: Path, color: np.ndarray) -> Path:
-    import tifffile
-
-    planes = np.moveaxis(color, -1, 0)
-    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
-    return path
-
-
 def test_16_bit_color_tiff_in_planes_keeps_the_upper_8(tmp_path: Path) -> None:
     # Pillow takes the bytes of one plane for 8-bit pixels.
     pixels = noise(0, 20, 30)
-    path = _planar_tiff(tmp_path / "a.tif", pixels.astype(np.uint16) * 257)
+    path = planar_tiff(tmp_path / "a.tif", pixels.astype(np.uint16) * 257)
     np.testing.assert_array_equal(read_image(path), pixels)
     assert not is_stored_as_is(path.read_bytes())
     np.testing.assert_array_equal(
-        read_image(_planar_tiff(tmp_path / "b.tif", pixels)), pixels
+        read_image(planar_tiff(tmp_path / "b.tif", pixels)), pixels
     )
 
 
-def _subsampled_tiff(path: Path, color: tuple[int, int, int]) -> Path:
-    """An uncompressed 16×16 TIFF in YCbCr, 4 pixels for each pair of Cb and Cr."""
-    y, cb, cr = Image.new("RGB", (1, 1), color).convert("YCbCr").getpixel((0, 0))
-    data = bytes([y, y, y, y, cb, cr]) * 64
-    entries = [
-        (256, [16]),
-        (257, [16]),
-        (258, [8, 8, 8]),
-        (259, [1]),
-        (262, [6]),
-        (273, [8 + 2 + 10 * 12 + 4 + 6]),
-        (277, [3]),
-        (278, [16]),
-        (279, [len(data)]),
-        (530, [2, 2]),
-    ]
-    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
-    for tag, values in entries:
-        packed = struct.pack(f"<{len(values)}H", *values).ljust(4, b"\0")
-        if len(packed) > 4:
-            packed = struct.pack("<I", 8 + 2 + len(entries) * 12 + 4)
-        head += struct.pack("<HHI", tag, 3, len(values)) + packed
-    path.write_bytes(head + struct.pack("<I3H", 0, 8, 8, 8) + data)
-    return path
-
-
 def test_subsampled_tiff_without_compression_is_read(tmp_path: Path) -> None:
-    path = _subsampled_tiff(tmp_path / "a.tif", (200, 120, 180))
+    path = subsampled_tiff(tmp_path / "a.tif", (200, 120, 180))
     assert read_image(path).shape == (16, 16, 3)
     assert np.abs(read_image(path).astype(int) - (200, 120, 180)).max() <= 2
 
 
 def test_odd_tiffs_that_are_cut_short_say_so(tmp_path: Path) -> None:
     # tensorflow-io alone would give a picture whose lower part is black.
-    path = _subsampled_tiff(tmp_path / "a.tif", (200, 120, 180))
+    path = subsampled_tiff(tmp_path / "a.tif", (200, 120, 180))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UnusableImage, match="whole PNG.*a.tif.*cut short"):
         read_image(path)
@@ -144,7 +110,7 @@ def test_odd_tiffs_that_are_cut_short_say_so(tmp_path: Path) -> None:
 def test_unusable_pictures_say_why(tmp_path: Path) -> None:
     whole = encode_png(noise(0, 64, 64))
     (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UnusableImage, match=r"whole PNG.*Received: path=.*short.png"):
+    with pytest.raises(UnusableImage, match=r"whole PNG.*, got path=.*short.png"):
         read_image(tmp_path / "short.png")
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(UnusableImage) as error:
@@ -241,10 +207,10 @@ def test_a_raised_limit_holds_for_masks_and_for_what_is_stored(
 
 def test_a_picture_is_laid_over_white_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (37, 5, 4), dtype=np.uint8)
-    whole = images.over_white(rgba)
+    whole = colors.over_white(rgba)
     opaque, clear = rgba.copy(), rgba.copy()
     opaque[..., 3], clear[..., 3] = 255, 0
-    np.testing.assert_array_equal(images.over_white(opaque), rgba[..., :3])
-    assert (images.over_white(clear) == 255).all()
-    monkeypatch.setattr(images, "_BAND_PIXELS", 40)
-    np.testing.assert_array_equal(images.over_white(rgba), whole)
+    np.testing.assert_array_equal(colors.over_white(opaque), rgba[..., :3])
+    assert (colors.over_white(clear) == 255).all()
+    monkeypatch.setattr(colors, "_BAND_PIXELS", 40)
+    np.testing.assert_array_equal(colors.over_white(rgba), whole)

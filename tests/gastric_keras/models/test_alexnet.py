@@ -173,7 +173,7 @@ def test_wrong_size_is_refused(top: bool, shape: tuple, wanted: str) -> None:
     with pytest.raises(InputError) as error:
         AlexNet(top, None, input_shape=shape)
     assert wanted in str(error.value)
-    assert f"Received: input_shape={shape}, include_top={top}." in str(error.value)
+    assert f", got input_shape={shape}, include_top={top}." in str(error.value)
 
 
 def test_preprocessing_by_hand() -> None:

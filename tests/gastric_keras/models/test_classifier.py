@@ -135,16 +135,16 @@ def fail(backbone: str, num_classes: int, image_size: object) -> str:
 
 def test_refusals() -> None:
     assert fail("vgg19", 2, 224) == (
-        "backbone: one of vgg16, alexnet, inception_v3 was expected. "
-        "Received: backbone='vgg19'. Choose one of these."
+        "backbone must be one of vgg16, alexnet, inception_v3, got 'vgg19'. "
+        "Choose one of these."
     )
     message = fail("vgg16", 1, 224)
-    assert "num_classes of 2 or more was expected. Received: num_classes=1." in message
+    assert "num_classes must be at least 2, got 1." in message
     for name, smallest in SMALL.items():
         for size in (smallest - 1, (500, smallest - 1), (smallest - 1, 500)):
             message = fail(name, 2, size)
-            assert f"image_size of at least {smallest} px was expected for" in message
-            assert f" {name}. Received: image_size={size}." in message
+            assert f"image_size must be at least {smallest} px for" in message
+            assert f" {name}, got {size}." in message
 
 
 def test_predict_equals_the_model_with_an_uneven_last_batch(
@@ -189,7 +189,7 @@ def test_the_table_names_the_size_of_the_weights() -> None:
 def test_an_unknown_layer_to_train_from_is_refused(
     network: str, layer: str, known: str
 ) -> None:
-    with pytest.raises(InputError, match=f"such as {known}.*trainable_from='{layer}'"):
+    with pytest.raises(InputError, match=f"such as {known}.*, got '{layer}'"):
         build_classifier(
             network, 2, image_size=SMALL[network], weights="none", trainable_from=layer
         )

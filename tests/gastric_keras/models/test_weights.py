@@ -95,7 +95,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "hostile.pth", pickled, {})
     message = fail(read_torch_state, path)
     assert not evidence.exists()
-    assert f"Received: {path}: it asks for {os.system.__module__}.system" in message
+    assert f", got {path}: it asks for {os.system.__module__}.system" in message
     assert "which is not allowed. Take the official torchvision file." in message
 
 
@@ -120,8 +120,8 @@ def test_damaged_files(tmp_path: Path) -> None:
     }.items():
         path.write_bytes(content)
         message = fail(read_torch_state, path)
-        assert message.startswith("A PyTorch state dict in zip layout, tensors only,")
-        assert f"Received: {path}: {reason}" in message
+        assert message.startswith("The file must be a PyTorch state dict in zip layout")
+        assert f", got {path}: {reason}" in message
 
 
 def test_a_storage_that_is_cut_short(tmp_path: Path) -> None:
@@ -153,19 +153,19 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
 def test_a_pickle_of_something_else(tmp_path: Path, value: object, kind: str) -> None:
     path = write_zip(tmp_path / "x.pth", pickle.dumps(value), {})
     message = fail(read_torch_state, path)
-    assert "A PyTorch state dict of tensors was expected." in message
-    assert f"Received: {path}, which holds {kind}. Save it with torch.save" in message
+    assert "The file must hold a PyTorch state dict of tensors, got" in message
+    assert f", got {path}, which holds {kind}. Save it with torch.save" in message
 
 
 def test_torch_weights_of_other_shapes(alexnet: keras.Model) -> None:
-    shapes = r"\[\(3, 3, 192, 384\), \(384,\)\] were expected for conv3"
+    shapes = r"of conv3 must have the shapes \[\(3, 3, 192, 384\), \(384,\)\], got"
     state = make_state()
     for weight in (np.ones((384, 192, 5, 5)), np.ones((2, 9216)), np.ones(3)):
         state["features.6.weight"] = weight.astype(np.float32)
         with pytest.raises(InputError, match=shapes):
             assign_torch(alexnet, state, "file.pth")
     message = fail(assign_torch, alexnet, state, "file.pth")
-    assert "Received: file.pth with [(3,), (384,)]. Is it another" in message
+    assert ", got file.pth with [(3,), (384,)]. Take the file" in message
 
 
 def test_torch_weights_of_another_network(
@@ -175,11 +175,11 @@ def test_torch_weights_of_another_network(
     del state["features.8.bias"]
     state["layer1.0.conv1.weight"] = np.ones(1, np.float32)
     message = fail(assign_torch, alexnet, state, "file.pth")
-    assert "layers conv1, conv2, conv3, conv4, conv5 were expected." in message
-    assert "Received: file.pth without ['features.8.bias'] and with" in message
+    assert "layers conv1, conv2, conv3, conv4, conv5, got" in message
+    assert ", got file.pth without ['features.8.bias'] and with" in message
     assert "unknown ['layer1.0.conv1.weight']. Take https://" in message
     message = fail(assign_torch, vgg16, make_state(), "file.pth")
-    assert "weights for the layers of AlexNet were expected." in message
+    assert "weights for the layers of AlexNet, got" in message
 
 
 # --- Keras files ---------------------------------------------------------------------
@@ -281,8 +281,8 @@ def test_keras_files_that_do_not_fit(
     for path in (other, cut, old, text, empty):
         message = fail(weights.load_weights, vgg16, "vgg16", str(path))
         assert message.startswith(
-            "A Keras weights file of vgg16 without its top was expected. "
-            f"Received: {path}: "
+            "The file must be a Keras weights file of vgg16 without its top, got "
+            f"{path}: "
         )
         assert "tf_dim_ordering_tf_kernels_notop.h5 (MD5 6d6bbae1" in message
 
@@ -297,9 +297,9 @@ def test_a_path_that_is_not_there(
     source = official_file(name)
     for path in (tmp_path / "none.h5", tmp_path):
         message = fail(weights.load_weights, alexnet, name, str(path))
-        assert f"weights='{path}'. Fetch {source.url} (" in message
+        assert f", got '{path}'. Fetch {source.url} (" in message
         assert source.checksum in message and f"put it at {source.path}" in message
-        assert "weights: imagenet, none, or the path" in message
+        assert "weights must be imagenet, none, or the path" in message
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -316,8 +316,8 @@ def test_imagenet_without_a_network(
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     source = official_file(name)
     message = fail(weights.load_weights, alexnet, name, "imagenet")
-    assert message.startswith(f"The ImageNet weights of {name} were expected, in the")
-    assert "Received: neither (no route to host)." in message
+    assert message.startswith(f"The ImageNet weights of {name} must be in the cache")
+    assert ", got neither (no route to host)." in message
     assert f"Fetch {source.url} (" in message and source.checksum in message
     kind = "SHA-256 beginning" if name == "alexnet" else "MD5"
     assert f"({kind} {source.checksum})" in message
@@ -339,8 +339,8 @@ def test_imagenet_out_of_the_cache(
     path.parent.mkdir()
     write_state(path, make_state(5))
     damaged = fail(weights.load_weights, alexnet, "alexnet", "imagenet")
-    assert "with checksum 7be5be79 were expected" in damaged
-    assert f"Received: {path} with {sha256_of(path)}. Delete that file." in damaged
+    assert "must have the checksum 7be5be79, got" in damaged
+    assert f", got {path} with {sha256_of(path)}. Delete that file." in damaged
     official = dataclasses.replace(
         official_file("alexnet"), checksum=sha256_of(path)[:8]
     )
@@ -397,12 +397,12 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     state = {"features.0.weight": kernel, "features.0.bias": np.zeros(2, np.float32)}
     with pytest.raises(InputError) as error:
         assign_torch(model, state, "a.pth")
-    assert "Finite weights were expected for conv1. Received: a.pth" in str(error.value)
+    assert "The weights of conv1 must be finite, got a.pth with" in str(error.value)
     model.set_weights([np.full((3, 3, 3, 2), np.inf), np.zeros(2)])
     path = tmp_path / "a.weights.h5"
     model.save_weights(path)
     with pytest.raises(InputError, match="a weight is NaN or infinite. Take another."):
-        weights.load_file(model, path, wanted="A file", way_out="Take another.")
+        weights.load_file(model, path, wanted="a file", way_out="Take another.")
 
 
 def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

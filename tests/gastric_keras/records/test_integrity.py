@@ -62,9 +62,9 @@ def test_one_flipped_bit_is_found_and_its_shard_named(
     with pytest.raises(InputError) as error:
         verify_shards(folder, manifest)
     message = str(error.value)
-    assert f"Shard {shard.name} with sha256 {shard.sha256} was expected." in message
+    assert f"Shard {shard.name} must have the sha256 {shard.sha256}, got" in message
     found = hashlib.sha256((folder / shard.name).read_bytes()).hexdigest()
-    assert f"Received: {folder} with {found}." in message
+    assert f", got {folder} with {found}." in message
     # Before training and evaluation, in inspect and in check alike.
     assert f"Shard {shard.name}" in fail(folder)
     for command in ("inspect", "check"):
@@ -74,9 +74,9 @@ def test_one_flipped_bit_is_found_and_its_shard_named(
 
 def test_reading_a_damaged_shard_names_it(folder: Path) -> None:
     shard = flip_a_bit(folder)
-    with pytest.raises(InputError, match="Whole records with the features") as error:
+    with pytest.raises(InputError, match="Records must be whole and have") as error:
         list(schema.read_records(folder, "validation"))
-    assert f"Received: {folder / shard.name} (DataLossError)." in str(error.value)
+    assert f", got {folder / shard.name} (DataLossError)." in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -84,31 +84,31 @@ def test_reading_a_damaged_shard_names_it(folder: Path) -> None:
     [
         (
             lambda tree: tree["shards"][0].update(name="../train.tfrecord"),
-            "A manifest with shards that lie in its folder was expected.",
+            "The manifest must have shards that lie in its folder, got",
         ),
         (
             lambda tree: tree["shards"].append(tree["shards"][0]),
-            "A manifest with each shard once was expected.",
+            "The manifest must have each shard once, got",
         ),
         (
             lambda tree: tree["shards"][0].update(split="training"),
-            "A manifest with splits among train, validation, test was expected.",
+            "The manifest must have splits among train, validation, test, got",
         ),
         (
             lambda tree: tree["counts"]["train"].update(benign=-4),
-            "A manifest with counts of each of its classes, 0 or more was expected.",
+            "The manifest must have counts of each of its classes, 0 or more, got",
         ),
         (
             lambda tree: tree["counts"]["train"].pop("benign"),
-            "A manifest with counts of each of its classes, 0 or more was expected.",
+            "The manifest must have counts of each of its classes, 0 or more, got",
         ),
         (
             lambda tree: tree["counts"]["train"].update(benign=40),
-            "A manifest with as many records in the shards as in its counts was",
+            "The manifest must have as many records in the shards as in its counts",
         ),
         (
             lambda tree: tree["shards"][0].update(split="validation"),
-            "A manifest with as many records in the shards as in its counts was",
+            "The manifest must have as many records in the shards as in its counts",
         ),
     ],
 )
@@ -118,20 +118,19 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     edit(folder, change)
     message = fail(folder)
     assert wanted in message
-    assert f"Received: {folder / manifests.MANIFEST_NAME}" in message
+    assert f", got {folder / manifests.MANIFEST_NAME}" in message
 
 
 def test_counts_and_cases_are_those_of_the_records(folder: Path) -> None:
     edit(folder, lambda tree: tree["counts"]["train"].update(benign=5, malignant=3))
     assert (
-        f"The records of {folder} were expected to bear out counts.train of its "
-        "manifest: {'benign': 5, 'malignant': 3}. Received: {'benign': 4, "
-        "'malignant': 4}." in fail(folder)
+        f"The records of {folder} must match counts.train of its manifest: {{'benign': "
+        "5, 'malignant': 3}, got {'benign': 4, 'malignant': 4}." in fail(folder)
     )
     edit(folder, lambda tree: tree["counts"]["train"].update(benign=4, malignant=4))
     edit(folder, lambda tree: tree["cases"]["train"].append("one that is not there"))
     message = fail(folder)
-    assert "bear out cases.train of its manifest" in message
+    assert "must match cases.train of its manifest" in message
     assert "1 others, such as 'one that is not there'" in message
 
 
@@ -148,9 +147,7 @@ def _foreign(folder: Path, raw: bytes, *, records_in_it: int = 4) -> None:
 def test_records_of_another_schema_are_refused_before_training(folder: Path) -> None:
     _foreign(folder, b"no Example")
     message = fail(folder)
-    assert (
-        "Whole records of the features that data_prep writes were expected" in message
-    )
+    assert "Records must be whole and have the features that data_prep" in message
     assert "train-00000-of-00002.tfrecord" in message
     foreign = tf.train.Example()
     foreign.features.feature["image/encoded"].bytes_list.value.append(b"x")
@@ -165,7 +162,7 @@ def test_labels_that_no_class_has_are_refused(folder: Path) -> None:
     odd = schema.PatchRecord(**(vars(record) | {"label": 2}))
     _foreign(folder, schema.serialize(odd))
     message = fail(folder)
-    assert "4 records with labels from 0 to 1 were expected." in message
+    assert "must have 4 records with labels from 0 to 1, got" in message
     assert "with 4 records, 4 of other labels" in message
     _foreign(folder, schema.serialize(record), records_in_it=3)
     assert "with 3 records, 0 of other labels" in fail(folder)

@@ -60,15 +60,15 @@ def test_manifest_round_trip(folder: Path) -> None:
 def test_no_manifest(folder: Path, name: str) -> None:
     (folder / manifests.MANIFEST_NAME).unlink()
     message = fail(folder.with_name(name))
-    assert "A folder of records with a manifest.json was expected." in message
-    assert f"Received: {folder.with_name(name)}." in message
+    assert "The folder of a set must have a manifest.json, got" in message
+    assert f", got {folder.with_name(name)}." in message
 
 
 @pytest.mark.parametrize("version", [0, manifests.SCHEMA_VERSION + 1, None, "1"])
 def test_another_schema_version(folder: Path, version: object) -> None:
     edit(folder, schema_version=version)
     message = fail(folder)
-    assert message.startswith("Records of schema version 1 were expected. Received: ")
+    assert message.startswith("Records must be of schema version 1, got ")
     assert f"manifest.json with schema_version={version}. Make the set" in message
 
 
@@ -76,19 +76,19 @@ def test_a_manifest_that_is_none(folder: Path) -> None:
     (folder / manifests.MANIFEST_NAME).write_text("[1]")
     assert "with schema_version=None" in fail(folder)
     (folder / manifests.MANIFEST_NAME).write_text("{")
-    assert "is not valid JSON" in fail(folder)
+    assert "must be valid JSON" in fail(folder)
 
 
 def test_a_manifest_of_other_fields(folder: Path) -> None:
     edit(folder, klasses=["a"])
-    assert "unknown key klasses." in fail(folder)
+    assert "unknown key klasses:" in fail(folder)
 
 
 def test_missing_and_cut_shards(folder: Path) -> None:
     shard = folder / manifests.shard_name("train", 1, 2)
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
-    message = f"A shard of {len(data)} bytes was expected at {shard}. Received: "
+    message = f"The shard {shard} must have {len(data)} bytes, got "
     assert message + f"{len(data) - 1} bytes. Copy the set" in fail(folder)
     shard.unlink()
     assert message + "no file. Copy the set again" in fail(folder)
@@ -105,5 +105,5 @@ def test_shard_paths(folder: Path) -> None:
         with pytest.raises(InputError) as error:
             manifests.shard_paths(folder, held, split)
         message = str(error.value)
-        assert f"A set with patches in the split '{split}' was expected." in message
-        assert f"Received: {folder} with splits {', '.join(held.counts)}." in message
+        assert f"The set must have patches in the split '{split}', got" in message
+        assert f", got {folder} with splits {', '.join(held.counts)}." in message

@@ -127,7 +127,7 @@ def test_data_training_and_provenance_are_told(two_stages: tuple) -> None:
     assert "Mid-level set, t=1" in text and "Target set, t=2" in text
     assert "42 too few nuclei" in text and "1,234" in text
     assert "256 px; 0.5 µm per px" in text and "small (540 per class)" in text
-    assert "5 weights taken over, 2 weights started anew, 0 weights left" in text
+    assert "5 weights taken over, 2 weights initialized, 0 weights left" in text
     assert "Best validation AUC 0.880 in epoch 6 of 6; 99 steps in 12 s" in text
     assert "0123456789ab" in text and "tensorflow-io not installed" in text
     records = read_json(run_dir.provenance)["records"]
@@ -210,7 +210,7 @@ def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     assert "Mid-level set" not in text and "Filter responses" not in text
     assert "Not made yet: stage visualize shows them" in text
     assert "Quality, as data_prep measured it" not in text
-    assert "The set cannot be read now. A folder of records with a" in text
+    assert "The set cannot be read now. The folder of a set must have a" in text
     assert "No provenance was recorded" in text
     # A perfect score: the bound is marked as exact.
     assert "1.000" in text and "–1.000†" in text
@@ -405,7 +405,7 @@ def test_fake_runs_are_real_runs(tmp_path: Path) -> None:
 
 def test_report_and_tables_never_load_tensorflow() -> None:
     code = (
-        "import sys, gastric_keras.report; "
+        "import sys, gastric_keras.report.page; "
         "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -135,7 +135,7 @@ def spoiled_run(folder: Path, name: str, fault: str, mid: str | None) -> Path:
     test = FAULTS[fault](predictions(0))
     write_predictions(run_dir.predictions("test"), test)
     report = score(config, predictions(50, test_seed=7), test)
-    write_json(run_dir.report_json, report)
+    write_json(run_dir.report_json, asdict(report))
     return folder / "runs" / name
 
 
@@ -154,8 +154,11 @@ def test_compare_says_that_nobody_can_tell(tmp_path: Path, fault: str) -> None:
 @pytest.mark.parametrize(
     "fault, words",
     [
-        ("NaN", r"are numbers were expected.*two \(1 of 144 .* leave them out and say"),
-        ("all negative", "two or more patches of each class was expected"),
+        (
+            "NaN",
+            r"must be numbers in every run.*two \(1 of 144 .* leave them out and say",
+        ),
+        ("all negative", "must have two or more patches of each class, got"),
         ("a class of one patch", "with 1 positive of 144"),
     ],
 )

@@ -95,9 +95,9 @@ def test_another_config_is_refused_by_its_dotted_keys(
     with pytest.raises(InputError) as error:
         provenance.open_run(changed, run_dir)
     assert str(error.value) == (
-        f"The config that {run_dir.root} was begun with was expected. Received: other "
+        f"The config must be the one that {run_dir.root} was started with, got other "
         "values for backbone.dropout, seed, target.fit.epochs, target.fit.patience. "
-        "Give the run another name, or --force to do its stages again."
+        "Give the run another name, or --force to rerun its stages."
     )
     assert held(run_dir) == config
 
@@ -140,7 +140,7 @@ def test_force_takes_the_folder_over(config: ExperimentConfig, run_dir: RunDir) 
     assert held(run_dir) == changed
     # Even over a config that this version can no longer read.
     run_dir.config.write_text("name: [")
-    with pytest.raises(InputError, match="Valid YAML was expected"):
+    with pytest.raises(InputError, match="must be valid YAML"):
         provenance.open_run(changed, run_dir)
     provenance.open_run(changed, run_dir, force=True)
     assert held(run_dir) == changed

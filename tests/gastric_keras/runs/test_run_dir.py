@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, RunDir
+from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, Place, RunDir
 from gastric_keras.support.errors import InputError
 
 #: Members of RunDir that name no file of their own.
@@ -26,7 +26,7 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     arguments["baseline"] = ("lbp_svm", "color")
     paths = []
     for name, member in inspect.getmembers(RunDir):
-        if isinstance(member, property):
+        if isinstance(member, Place):
             paths.append(getattr(run_dir, name))
         elif name in arguments:
             found = [member(run_dir, argument) for argument in arguments[name]]
@@ -59,6 +59,19 @@ def test_names_that_others_rely_on() -> None:
     assert run_dir.predictions("test") == Path("run/evaluate/predictions_test.csv")
 
 
+@pytest.mark.parametrize("path", ["runs/a/mid/w.weights.h5", "sent/w.h5", "w.h5"])
+def test_beside_weights_lies_what_their_fit_wrote(path: str) -> None:
+    run_dir, stage = RunDir.of_weights(Path(path))
+    assert run_dir.history(stage) == Path(path).with_name("history.csv")
+    assert run_dir.done(stage) == Path(path).with_name("done.json")
+
+
+def test_weights_and_exports_know_their_run() -> None:
+    run_dir = RunDir(Path("runs/a"))
+    assert RunDir.of_weights(run_dir.weights("mid")) == (run_dir, "mid")
+    assert RunDir.of_export(run_dir.export / "3") == run_dir
+
+
 HOLD = """
 import sys
 from pathlib import Path
@@ -86,8 +99,8 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path: Path) -> Non
         # Killed without a chance to tidy up: the kernel lets go for it.
         first.kill()
     message = str(error.value)
-    assert "A run folder that no other process works in was expected." in message
-    assert f"Received: {run_dir.root}. Wait for the other run" in message
+    assert "The run folder must not be in use by another process, got" in message
+    assert f", got {run_dir.root}. Wait for the other run" in message
     with run_dir.locked():
         assert run_dir.lock.is_file()
 
@@ -107,8 +120,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error, RunDir(root).locked():
             pass
         message = str(error.value)
-        assert "A run folder that can be written was expected." in message
-        assert f"Received: {root} (" in message
+        assert "The run folder must be writable, got" in message
+        assert f", got {root} (" in message
 
 
 def test_reopening_a_stage_takes_back_what_follows(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_done_json_of_something_else_is_refused(
     for content in ([], {"sha256": [1]}):
         write_json(run[1].done("evaluate"), content)
         with pytest.raises(
-            InputError, match="A JSON object|The settings of a finished stage"
+            InputError, match="a JSON object|the settings of a finished stage"
         ):
             read_scores(run[1])
 
@@ -84,31 +84,31 @@ def _set(*keys: str, to: Any) -> Change:
     [
         (lambda t: t.pop("threshold"), "missing field threshold"),
         (lambda t: t["test"].pop("patch"), "missing field test.patch"),
-        (_set("test", "n", to="x"), "test.n: expected int"),
-        (_set("backbone", to="resnet"), "expected vgg16"),
+        (_set("test", "n", to="x"), "test.n must be an int"),
+        (_set("backbone", to="resnet"), "backbone must be one of vgg16"),
         (_set("positive", to="other"), "the positive one among them"),
-        (_set("threshold", to=float("nan")), r"A threshold in \[0, 1\]"),
+        (_set("threshold", to=float("nan")), r"threshold must be in \[0, 1\]"),
         (_set("temperature", to=0.0), "temperature above 0"),
-        (_set("labels_per_class", to=-1.0), "A number of labels"),
+        (_set("labels_per_class", to=-1.0), "labels_per_class must be above 0"),
         (_set("subgroups", to={"a": {}}), "missing field subgroups.a.validation"),
-        (_set("test", "bootstrap", to=10**9), "draws that fit together"),
-        (_set("test", "cases", to=9999), "draws that fit together"),
+        (_set("test", "bootstrap", to=10**9), "draws must fit together"),
+        (_set("test", "cases", to=9999), "draws must fit together"),
         (
             _set("test", "patch", "scores", "auc", "value", to=1.7),
-            r"auc of Score\(value=1.7",
+            r"auc must be in .*, got Score\(value=1.7",
         ),
         (
             _set("test", "case", "scores", "auc", "low", to=None),
-            r"auc of Score\(value=",
+            r"auc must be in .* reason, got Score\(value=",
         ),
-        (lambda t: t["test"]["patch"]["scores"].pop("ece"), "no ece"),
+        (lambda t: t["test"]["patch"]["scores"].pop("ece"), "must have ece"),
         (
             _set("test", "patch", "at_half", "confusion", to=[[1, 2]]),
-            r"a confusion of \(\(1, 2\),\)",
+            r"2×2 counts, got \(\(1, 2\),\)",
         ),
         (
             _set("test", "patch", "at_half", "confusion", to=[[1, 2], [3, 4]]),
-            "a confusion of 10 of 144",
+            "confusion must sum to 144, got 10",
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_report_that_evaluate_does_not_write_is_refused(
     write_json(run_dir.report_json, scores)
     with pytest.raises(InputError, match=message) as caught:
         read_scores(run_dir)
-    assert "as --stage evaluate writes it was expected. Received: " in str(caught.value)
+    assert "must be as --stage evaluate writes it, got " in str(caught.value)
     assert "or run --stage evaluate --force" in str(caught.value)
 
 
@@ -143,7 +143,7 @@ def test_predictions_of_other_patches_than_the_scores_are_refused(
     # As many of each class, but each the other.
     turned = {**vars(sound), "label": 1 - sound.label}
     write_predictions(path, type(sound)(**turned))
-    with pytest.raises(InputError, match="Predictions with the AUC 0.8"):
+    with pytest.raises(InputError, match="Predictions of test must have the AUC 0.8"):
         read_split(run_dir, "test", scores)
 
 
@@ -155,9 +155,11 @@ def test_scores_of_another_config_are_refused(
     check_config(config, scores)
     text = run_dir.config.read_text()
     run_dir.config.write_text(text.replace("seed: 0", "seed: 3"))
-    with pytest.raises(InputError, match=r"expected: seed 3. Received: .*'seed': 0"):
+    with pytest.raises(
+        InputError, match=r"config says: seed 3, got report=\{'seed': 0"
+    ):
         compare([run_dir.root], tmp_path / "out")
     two = make_run(tmp_path / "b", "one", mid="tissue")
-    with pytest.raises(InputError, match="expected: mid .*tissue'"):
+    with pytest.raises(InputError, match="config says: mid .*tissue'"):
         check_config(two, scores)
     assert config_io.load(ExperimentConfig, run_dir.config) != config

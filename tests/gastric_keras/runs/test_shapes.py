@@ -75,7 +75,7 @@ def test_a_file_of_another_shape_is_refused(
 ) -> None:
     path = tmp_path / "some.json"
     write_json(path, content)
-    with pytest.raises(InputError, match="expected. Received: path=.*make it again"):
+    with pytest.raises(InputError, match="must .*, got path=.*make it again"):
         read(path)
 
 
@@ -83,7 +83,7 @@ def test_a_file_of_another_shape_is_refused(
 def test_a_page_takes_no_file_of_another_folder(run_dir: RunDir, name: str) -> None:
     add_pictures(run_dir, kinds=("error",))
     write_json(run_dir.pictures, [{"file": name, "kind": "error", "text": ""}])
-    with pytest.raises(InputError, match="A file beside that list was expected"):
+    with pytest.raises(InputError, match="file must be a file beside the list"):
         visualized_pictures(run_dir)
 
 
@@ -106,7 +106,7 @@ def test_damaged_figures_of_a_set_are_refused(tmp_path: Path, change: dict) -> N
     assert set_card("Set", str(folder), None).quality.rows
     path = folder / "quality.json"
     write_json(path, read_json(path) | change)
-    with pytest.raises(InputError, match="figures that data_prep measures were exp"):
+    with pytest.raises(InputError, match="must hold what data_prep measures"):
         set_card("Set", str(folder), None)
 
 
@@ -124,8 +124,8 @@ def test_a_history_is_read_by_columns(tmp_path: Path) -> None:
     "content, reason",
     [
         (b"epoch,loss\n0,bad\n", "could not convert"),
-        (b"epoch,loss\n0\n", "a row that has not 2 cells"),
-        (b"epoch,loss\n0,0.5,7\n", "a row that has not 2 cells"),
+        (b"epoch,loss\n0\n", "a row without 2 cells"),
+        (b"epoch,loss\n0,0.5,7\n", "a row without 2 cells"),
         (b"epoch,loss,loss\n0,1,2\n", "columns"),
         (b"epochs,loss\n0,1\n", "columns"),
         (b"epoch,loss\n0,1\n0,1\n", "epochs that are not 0, 1, 2"),
@@ -138,7 +138,9 @@ def test_a_damaged_history_is_refused(
 ) -> None:
     path = tmp_path / "history.csv"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"of numbers was expected.*{reason}.*--force"):
+    with pytest.raises(
+        InputError, match=f"hold rows of numbers, got .*{reason}.*--force"
+    ):
         read_history(path)
 
 
@@ -151,5 +153,7 @@ def test_damaged_figures_of_a_fit_are_refused(tmp_path: Path, content: object) -
     path.write_text(json.dumps(DONE | {"weights_sha256": "0"}))
     assert read_fit(path).val_auc == 0.9
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="best_epoch, val_auc, .* were expected. Rec"):
+    with pytest.raises(
+        InputError, match="finished stage, best_epoch, val_auc, .*, got"
+    ):
         read_fit(path)

@@ -42,7 +42,7 @@ from gastric_keras.serving import export
 from gastric_keras.serving.warmup import WARMUP
 from gastric_keras.statistics.calibration import apply_temperature, scale_threshold
 from gastric_keras.statistics.scores import Score
-from gastric_keras.statistics.split_report import best_threshold
+from gastric_keras.statistics.thresholds import best_threshold
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, sha256_of, write_json
@@ -451,7 +451,7 @@ def test_a_damaged_predictions_file_is_refused(tmp_path: Path, row: bytes) -> No
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("case_id,image_id,x,y,label,p_a,p_a\na,b,0,0,0,0.6,0.4\n")
-    with pytest.raises(InputError, match="a column stands twice"):
+    with pytest.raises(InputError, match="a repeated column"):
         read_predictions(path)
 
 

@@ -126,8 +126,8 @@ def test_a_foreign_model_is_told(tmp_path: Path) -> None:
         ("probability 1.7", r"in \[0, 1\] were expected.*probability=\[1.7"),
         ("probability -1", r"in \[0, 1\] were expected.*probability=\[-1.0"),
         ("labels of no class", "label malignant where.*label=.'other'"),
-        ("labels of no text", "A model that answers to patches was expected"),
-        ("an answer that fails", "A model that answers to patches.*planted"),
+        ("labels of no text", "must answer to patches"),
+        ("an answer that fails", "must answer to patches.*planted"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(name: str, message: str) -> None:
@@ -135,6 +135,12 @@ def test_an_answer_that_cannot_be_is_refused(name: str, message: str) -> None:
     white = np.full((3, SIZE, SIZE, 3), 255, np.uint8)
     with pytest.raises(InputError, match=message):
         model.predict(white)
+
+
+def test_of_a_model_that_answered_once_the_rest_is_believed() -> None:
+    model = load_exported(write_odd_model("probability 1.7"))
+    white = np.full((3, SIZE, SIZE, 3), 255, np.uint8)
+    assert model.predict(white, is_known=True).probability.max() > 1
 
 
 def test_metadata_are_read_or_refused(exported: Path, tmp_path: Path) -> None:
@@ -163,5 +169,5 @@ def test_metadata_are_read_or_refused(exported: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="mpp and patch_size are numbers up to"):
             load_exported(tmp_path)
     path.write_text("{")
-    with pytest.raises(InputError, match="not valid JSON"):
+    with pytest.raises(InputError, match="must be valid JSON"):
         load_exported(tmp_path)

@@ -196,7 +196,7 @@ def test_the_client_of_the_docs(
     monkeypatch.setattr(sys, "argv", [*command, str(DOCS / "client.py")])
     assert client.main() == 1
     assert "error: 400" in (said := capsys.readouterr().err)
-    assert "A JPEG or PNG picture was expected" in said
+    assert "image_bytes must be JPEG or PNG" in said
     monkeypatch.setattr(sys, "argv", [*command, "not-there.jpg"])
     assert client.main() == 1
     assert "No such file" in capsys.readouterr().err

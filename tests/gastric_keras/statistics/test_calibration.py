@@ -139,9 +139,13 @@ def test_the_report_has_the_calibration_before_and_after() -> None:
         ([0, 1], [[0.2, 0.8], [np.nan, 0.5]], r"bad_rows=1, first=\[\[nan, 0.5\]\]"),
         ([0, 1], [[0.2, 0.8], [3.0, -2.0]], "bad_rows=1, .* Pass probabilities, not"),
         ([0, 1], [[0.2, 0.7], [0.5, 0.5]], "sum to 1 in each row"),
-        ([0, 2], [[0.2, 0.8], [0.5, 0.5]], r"Labels from 0 to 1.*values=\[0, 2\]"),
-        ([0], [[0.2, 0.8], [0.5, 0.5]], r"shape \(2,\), were expected.*same patches"),
-        ([0.0, 1.0], [[0.2, 0.8], [0.5, 0.5]], "Labels from 0 to 1"),
+        (
+            [0, 2],
+            [[0.2, 0.8], [0.5, 0.5]],
+            r"Labels must be from 0 to 1.*values=\[0, 2\]",
+        ),
+        ([0], [[0.2, 0.8], [0.5, 0.5]], r"shape \(2,\), got .*same patches"),
+        ([0.0, 1.0], [[0.2, 0.8], [0.5, 0.5]], "Labels must be from 0 to 1"),
     ],
 )
 def test_bad_input(label: list, probability: list, words: str) -> None:
@@ -151,5 +155,7 @@ def test_bad_input(label: list, probability: list, words: str) -> None:
 
 @pytest.mark.parametrize("temperature", [0, -1.0, np.inf, np.nan])
 def test_a_bad_temperature(temperature: float) -> None:
-    with pytest.raises(InputError, match="Received: temperature=.* report.json"):
+    with pytest.raises(
+        InputError, match="temperature must be above 0, got .* report.json"
+    ):
         apply_temperature([[0.2, 0.8]], temperature)

@@ -15,8 +15,7 @@ def test_too_few_draws_are_refused(draws: int) -> None:
     with pytest.raises(InputError) as caught:
         Draws(draws)
     assert str(caught.value) == (
-        "100 or more bootstrap draws were expected. "
-        f"Received: draws={draws}. 1000 is usual."
+        f"draws must be at least 100, got {draws}. 1000 is usual."
     )
 
 
@@ -25,8 +24,7 @@ def test_a_confidence_outside_0_and_1_is_refused(confidence: float) -> None:
     with pytest.raises(InputError) as caught:
         Draws(confidence=confidence)
     assert str(caught.value) == (
-        "A confidence in (0, 1) was expected. "
-        f"Received: confidence={confidence}. 0.95 is usual."
+        f"confidence must be in (0, 1), got {confidence}. 0.95 is usual."
     )
 
 

@@ -68,5 +68,5 @@ def test_what_cannot_be_told() -> None:
     "a, b", [([True], [True, False]), ([], []), ([1, 0], [1, 0]), ([[True]], [[True]])]
 )
 def test_bad_input(a: list, b: list) -> None:
-    with pytest.raises(InputError, match="Two columns of bool .* Received: shapes="):
+    with pytest.raises(InputError, match="Both columns must be bool .*, got shapes="):
         mcnemar_test(np.array(a), np.array(b), ["x"] * len(a))

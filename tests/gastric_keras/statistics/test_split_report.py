@@ -328,36 +328,38 @@ def test_reasons_in_words() -> None:
     [
         ([0, 1], [0.1], ["a", "b"], "score.shape=(1,)"),
         ([[0, 1]], [[0.1, 0.2]], ["a"], "one axis"),
-        ([], [], [], "one row or more"),
-        ([0, 2], [0.1, 0.2], ["a", "b"], "Labels of 0 and 1"),
+        ([], [], [], "at least one row"),
+        ([0, 2], [0.1, 0.2], ["a", "b"], "Labels must be 0 and 1"),
         (["x", "y"], [0.1, 0.2], ["a", "b"], "Code the positive class as 1"),
-        ([0, np.nan], [0.1, 0.2], ["a", "b"], "Labels of 0 and 1"),
+        ([0, np.nan], [0.1, 0.2], ["a", "b"], "Labels must be 0 and 1"),
         ([0, 1], ["p", "q"], ["a", "b"], "2 of 2 values NaN"),
         ([0, 1], [0.1, 1.2], ["a", "b"], "not logits"),
-        ([0, 1], [0.1, 0.2], ["a"], "case_id.shape=(1,)"),
+        ([0, 1], [0.1, 0.2], ["a"], "shape (2,), got (1,)"),
     ],
 )
 def test_bad_input(label: list, score: list, case: list, words: str) -> None:
     with pytest.raises(InputError) as caught:
         report(label, score, case, threshold=0.5)
-    assert words in str(caught.value) and "Received: " in str(caught.value)
+    assert words in str(caught.value) and ", got " in str(caught.value)
 
 
 def test_the_parts_refuse_what_is_no_number() -> None:
     for use in (auc_interval, best_threshold):
-        with pytest.raises(InputError, match="1 of 2 values NaN, infinite or no num"):
+        with pytest.raises(
+            InputError, match="1 of 2 values NaN, infinite or not a num"
+        ):
             use([0, 1], [0.1, np.nan])
 
 
 def test_bad_settings() -> None:
     label, a, b, case = sample(0, n=20)
-    with pytest.raises(InputError, match=r"Received: confidence=95\. 0\.95 is usual"):
+    with pytest.raises(InputError, match=r"\(0, 1\), got 95\. 0\.95 is usual"):
         auc_interval(label, a, confidence=95)
-    with pytest.raises(InputError, match="Received: threshold=1.5"):
+    with pytest.raises(InputError, match=r"threshold must be in \[0, 1\], got 1.5"):
         report(label, a, case, threshold=1.5)
     with pytest.raises(InputError, match="2 positive, 1 negative. Use a larger"):
         paired_auc_test([0, 1, 1], a[:3], b[:3])
-    with pytest.raises(InputError, match="to choose a threshold. Received: label with"):
+    with pytest.raises(InputError, match="on patches of both classes, got 2 times 1"):
         best_threshold([1, 1], [0.1, 0.2])
 
 

@@ -45,7 +45,9 @@ def test_a_changed_file_is_named(folder: Path) -> None:
     (folder / "more").write_text("of no concern")
     check(folder)
     (folder / "deep" / "er" / "ü").write_bytes(b"\1")
-    with pytest.raises(InputError, match="^deep/er/ü with sha256 6e34.*Copy it again"):
+    with pytest.raises(
+        InputError, match="^deep/er/ü must have the sha256 6e34.*Copy it again"
+    ):
         check(folder)
     (folder / "deep" / "er" / "ü").unlink()
     with pytest.raises(InputError, match="sha256='no file'"):
@@ -66,5 +68,5 @@ def test_a_changed_file_is_named(folder: Path) -> None:
 )
 def test_a_list_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     (folder / NAME).write_bytes(content)
-    with pytest.raises(InputError, match=f"expected. Received: path=.*{NAME}"):
+    with pytest.raises(InputError, match=f"must .*, got path=.*{NAME}"):
         check(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ import pytest
 
 from data_prep.config.sets import SourceConfig
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.support import config_io
+from gastric_keras.support import config_io, strict_yaml
 from gastric_keras.support.errors import InputError
 
 
@@ -24,7 +25,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
-            raise InputError(f"1 or more was wanted. Received: epochs={self.epochs}.")
+            raise InputError(f"epochs must be at least 1, got {self.epochs}.")
 
 
 @dataclass(frozen=True)
@@ -173,19 +174,19 @@ def test_a_merged_section_states_its_difference(tmp_path: Path) -> None:
 def test_unknown_key_and_the_nearest_known(tmp_path: Path) -> None:
     message = fail(tmp_path, LEAST, "target.fit.epoch=5")
     assert message == (
-        f"{tmp_path / 'config.yaml'}: unknown key target.fit.epoch. Expected one of: "
-        "epochs, rate, schedule, balance, patience. Received: 'epoch'. "
+        f"{tmp_path / 'config.yaml'}: unknown key target.fit.epoch: it must be one of "
+        "epochs, rate, schedule, balance, patience, got 'epoch'. "
         "Did you mean 'epochs'?"
     )
     message = fail(tmp_path, LEAST + "zzz: 1\n")
-    assert "unknown key zzz." in message
-    assert message.endswith("Received: 'zzz'. Remove it or rename it.")
-    assert "unknown key 5." in fail(tmp_path, LEAST + "5: 1\n")
+    assert "unknown key zzz:" in message
+    assert message.endswith(", got 'zzz'. Remove it or rename it.")
+    assert "unknown key 5:" in fail(tmp_path, LEAST + "5: 1\n")
 
 
 def test_unknown_key_inside_a_list(tmp_path: Path) -> None:
     message = fail(tmp_path, LEAST + "sources: [{epochs: 1}, {rat: 2}]\n")
-    assert "unknown key sources[1].rat." in message
+    assert "unknown key sources[1].rat:" in message
     assert "Did you mean 'rate'?" in message
 
 
@@ -195,32 +196,36 @@ def test_unknown_key_inside_a_list(tmp_path: Path) -> None:
 )
 def test_repeated_key(tmp_path: Path, text: str) -> None:
     message = fail(tmp_path, text)
-    assert "stands twice" in message and "line" in message
-    assert f"Received: {tmp_path / 'config.yaml'}" in message
+    assert "is repeated" in message and "line" in message
+    assert f", got {tmp_path / 'config.yaml'}" in message
 
 
 def test_repeated_key_beside_a_merge(tmp_path: Path) -> None:
     text = SHARED_SECTION.replace("*fit", "{<<: *fit, epochs: 5, epochs: 6}")
-    assert "'epochs' stands twice" in fail(tmp_path, text)
+    assert "'epochs' is repeated" in fail(tmp_path, text)
 
 
 @pytest.mark.parametrize(
     "override, wanted, received",
     [
-        ("target.fit.epochs=true", "int", "True (bool)"),
-        ("target.fit.epochs=1.0", "int", "1.0 (float)"),
-        ("target.fit.epochs=1e2", "int", "100.0 (float)"),
-        ("target.fit.epochs=three", "int", "'three' (str)"),
-        ("target.fit.epochs=null", "int", "None (NoneType)"),
-        ("target.fit.rate=true", "float", "True (bool)"),
-        ("target.fit.rate='1e-4'", "float", "'1e-4' (str)"),
-        ("target.fit.balance=1", "bool", "1 (int)"),
-        ("target.fit.patience=no", "int", "False (bool)"),
-        ("target.fit.schedule=true", "constant | cosine", "True (bool)"),
-        ("target.fit.schedule=[cosine]", "constant | cosine", "['cosine'] (list)"),
-        ("name=5", "str", "5 (int)"),
-        ("target.subset=0.5", "str or int", "0.5 (float)"),
-        ("target.subset=true", "str or int", "True (bool)"),
+        ("target.fit.epochs=true", "an int", "True (bool)"),
+        ("target.fit.epochs=1.0", "an int", "1.0 (float)"),
+        ("target.fit.epochs=1e2", "an int", "100.0 (float)"),
+        ("target.fit.epochs=three", "an int", "'three' (str)"),
+        ("target.fit.epochs=null", "an int", "None (NoneType)"),
+        ("target.fit.rate=true", "a float", "True (bool)"),
+        ("target.fit.rate='1e-4'", "a float", "'1e-4' (str)"),
+        ("target.fit.balance=1", "a bool", "1 (int)"),
+        ("target.fit.patience=no", "an int", "False (bool)"),
+        ("target.fit.schedule=true", "one of constant, cosine", "True (bool)"),
+        (
+            "target.fit.schedule=[cosine]",
+            "one of constant, cosine",
+            "['cosine'] (list)",
+        ),
+        ("name=5", "a str", "5 (int)"),
+        ("target.subset=0.5", "a str or an int", "0.5 (float)"),
+        ("target.subset=true", "a str or an int", "True (bool)"),
         ("target.classes=a", "a list", "'a' (str)"),
         ("target.where=[a]", "a mapping", "['a'] (list)"),
         ("sources={epochs: 1}", "a list", "{'epochs': 1} (dict)"),
@@ -231,7 +236,7 @@ def test_repeated_key_beside_a_merge(tmp_path: Path) -> None:
 def test_wrong_type(tmp_path: Path, override: str, wanted: str, received: str) -> None:
     key = override.partition("=")[0]
     message = fail(tmp_path, LEAST, override)
-    assert f"config.yaml: {key}: expected {wanted}. Received: {received}." in message
+    assert f"config.yaml: {key} must be {wanted}, got {received}." in message
 
 
 @pytest.mark.parametrize(
@@ -240,40 +245,75 @@ def test_wrong_type(tmp_path: Path, override: str, wanted: str, received: str) -
         ("target.classes=[a, 5]", "target.classes[1]"),
         ("target.where={a: [b, 5]}", "target.where.a[1]"),
         ("sizes={a: 1, b: x}", "sizes.b"),
-        ("sizes={5: 1}", "sizes (key)"),
     ],
 )
 def test_the_path_reaches_into_lists_and_mappings(
     tmp_path: Path, override: str, path: str
 ) -> None:
-    assert f"config.yaml: {path}: expected " in fail(tmp_path, LEAST, override)
+    assert f"config.yaml: {path} must be " in fail(tmp_path, LEAST, override)
+
+
+def test_keys_are_text_as_they_are_written(tmp_path: Path) -> None:
+    text = LEAST + "sizes: {0: 1, no: 2, 1e3: 3, ~: 4, 'Tumor: Positive': 5, a b: 6}\n"
+    sizes = load(tmp_path, text).sizes
+    assert list(sizes) == ["0", "no", "1e3", "~", "Tumor: Positive", "a b"]
+    assert "the key 'no' is repeated" in fail(tmp_path, LEAST, "sizes={no: 1, 'no': 2}")
+    values = {0: "stroma", -1: "ignore"}
+    source = config_io.load(SourceConfig, None, ["mask_values={0: stroma, -1: ignore}"])
+    assert source.mask_values == values
+    message = fail(tmp_path, LEAST, "target.where={fold: [0]}")
+    assert message.endswith("Put quotes around it.")
+    with pytest.raises(InputError, match=r"mask_values \(key\) must be an int"):
+        config_io.load(SourceConfig, None, ["mask_values={a: stroma}"])
+
+
+def test_an_override_reaches_into_a_list(tmp_path: Path) -> None:
+    text = LEAST + "sources: [{epochs: 1}, {epochs: 2}]\n"
+    config = load(tmp_path, text, "sources.1.rate=0.5", "sources.0.epochs=7")
+    assert config.sources == (Fit(epochs=7), Fit(epochs=2, rate=0.5))
+    assert load(tmp_path, LEAST, "sources.0.epochs=7").sources == (Fit(epochs=7),)
+    for key in ("sources.2.epochs", "sources.x.epochs", "sources.-1.epochs"):
+        assert "whose parent is a plain value" in fail(tmp_path, text, f"{key}=1")
+    assert "sources must be a list" in fail(tmp_path, LEAST, "sources.1.epochs=1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["0", "no", "1e3", "Tumor: Positive", " a ", "}", "a'b", 'a"b', "", "é", "a\nb"],
+)
+def test_a_snippet_reads_back(tmp_path: Path, name: str) -> None:
+    text = strict_yaml.snippet(sizes={name: 1})
+    assert load(tmp_path, LEAST + text).sizes == {name: 1}
+    flag, pasted = shlex.split(strict_yaml.override("sizes", {name: 1}))
+    assert flag == "--set" and load(tmp_path, LEAST, pasted).sizes == {name: 1}
 
 
 def test_a_wrong_choice_names_the_nearest(tmp_path: Path) -> None:
     message = fail(tmp_path, LEAST, "target.fit.schedule=cosin")
-    assert "expected constant | cosine. Received: 'cosin' (str)." in message
+    assert "must be one of constant, cosine, got 'cosin' (str)." in message
     assert message.endswith("Did you mean 'cosine'?")
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "[]\n", "just words\n", "0\n"])
 def test_a_file_that_is_no_section(tmp_path: Path, text: str) -> None:
     message = fail(tmp_path, text)
-    assert "the file: expected a section (Config). Received: " in message
+    assert "the file must be a section (Config), got " in message
 
 
 def test_missing_field(tmp_path: Path) -> None:
     assert fail(tmp_path, "name: run\ntarget: {}\n") == (
-        f"{tmp_path / 'config.yaml'}: missing field target.records: expected str. "
-        "Received: nothing. Add it to the file, or --set target.records=…"
+        f"{tmp_path / 'config.yaml'}: missing field target.records: it must be a str, "
+        "got nothing. Add it to the file, or --set target.records=…"
     )
-    assert "missing field target: expected Stage." in fail(tmp_path, "name: run\n")
+    assert "missing field target: it must be a Stage, got" in fail(
+        tmp_path, "name: run\n"
+    )
 
 
 def test_a_refusal_by_the_class_carries_the_path(tmp_path: Path) -> None:
     message = fail(tmp_path, LEAST, "target.fit.epochs=0")
     assert message == (
-        f"{tmp_path / 'config.yaml'}: target.fit: 1 or more was wanted. "
-        "Received: epochs=0."
+        f"{tmp_path / 'config.yaml'}: target.fit.epochs must be at least 1, got 0."
     )
 
 
@@ -281,25 +321,25 @@ def test_a_refusal_by_the_class_carries_the_path(tmp_path: Path) -> None:
 def test_an_override_of_another_form(tmp_path: Path, override: str) -> None:
     message = fail(tmp_path, LEAST, override)
     assert message == (
-        "An override of the form dotted.key=value was expected. "
-        f"Received: --set {override}. Example: --set target.fit.epochs=5"
+        f"An override must look like dotted.key=value, got --set {override}. "
+        "Example: --set target.fit.epochs=5"
     )
 
 
 @pytest.mark.parametrize(
-    "override", ["name.first=5", "name.a.b=5", "sources.0.epochs=4"]
+    "override", ["name.first=5", "name.a.b=5", "sources.1.epochs=4"]
 )
 def test_an_override_below_a_value_or_list(tmp_path: Path, override: str) -> None:
     message = fail(tmp_path, LEAST + "sources: [{epochs: 3}]\n", override)
     assert message == (
-        "An override must end in a section of the config. Received: --set "
-        f"{override}, but its parent is a plain value. Name a key inside a section."
+        "An override must end in a section of the config, got --set "
+        f"{override}, whose parent is a plain value. Name a key inside a section."
     )
 
 
 @pytest.mark.parametrize("override", ["name=[a", "name=a: b: c", "name={a: 1, a: 2}"])
 def test_an_override_that_is_no_yaml(tmp_path: Path, override: str) -> None:
-    assert f"Received: --set {override}: " in fail(tmp_path, LEAST, override)
+    assert f", got --set {override}: " in fail(tmp_path, LEAST, override)
 
 
 @pytest.mark.parametrize(
@@ -307,8 +347,8 @@ def test_an_override_that_is_no_yaml(tmp_path: Path, override: str) -> None:
 )
 def test_no_yaml(tmp_path: Path, text: str) -> None:
     message = fail(tmp_path, text)
-    assert message.startswith("Valid YAML was expected. Received: ")
-    assert message.endswith("Mend that line.")
+    assert message.startswith("The text must be valid YAML, got ")
+    assert message.endswith("Fix that line.")
 
 
 def test_yaml_runs_nothing(tmp_path: Path) -> None:
@@ -324,7 +364,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             config_io.load(Config, path)
         assert str(error.value).startswith(
-            f"A YAML config file was expected. Received: path={path} ("
+            f"The config must be a readable YAML file, got path={path} ("
         )
         assert str(error.value).endswith("Check the path.")
 
@@ -346,7 +386,7 @@ def test_a_billion_laughs_end_at_once(tmp_path: Path, kind: str) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(InputError) as error:
         config_io.load(ExperimentConfig, path)
-    assert "Valid YAML was expected." in str(error.value)
+    assert "The text must be valid YAML, got" in str(error.value)
     assert "more than 100000 values, anchors unfolded" in str(error.value)
 
 
@@ -366,5 +406,5 @@ def test_yaml_that_is_no_tree_of_plain_values_is_refused(
 ) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match="Valid YAML was expected. Received: "):
+    with pytest.raises(InputError, match="The text must be valid YAML, got "):
         config_io.load(ExperimentConfig, path)

@@ -48,7 +48,7 @@ def test_json_with_half_a_character_is_refused(tmp_path: Path) -> None:
     path.write_text(r'{"whole": "\ud83d\ude00"}')
     assert files.read_json(path) == {"whole": "\U0001f600"}
     path.write_text(r'{"half": "\uD83D"}')
-    with pytest.raises(InputError, match="not valid JSON .*surrogates not allowed"):
+    with pytest.raises(InputError, match="must be valid JSON.*surrogates not allowed"):
         files.read_json(path)
 
 
@@ -67,7 +67,7 @@ def test_read_json_of_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         files.read_json(path)
     assert str(error.value) == (
-        f"A JSON file was expected. Received: path={path} "
+        f"The path must lead to a JSON file, got path={path} "
         "(No such file or directory). Check the path."
     )
 
@@ -78,7 +78,7 @@ def test_read_json_of_something_else(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
         files.read_json(path)
-    assert f"Received: path={path}, which is not valid JSON" in str(error.value)
+    assert f"The file must be valid JSON, got path={path} (" in str(error.value)
 
 
 def test_sha256_of_more_than_one_block(tmp_path: Path) -> None:
@@ -98,5 +98,5 @@ def test_a_table_has_a_header_and_a_line_a_row(tmp_path: Path) -> None:
 def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     path.write_text("[" * 100_000 + "]" * 100_000)
-    with pytest.raises(InputError, match="which is not valid JSON"):
+    with pytest.raises(InputError, match="must be valid JSON"):
         files.read_json(path)

@@ -27,5 +27,5 @@ def test_what_cannot_be_read_is_told(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(InputError, match="TF_CONFIG such as .* was expected. Received"):
+    with pytest.raises(InputError, match="TF_CONFIG must look like .*, got "):
         read_workers()

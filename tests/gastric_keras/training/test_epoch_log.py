@@ -75,6 +75,6 @@ def test_a_batch_that_does_not_fit_says_which_size_to_try(tmp_path: Path) -> Non
         capture_output=True,
         text=True,
     )
-    assert "REFUSED A batch that fits in memory was expected" in done.stdout, done
+    assert "REFUSED A batch of stage target must fit in memory" in done.stdout, done
     assert "batch_size=256 (OOM when allocating" in done.stdout
     assert "Try mid.fit.batch_size=128;" in done.stdout

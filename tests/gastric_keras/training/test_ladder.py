@@ -118,7 +118,9 @@ def test_mid_can_be_taken_from_another_run(
 
 def test_target_before_mid_is_refused(config: ExperimentConfig) -> None:
     early = replace(config, name="early")
-    with pytest.raises(InputError, match="finished stage mid was expected"):
+    with pytest.raises(
+        InputError, match="Stage mid must be finished before stage target"
+    ):
         stages.run_target(early, _run_dir(early))
 
 

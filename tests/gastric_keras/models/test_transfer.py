@@ -8,7 +8,7 @@ import pytest
 
 from gastric_keras.config.backbones import BACKBONES
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.models.warm_start import pretrained_report, warm_start, weight_names
+from gastric_keras.models.transfer import pretrained_report, warm_start, weight_names
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_models import SMALL
 
@@ -72,7 +72,7 @@ def test_another_backbone_is_refused_and_nothing_is_copied() -> None:
     with pytest.raises(InputError) as error:
         warm_start(old, new)
     assert str(error.value) == (
-        "A backbone with the same weights as vgg16_classifier was expected. Received: "
+        "The backbone must have the same weights as vgg16_classifier, got "
         "alexnet_classifier, which differs in 36 of them, first in "
         "backbone/block1_conv1/bias: (64,) wanted, None given. Use the same backbone "
         "in every stage."
@@ -115,7 +115,7 @@ def test_two_weights_of_one_name_are_refused() -> None:
         weight._path = "a/kernel"
     with pytest.raises(InputError) as error:
         weight_names(model)
-    assert "Received: two weights named 'backbone/a/kernel'." in str(error.value)
+    assert ", got two weights named 'backbone/a/kernel'." in str(error.value)
 
 
 @pytest.mark.parametrize("weights", ["imagenet", "some/file.pth", "none"])

@@ -22,8 +22,8 @@ def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
         name = f"backbone/{weight.path}" if id(weight) in inside else weight.path
         if name in names:
             raise InputError(
-                "A name for each weight was expected. Received: two weights named "
-                f"{name!r}. Name the layers of the backbone apart."
+                f"Each weight must have its own name, got two weights named {name!r}. "
+                "Give the layers of the backbone different names."
             )
         names[name] = weight
     return names
@@ -61,8 +61,8 @@ def warm_start(
     if surprises:
         first = surprises[0]
         raise InputError(
-            f"A backbone with the same weights as {new.name} was expected. Received: "
-            f"{old.name}, which differs in {len(surprises)} of them, first in {first}: "
+            f"The backbone must have the same weights as {new.name}, got {old.name}, "
+            f"which differs in {len(surprises)} of them, first in {first}: "
             f"{_shape(wanted, first)} wanted, {_shape(given, first)} given. Use the "
             "same backbone in every stage."
         )
