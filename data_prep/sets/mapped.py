@@ -80,6 +80,7 @@ class OutlineMap:
             tuple(sorted(labels.items())),
             view.source.annotation_origin,
             view.picture.bounds[:2],
+            _state(path),
         )
         self._regions = turn_regions(placed, view.picture.shape, orientation)
 
@@ -151,6 +152,15 @@ class OutlineMap:
 _ORIGINS = {"bounds": "bounds of their slide", "slide": "corner of their slide"}
 
 
+def _state(path: Path) -> tuple[int, ...]:
+    """What tells that a file changed; what is wrong with it is said by its reader."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
 @lru_cache(maxsize=1)
 def _placed(
     path: Path,
@@ -158,6 +168,7 @@ def _placed(
     labels: tuple[tuple[str, str], ...],
     origin: str,
     corner: tuple[int, int],
+    state: tuple[int, ...],
 ) -> tuple[Regions, str]:
     # The bands of a slide share one map, which may hold a million corners.
     regions = read_regions(path, classes=classes, labels=dict(labels))

@@ -182,7 +182,7 @@ def test_oblong_pictures_are_not_squeezed(tmp_path: Path) -> None:
 def test_classes_are_checked_before_a_picture_is_opened(tmp_path: Path) -> None:
     folder = write_target_folder(tmp_path / "in")
     config = _target(folder, classes=("benign", "cancer"))
-    with pytest.raises(InputError, match="c1_0.png: .*class='malignant'. Map it"):
+    with pytest.raises(InputError, match="c1_0.png: .*got 'malignant'. Map it"):
         build_target_set(config, tmp_path / "set", options=HERE)
     config = _target(folder, labels={"malignant": "benign"})
     with pytest.raises(InputError, match="Received: none of malignant"):
