@@ -193,3 +193,11 @@ def test_outlines_turn_with_their_picture(orientation: int) -> None:
     regions = Regions(areas, [], Counter(), Counter())
     turned = turn_regions(regions, upright.shape, orientation)
     np.testing.assert_array_equal(draw_regions(turned.drawn, upright.shape), upright)
+
+
+def test_a_map_that_changed_is_read_again(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", _tissue(0, 64, 64))
+    config = _config(tmp_path)
+    for name, label in (("Epithelium", 0), ("Stroma", 1)):
+        image = _image(tmp_path, [feature(name, [box(0, 0, 64, 64)])], "a.png")
+        assert {ref.label for ref in _look(config, image).refs} == {label}
