@@ -286,7 +286,7 @@ def test_a_report_without_a_temperature_is_refused(
     write_json(run_dir.report_json, report)
     forget_checksums(run_dir)
     with pytest.raises(
-        InputError, match="temperature was expected.*exported.*evaluate: the kept"
+        InputError, match="have a temperature.*exported.*evaluate: it rescores"
     ):
         export.run_export(config, run_dir, force=True)
     # What stood still stands.
