@@ -9,19 +9,13 @@ def decode(image: tf.Tensor, image_size: int) -> tf.Tensor:
     """Decode a picture of the records to a patch, for training and evaluation.
 
     Args:
-        image: () string, PNG or JPEG bytes (BMP too) of an upright RGB picture of any
-            size.
+        image: () string, PNG or JPEG bytes of an upright RGB picture of any size.
         image_size: side in px to resize to, with antialiasing.
 
     Returns:
         (image_size, image_size, 3) uint8, RGB.
     """
-    pixels = tf.cond(
-        tf.strings.substr(image, 0, 2) == b"BM",
-        lambda: tf.io.decode_bmp(image, channels=3),
-        lambda: decode_rgb(image),
-    )
-    return fit(pixels, image_size)
+    return fit(decode_rgb(image), image_size)
 
 
 def decode_rgb(image: tf.Tensor) -> tf.Tensor:
