@@ -148,24 +148,25 @@ def print_strengths(drawn: list[Drawn]) -> None:
 def print_left_out(drawn: list[Drawn]) -> None:
     """Each organ scored with the setting that the other organs chose."""
     table = [[score_image(item, config) for item in drawn] for config in CANDIDATES]
-    print("\n| organ left out | chosen by the others | Dice | AJI |")
-    print("| --- | --- | --- | --- |")
-    means = []
+    print(
+        "\n| organ left out | chosen by the others | Dice | AJI | corr., patch alone |"
+    )
+    print("| --- | --- | --- | --- | --- |")
+    all_held: list[Score] = []
     for organ in sorted({item.organ for item in drawn}):
         others = [
             np.mean([_merit(s) for s in row if s.organ != organ]) for row in table
         ]
         best = int(np.argmax(others))
         held = [score for score in table[best] if score.organ == organ]
-        means += [(score.dice, score.jaccard) for score in held]
-        name = _differences(CANDIDATES[best])
-        figures = " | ".join(
-            f"{np.mean(column):.3f}"
-            for column in zip(*[(s.dice, s.jaccard) for s in held], strict=True)
-        )
-        print(f"| {organ} | {name} | {figures} |")
-    overall = np.mean(means, axis=0)
-    print(f"| **all, held out** | | {overall[0]:.3f} | {overall[1]:.3f} |")
+        all_held += held
+        print(f"| {organ} | {_differences(CANDIDATES[best])} | {_held_out(held)} |")
+    print(f"| **all, held out** | | {_held_out(all_held)} |")
+
+
+def _held_out(scores: list[Score]) -> str:
+    cells = summarize(scores).split(" | ")
+    return " | ".join((*cells[:2], cells[4]))
 
 
 def _merit(score: Score) -> float:
