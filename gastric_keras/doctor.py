@@ -69,6 +69,8 @@ def _weights() -> Iterator[str]:
         source = kind.imagenet
         if source is None:
             yield f"ImageNet weights of {name}: none are known"
+        elif source == "keras":
+            yield f"ImageNet weights of {name}: fetched by its constructor"
         elif source.path.is_file():
             yield f"ImageNet weights of {name}: {source.path}"
         else:

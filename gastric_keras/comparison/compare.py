@@ -30,7 +30,7 @@ from gastric_keras.comparison.results import (
     table_scores,
 )
 from gastric_keras.comparison.text import spell_tables, spell_verdict
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
 from gastric_keras.support.files import write_atomic, write_json
@@ -102,7 +102,9 @@ def _pooled(found: DrawnRuns, pairs: Sequence[Pair]) -> dict[str, PooledDifferen
         return {}
     networks = dict.fromkeys(pair.setting[0] for pair in pairs)
     by_network = {
-        BACKBONES[name].title: pool(found, [p for p in pairs if p.setting[0] == name])
+        find_backbone(name).title: pool(
+            found, [p for p in pairs if p.setting[0] == name]
+        )
         for name in networks
     }
     return {**by_network, WHOLE: pool(found, pairs)}

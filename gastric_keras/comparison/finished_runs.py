@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import NETWORKS
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
@@ -139,7 +139,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     _check_same_test(runs)
     _check_classes(runs[0])
     _check_distinct(runs)
-    networks = list(BACKBONES)
+    networks = list(NETWORKS)
 
     def place(run: FinishedRun) -> tuple:
         order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from gastric_keras.comparison.finished_runs import FinishedRun
 from gastric_keras.comparison.results import PUBLISHED_GAIN, Comparison, Efficiency
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.style import STYLE, color_of, png_of, style_of
 
@@ -32,7 +32,7 @@ def draw_comparison(
     for run in runs:
         area = run.scores.test.patch.scores["auc"]
         if area.value is not None and not run.is_control:
-            title = f"{BACKBONES[run.cell[0]].title}, {run.cell[1]}"
+            title = f"{find_backbone(run.cell[0]).title}, {run.cell[1]}"
             curve = figures.Curve(
                 run.path,
                 run.label,
@@ -44,7 +44,7 @@ def draw_comparison(
         figures.plot_roc_panels(out / "roc.png", panels=panels)
     rows = [
         figures.Difference(
-            f"{BACKBONES[d.backbone].title}, {d.subset}, {d.path}",
+            f"{find_backbone(d.backbone).title}, {d.subset}, {d.path}",
             d.clustered.difference,
             d.clustered.low,
             d.clustered.high,
@@ -87,7 +87,7 @@ def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes
         for axes, network in zip(panels, networks, strict=True):
             mine = [curve for curve in curves if curve.backbone == network]
             _panel(axes, mine, names)
-            axes.set(title=BACKBONES[network].title, xlabel="expert labels a class")
+            axes.set(title=find_backbone(network).title, xlabel="expert labels a class")
         panels[0].set_ylabel("test AUC")
         panels[-1].legend(loc="lower right")
         return png_of(figure, path)

@@ -13,7 +13,7 @@ from gastric_keras.comparison.results import (
     ScoreCell,
     SettingDifference,
 )
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.label_efficiency import spell_saving
 from gastric_keras.statistics.paired import PooledDifference
@@ -71,7 +71,7 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
         mine = [cell for cell in cells if cell.subset == subset]
         rows = [
             [
-                BACKBONES[cell.backbone].title,
+                find_backbone(cell.backbone).title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
                 *(_mean_sd(cell.scores[score]) for score in scores),
@@ -215,7 +215,7 @@ _COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
 
 def _names(backbone: str, *names: str) -> list[str]:
     """A network as the paper spells it, and names out of configs and sets."""
-    return [BACKBONES[backbone].title, *map(markdown_name, names)]
+    return [find_backbone(backbone).title, *map(markdown_name, names)]
 
 
 def _cells_of(found: SettingDifference) -> list[str]:

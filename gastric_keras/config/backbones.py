@@ -2,122 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pkgutil
+import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from collections import ChainMap
+from typing import Annotated
 
+from gastric_keras.config.applications import APPLICATIONS
+from gastric_keras.config.backbone import Backbone, Deferred, WeightsFile
 from gastric_keras.support.errors import InputError, require
 
-_KERAS_HOME = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """A function that is imported when it is called.
-
-    A config can then be read without TensorFlow, which takes seconds to import.
-
-    Attributes:
-        path: ``package.module:function``.
-    """
-
-    path: str
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What the function returns."""
-        return pkgutil.resolve_name(self.path)(*arguments, **options)
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """The official weights of a network, without its top.
-
-    Attributes:
-        url: where they are published.
-        checksum: MD5 of the file, or the first digits of its SHA-256 (PyTorch's).
-    """
-
-    url: str
-    checksum: str
-
-    @property
-    def file(self) -> str:
-        """Its name in Keras' model cache."""
-        return self.url.rpartition("/")[2]
-
-    @property
-    def path(self) -> Path:
-        """Where Keras keeps the file: ``~/.keras/models`` unless KERAS_HOME is set."""
-        return _KERAS_HOME / "models" / self.file
-
-    @property
-    def algorithm(self) -> str:
-        """Of the checksum, as hashlib names it."""
-        return "md5" if len(self.checksum) == 32 else "sha256"
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """All that is known of one network.
-
-    Layers are named as ``build`` names them, which must be the same in every build.
-
-    Attributes:
-        title: its name in print.
-        build: constructor in the form of keras.applications: ``include_top=False,
-            weights=None, input_shape=(h, w, 3), name=…`` to a keras.Model of float32
-            (N, h, w, 3) -> (N, h', w', channels).
-        preprocess: RGB 0…255 float tensor to what the network expects.
-        image_size: side in px that its ImageNet weights were trained at.
-        smallest_size: side in px below which its pooling leaves nothing.
-        first_convolutions: block or stage -> its first convolution, whose responses are
-            drawn; the first of them sees the picture itself.
-        probed_layers: the end of each block, from the input on.
-        gradcam_layer: whose maps Grad-CAM weighs: the last that still has a fine grid,
-            as the paper takes the last convolution.
-        imagenet: what ``weights: imagenet`` loads; None: there is no such file.
-        assign_torch: ``(model, state, where)``: copies a PyTorch state dict into the
-            network; None: it takes Keras files only.
-    """
-
-    title: str
-    build: Callable[..., Any]
-    preprocess: Callable[[Any], Any]
-    image_size: int
-    smallest_size: int
-    first_convolutions: Mapping[str, str]
-    probed_layers: tuple[str, ...]
-    gradcam_layer: str
-    imagenet: WeightsFile | None = None
-    assign_torch: Callable[..., None] | None = None
-
-    def __post_init__(self) -> None:
-        require(
-            1 <= self.smallest_size <= self.image_size,
-            "smallest_size must be in [1, image_size]",
-            "Give the side in px below which the pooling leaves nothing.",
-            smallest_size=self.smallest_size,
-            image_size=self.image_size,
-        )
-        require(
-            bool(self.first_convolutions) and bool(self.probed_layers),
-            "first_convolutions and probed_layers must each name a layer",
-            "Name layers of the network.",
-            first_convolutions=self.first_convolutions,
-            probed_layers=self.probed_layers,
-        )
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Every layer that the entry names."""
-        blocks = self.first_convolutions.values()
-        return (*blocks, *self.probed_layers, self.gradcam_layer)
-
 
 TORCHVISION_ALEXNET = WeightsFile(
     "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "7be5be79"
@@ -153,7 +47,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "inception_v3": Backbone(
         title="Inception V3",
-        build=Deferred("gastric_keras.models.inception:build_inception_v3"),
+        build=Deferred("gastric_keras.models.applications:build_inception_v3"),
         preprocess=Deferred("keras.applications.inception_v3:preprocess_input"),
         image_size=299,
         smallest_size=75,
@@ -175,7 +69,9 @@ BACKBONES: dict[str, Backbone] = {
     ),
 }
 
-BackboneName = Annotated[str, BACKBONES]
+#: Those of the table, which are tried all through, then the others that Keras has.
+NETWORKS = ChainMap(APPLICATIONS, BACKBONES)
+BackboneName = Annotated[str, NETWORKS]
 
 
 def register_backbone(name: str, backbone: Backbone) -> None:
@@ -212,9 +108,9 @@ def register_backbone(name: str, backbone: Backbone) -> None:
         name=name,
     )
     require(
-        BACKBONES.get(name, backbone) == backbone,
+        NETWORKS.get(name, backbone) == backbone,
         "name must not be that of another network",
-        f"Taken are {', '.join(BACKBONES)}.",
+        f"Taken are {', '.join(BACKBONES)} and what keras.applications has.",
         name=name,
     )
     BACKBONES[name] = backbone
@@ -226,12 +122,13 @@ def find_backbone(name: str) -> Backbone:
     Raises:
         InputError: no network has that name.
     """
-    if name not in BACKBONES:
-        known = ", ".join(BACKBONES)
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(name.lower(), NETWORKS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Choose one of these."
         raise InputError(
-            f"backbone must be one of {known}, got {name!r}. Choose one of these."
+            f"backbone must be one of {', '.join(NETWORKS)}, got {name!r}. {hint}"
         )
-    return BACKBONES[name]
+    return NETWORKS[name]
 
 
 def check_image_size(name: str, image_size: int | tuple[int, int]) -> None:

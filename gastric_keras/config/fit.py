@@ -19,6 +19,9 @@ class FitConfig:
         min_steps: least updates in an epoch: a small set is gone through several times
             between two validations, so that it gets its updates and the validation
             split is not most of the work.
+        optimizer: ``adam``, or ``sgd``: Nesterov's momentum, as AlexNet, VGG-16 and
+            their fine-tuning of that time were trained.
+        momentum: of ``sgd``, in [0, 1); 0: none.
         learning_rate: the highest of the schedule.
         head_rate: the head's learning rate as a multiple of the backbone's.
         schedule: ``constant``; ``cosine`` down to zero over all epochs; ``plateau``: a
@@ -26,7 +29,7 @@ class FitConfig:
             AUC.
         plateau_patience: see ``schedule``.
         warmup: epochs over which the rate rises from zero, whole or in part.
-        weight_decay: decoupled (AdamW), per step, times the learning rate; not of
+        weight_decay: decoupled (as in AdamW), per step, times the learning rate; not of
             biases and batch normalization.
         head: what the head starts from: ``random``, or ``probe``: the logistic
             regression on the features of the initial backbone, so that a
@@ -50,6 +53,8 @@ class FitConfig:
     epochs: int = 10
     batch_size: int = 32
     min_steps: int = 1
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9
     learning_rate: float = 1e-4
     head_rate: float = 1.0
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
@@ -78,6 +83,7 @@ class FitConfig:
             self,
             **dict.fromkeys(at_least_1, ("[1, inf)", "1 is the least.")),
             learning_rate=("(0, inf)", "1e-4 is a good start for fine-tuning."),
+            momentum=("[0, 1)", "0.9 is usual; 0 switches it off."),
             head_rate=("(0, inf)", "1 trains the head as fast as the backbone."),
             probe_strength=("(0, inf)", "0.1 is a good start."),
             weight_decay=("[0, inf)", "0 switches it off."),

@@ -18,11 +18,12 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import LADDER, ExperimentConfig
 from gastric_keras.data.stage_data import class_weight, training_data, validation_data
 from gastric_keras.figures.style import STYLE, WIDTH, png_of, style_of
 from gastric_keras.models.inference import build_forward, predict
+from gastric_keras.models.layers import find_layers
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import require_target
 from gastric_keras.runs.shapes import LayerScore
@@ -78,8 +79,9 @@ def probe_layers(
     train, label = _features(config, taps, "train")
     held_out, truth = _features(config, taps, "validation")
     scores, start = [], 0
-    for layer in BACKBONES[config.backbone.name].probed_layers:
-        channels = model.get_layer("backbone").get_layer(layer).output.shape[-1]
+    network = model.get_layer("backbone")
+    for layer in find_layers(network, find_backbone(config.backbone.name)).probed:
+        channels = network.get_layer(layer).output.shape[-1]
         part = slice(start, start + channels)
         kernel, bias = fit_head(
             train[:, part],
@@ -96,8 +98,9 @@ def probe_layers(
 
 def _taps(backbone: str, model: keras.Model) -> keras.Model:
     """uint8 patches to the pooled features of every probed layer, side by side."""
-    kind, network = BACKBONES[backbone], model.get_layer("backbone")
-    outputs = [network.get_layer(name).output for name in kind.probed_layers]
+    kind, network = find_backbone(backbone), model.get_layer("backbone")
+    probed = find_layers(network, kind).probed
+    outputs = [network.get_layer(name).output for name in probed]
     pooled = [keras.layers.GlobalAveragePooling2D()(x) for x in outputs]
     features = keras.Model(network.input, keras.layers.Concatenate()(pooled))
     inputs = keras.Input(model.input_shape[1:], dtype="uint8")

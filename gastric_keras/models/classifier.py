@@ -5,7 +5,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from gastric_keras.config.backbones import Backbone, check_image_size, find_backbone
+from gastric_keras.config.backbone import Backbone
+from gastric_keras.config.backbones import check_image_size, find_backbone
+from gastric_keras.models.layers import find_layers
 from gastric_keras.models.weights import load_weights
 from gastric_keras.support.errors import InputError, require
 
@@ -87,7 +89,7 @@ def _first_trained(network: keras.Model, kind: Backbone, where: str | float) -> 
         return convolutions[int(where * len(convolutions))]
     if where not in {layer.name for layer in network.layers}:
         known = [layer.name for layer in network.layers if layer.weights]
-        known = list(kind.probed_layers) if len(known) > 20 else known
+        known = list(find_layers(network, kind).probed) if len(known) > 20 else known
         raise InputError(
             "trainable_from must be a layer of the backbone such as "
             f"{', '.join(known)}, got {where!r}. null trains all."

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import BACKBONES, find_backbone
 from gastric_keras.models.torch_files import read_torch_state
 from gastric_keras.support.errors import InputError
 
@@ -29,6 +29,9 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
     """
     if weights == "none":
         return
+    if weights == "imagenet" and find_backbone(name).imagenet == "keras":
+        _load_from_keras(backbone, name)
+        return
     path = imagenet_file(name) if weights == "imagenet" else Path(weights)
     if not path.is_file():
         raise InputError(
@@ -36,7 +39,7 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
             f"{weights!r}. {_how_to_fetch(name)}"
         )
     if path.suffix in (".pth", ".pt"):
-        assign_torch = BACKBONES[name].assign_torch
+        assign_torch = find_backbone(name).assign_torch
         if assign_torch is None:
             able = [each.title for each in BACKBONES.values() if each.assign_torch]
             raise InputError(
@@ -52,6 +55,24 @@ def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
         wanted=f"a Keras weights file of {name} without its top",
         way_out=_how_to_fetch(name),
     )
+
+
+def _load_from_keras(backbone: keras.Model, name: str) -> None:
+    """What the constructor itself loads, from Keras' cache or the network."""
+    try:
+        full = find_backbone(name).build(
+            include_top=False,
+            weights="imagenet",
+            input_shape=backbone.input_shape[1:],
+            name=backbone.name,
+        )
+    # What fetching raises is Keras' affair.
+    except Exception as error:
+        raise InputError(
+            f"The ImageNet weights of {name} must be in Keras' cache or on the "
+            f"network, got neither ({error}). {_how_to_fetch(name)}"
+        ) from error
+    backbone.set_weights(full.get_weights())
 
 
 def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> None:
@@ -89,8 +110,8 @@ def imagenet_file(name: str) -> Path:
         InputError: it is not there and cannot be fetched; the message says which file,
             which checksum, and where to put it; or the file is damaged.
     """
-    source = BACKBONES[name].imagenet
-    if source is None:
+    source = find_backbone(name).imagenet
+    if source is None or source == "keras":
         raise InputError(
             f"weights must be none, or the path of a weights file of {name}, which has "
             f"no ImageNet file, got 'imagenet'. {_how_to_fetch(name)}"
@@ -114,9 +135,15 @@ def imagenet_file(name: str) -> Path:
 
 
 def _how_to_fetch(name: str) -> str:
-    source = BACKBONES[name].imagenet
+    source = find_backbone(name).imagenet
     if source is None:
         return "Set backbone.weights to a file that you have, or to none."
+    if source == "keras":
+        return (
+            f"Run keras.applications.{find_backbone(name).title}(include_top=False) "
+            "on a machine with a network and copy its ~/.keras/models, or set "
+            "backbone.weights to a file that you have, or to none."
+        )
     kind = "MD5" if source.algorithm == "md5" else "SHA-256 beginning"
     return (
         f"Fetch {source.url} ({kind} {source.checksum}) on a machine with a network "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gastric_keras
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.report.operating_points import PromiseRow, operating_points
 from gastric_keras.report.pictures import (
@@ -110,7 +110,7 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
     provenance = read_provenance(found) if found.is_file() else None
     return {
         "name": config.name,
-        "network": BACKBONES[config.backbone.name].title,
+        "network": find_backbone(config.backbone.name).title,
         "config": config,
         "scores": scores,
         "provenance": provenance,

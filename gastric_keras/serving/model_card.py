@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.sets import set_card
@@ -22,7 +22,7 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
         "gastric_keras.serving",
         "model_card.md",
         **vars(metadata),
-        network=BACKBONES[metadata.backbone].title,
+        network=find_backbone(metadata.backbone).title,
         subset=scores.subset,
         confidence=scores.test.confidence,
         sets=[

@@ -1,5 +1,5 @@
-"""The optimizer of a stage: Adam with decoupled decay, a schedule, and a rate of the
-head's own."""
+"""The optimizer of a stage: Adam or SGD with decoupled decay, a schedule, and a rate of
+the head's own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from gastric_keras.config.fit import FitConfig
 PLATEAU_FACTOR = 1 / 3
 
 
-@keras.saving.register_keras_serializable(package="gastric_keras")
-class HeadRateAdam(keras.optimizers.Adam):
-    """Adam in which the head has a learning rate of its own.
-
-    A factor on the gradient would change nothing: Adam divides it out again.
-    """
+class _HeadRate(keras.optimizers.Optimizer):
+    """An optimizer in which the head has a learning rate of its own."""
 
     def __init__(self, learning_rate: Any, *, head_rate: float = 1.0, **options: Any):
         super().__init__(learning_rate, **options)
@@ -34,6 +30,19 @@ class HeadRateAdam(keras.optimizers.Adam):
         if variable.name.startswith(("head/", "mid_head/")):
             learning_rate = learning_rate * self.head_rate
         super().update_step(gradient, variable, learning_rate)
+
+
+@keras.saving.register_keras_serializable(package="gastric_keras")
+class HeadRateAdam(_HeadRate, keras.optimizers.Adam):
+    """Adam in which the head has a learning rate of its own.
+
+    A factor on the gradient would change nothing: Adam divides it out again.
+    """
+
+
+@keras.saving.register_keras_serializable(package="gastric_keras")
+class HeadRateSGD(_HeadRate, keras.optimizers.SGD):
+    """SGD in which the head has a learning rate of its own."""
 
 
 def build_optimizer(config: FitConfig, steps_per_epoch: int) -> keras.Optimizer:
@@ -58,13 +67,20 @@ def build_optimizer(config: FitConfig, steps_per_epoch: int) -> keras.Optimizer:
             warmup_target=config.learning_rate if warmup else None,
             warmup_steps=warmup,
         )
-    optimizer = HeadRateAdam(
-        rate,
-        head_rate=config.head_rate,
-        weight_decay=config.weight_decay or None,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema,
-    )
+    options: dict[str, Any] = {
+        "head_rate": config.head_rate,
+        "weight_decay": config.weight_decay or None,
+        "use_ema": config.ema > 0,
+        "ema_momentum": config.ema,
+    }
+    optimizer: keras.Optimizer
+    if config.optimizer == "sgd":
+        momentum = config.momentum
+        optimizer = HeadRateSGD(
+            rate, momentum=momentum, nesterov=momentum > 0, **options
+        )
+    else:
+        optimizer = HeadRateAdam(rate, **options)
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
+from gastric_keras.models.layers import find_layers
 from gastric_keras.support.errors import require
 
 
@@ -52,9 +53,9 @@ def decision_maps(
         "Pass the index of the class that was called.",
         classes=index.tolist(),
     )
-    kind = BACKBONES[backbone]
+    kind = find_backbone(backbone)
     network, head = model.get_layer("backbone"), model.get_layer("head")
-    layer = network.get_layer(kind.gradcam_layer)
+    layer = network.get_layer(find_layers(network, kind).gradcam)
     tapped = keras.Model(network.input, [layer.output, network.output])
     prepared = kind.preprocess(tf.cast(patches, tf.float32))
     with tf.GradientTape() as tape:

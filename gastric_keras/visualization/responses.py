@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
+from gastric_keras.models.layers import find_layers, first_convolution
 
 
 def filter_responses(
@@ -23,12 +24,13 @@ def filter_responses(
         block -> (N, h', w', channels) float32, after the convolution's own activation.
     """
     network = model.get_layer("backbone")
-    names = BACKBONES[backbone].first_convolutions
+    kind = find_backbone(backbone)
+    names = find_layers(network, kind).first_convolutions
     taps = keras.Model(
         network.input,
         {block: network.get_layer(n).output for block, n in names.items()},
     )
-    prepared = BACKBONES[backbone].preprocess(tf.cast(patches, tf.float32))
+    prepared = kind.preprocess(tf.cast(patches, tf.float32))
     return {
         block: np.asarray(value, np.float32) for block, value in taps(prepared).items()
     }
@@ -45,9 +47,9 @@ def first_kernels(model: keras.Model, *, backbone: str) -> np.ndarray:
         (h, w, 3, channels) float32, for red, green and blue in this order, whatever
         the order that the network takes.
     """
-    kind = BACKBONES[backbone]
-    name = next(iter(kind.first_convolutions.values()))
-    kernel = np.asarray(model.get_layer("backbone").get_layer(name).kernel)
+    kind = find_backbone(backbone)
+    network = model.get_layer("backbone")
+    kernel = np.asarray(first_convolution(network, find_layers(network, kind)).kernel)
     # VGG16 takes blue first; where a pure color comes out tells.
     black = np.asarray(kind.preprocess(tf.zeros((1, 1, 3, 3))))
     pure = np.asarray(kind.preprocess(tf.reshape(255 * tf.eye(3), (1, 1, 3, 3))))

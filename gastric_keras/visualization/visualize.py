@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.responses import most_changed
@@ -79,7 +79,7 @@ def _plot_filters(
 ) -> ListedPicture:
     name = config.backbone.name
     kernels = {t: first_kernels(model, backbone=name) for t, model in models.items()}
-    network = BACKBONES[name].title
+    network = find_backbone(name).title
     title = f"{network}: kernels of the first convolution"
     figures.plot_filters(run_dir.figures / "filters.png", kernels=kernels, title=title)
     text = (
@@ -97,12 +97,12 @@ def _plot_responses(
     views: Sequence[View],
 ) -> Iterator[ListedPicture]:
     name = config.backbone.name
-    kind = BACKBONES[name]
+    kind = find_backbone(name)
     shown = [view for view in views if not view.is_error]
     patches = np.stack([view.pixels for view in shown])
     found = {t: filter_responses(m, patches, backbone=name) for t, m in models.items()}
     for index, view in enumerate(shown):
-        for block in kind.first_convolutions:
+        for block in found["t=2"]:
             stages = {title: blocks[block][index] for title, blocks in found.items()}
             file = f"responses_{view.name}_{block}.png"
             figures.plot_responses(

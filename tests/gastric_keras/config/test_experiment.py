@@ -223,8 +223,8 @@ def test_the_reader_adds_the_path(tmp_path: Path) -> None:
         config_io.load(ExperimentConfig, path, ["target.fit.epochs=0"])
     assert str(error.value).startswith(f"{path}: target.fit.epochs must be at least 1")
     with pytest.raises(InputError) as error:
-        config_io.load(ExperimentConfig, path, ["backbone.name=vgg19"])
-    wanted = "backbone.name must be one of vgg16, alexnet, inception_v3, got 'vgg19'"
+        config_io.load(ExperimentConfig, path, ["backbone.name=vvg16"])
+    wanted = "backbone.name must be one of vgg16, alexnet, inception_v3, convnext_tiny"
     assert wanted in str(error.value)
     assert "Did you mean 'vgg16'?" in str(error.value)
     with pytest.raises(InputError) as error:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from keras import applications
 
-from gastric_keras.config import backbones
+from gastric_keras.config import backbone
 from gastric_keras.config.backbones import BACKBONES, WeightsFile
 from gastric_keras.models import weights
 from gastric_keras.models.alexnet import AlexNet
@@ -312,7 +312,7 @@ def test_imagenet_without_a_network(
         asked.update(options, fname=fname, origin=origin)
         raise OSError("no route to host")
 
-    monkeypatch.setattr(backbones, "_KERAS_HOME", tmp_path)
+    monkeypatch.setattr(backbone, "_KERAS_HOME", tmp_path)
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     source = official_file(name)
     message = fail(weights.load_weights, alexnet, name, "imagenet")
@@ -333,7 +333,7 @@ def test_imagenet_out_of_the_cache(
     def get_file(*_: Any, **__: Any) -> str:
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr(backbones, "_KERAS_HOME", tmp_path)
+    monkeypatch.setattr(backbone, "_KERAS_HOME", tmp_path)
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     path = official_file("alexnet").path
     path.parent.mkdir()

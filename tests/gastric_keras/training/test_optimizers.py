@@ -46,6 +46,18 @@ def test_the_head_has_a_rate_of_its_own(strategy: object) -> None:
     assert moves["head"] == pytest.approx(1e-2, rel=1e-2)
 
 
+def test_sgd_moves_by_rate_momentum_and_gradient() -> None:
+    options = {"learning_rate": 1e-2, "schedule": "constant", "optimizer": "sgd"}
+    plain = FitConfig(**options, momentum=0.0, head_rate=3.0)
+    moves = _moves(plain, tf.distribute.get_strategy())
+    # Outputs are 4 from ones: the loss is 16, its slope 8, as is that of each kernel.
+    assert moves["body"] == pytest.approx(8e-2, rel=1e-3)
+    assert moves["head"] == pytest.approx(3 * 16e-2, rel=1e-3)
+    # Nesterov's first step looks ahead by the momentum.
+    moves = _moves(FitConfig(**options, momentum=0.5), tf.distribute.get_strategy())
+    assert moves["body"] == pytest.approx(1.5 * 8e-2, rel=1e-3)
+
+
 def _rates(config: FitConfig, steps: int) -> list[float]:
     rate = build_optimizer(config, steps)._learning_rate
     return [float(rate(step)) for step in range(config.epochs * steps + 1)]
