@@ -40,7 +40,7 @@ def tell_balance(
     if not is_mid_level:
         several = sum(len(found) > 1 for found in labels.values())
         ledger.read["cases with patches of several classes"] += several
-    told = set()
+    told: dict[tuple[str, str], str] = {}
     for (split, name), cases in sorted(sizes.items()):
         ((case, number),) = cases.most_common(1)
         share = number / cases.total()
@@ -49,9 +49,12 @@ def tell_balance(
         # A case that is most of the split is most of some class, too.
         if share <= _MOST or is_few or (split, case) in told:
             continue
-        told.add((split, case))
+        told[split, case] = (
+            f"{share:.0%} of {name + ' in ' if name else ''}{split} are {case} "
+            f"({number} of {cases.total()} patches; cases: {len(cases)})"
+        )
+    if told:
         ledger.warn(
-            f"one case is {share:.0%} of {name + ' in ' if name else ''}{split}: "
-            f"{case}, {number} of {cases.total()} patches of {len(cases)} cases. Add "
-            "cases, or set max_per_class; scores by case say little here."
+            f"one case is most of a split or class: {'; '.join(told.values())}. Add "
+            "cases, or set max_per_class: such a score is that patient's."
         )

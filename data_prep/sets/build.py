@@ -130,7 +130,7 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
-        _warn(found)
+        _tell_outlines(found, ledger)
         _require_patches(found, set_aside)
         _tell_assumed(found, ledger)
         notes: dict[str, Any] = {}
@@ -221,12 +221,6 @@ def _notes(
 ) -> dict[str, Any]:
     """What of the pictures goes into the manifest's config."""
     notes: dict[str, Any] = {}
-    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
-    if outlines:
-        notes["outlines"] = dict(sorted(outlines.items()))
-    warnings = [warning for _, seen in found for warning in seen.warnings]
-    if warnings:
-        notes["warnings"] = warnings
     if config.normalization is not None:
         notes["not_normalized"] = [
             image.image_id for image, seen in found if not seen.is_normalized
@@ -273,14 +267,21 @@ def _check_counts(
     splits.check_subsets(config.subsets, counts.get("train", {}))
 
 
-def _warn(found: Pictures) -> None:
-    """Say what is probably wrong with the pictures; the manifest has all of it."""
+def _tell_outlines(found: Pictures, ledger: Ledger) -> None:
+    """How outlines were used, and what is probably wrong with the pictures."""
+    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
+    for use, number in outlines.items():
+        is_out = use.startswith(("passed over", "mapped to ignore"))
+        is_read = use in ("read", "hole")
+        kind = ledger.read if is_read else ledger.assumed
+        (ledger.left_out if is_out else kind)[f"outlines, {use}"] += number
     warnings = [warning for _, seen in found for warning in seen.warnings]
     for warning in warnings[:_MAX_WARNINGS]:
-        warn(warning)
+        ledger.warn(warning)
     if len(warnings) > _MAX_WARNINGS:
         more = len(warnings) - _MAX_WARNINGS
         warn(f"{more} more like these; manifest.json lists all")
+        ledger.warnings += warnings[_MAX_WARNINGS:]
 
 
 def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:

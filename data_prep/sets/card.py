@@ -48,10 +48,6 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"subset {name}: {number} patches a class out of train"
     for reason, number in manifest.dropped.items():
         yield f"dropped: {number} × {reason}"
-    outlines = manifest.config.get("outlines")
-    # Of a spoilt manifest the config may hold anything.
-    for use, number in outlines.items() if isinstance(outlines, dict) else ():
-        yield f"outlines: {number} × {use}"
     for image, reason in manifest.set_aside.items():
         yield f"set aside: {image}: {reason}"
     made = treatment_of(manifest)

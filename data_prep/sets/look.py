@@ -20,7 +20,7 @@ from data_prep.sets.view import View
 from data_prep.sources.class_names import class_number
 from data_prep.sources.pictures import ImageSource
 from data_prep.sources.region_maps import apply_white_rule, is_label_mask
-from gastric_keras.imaging.images import UnusableImage
+from gastric_keras.imaging.pillow import UnusableImage
 from gastric_keras.imaging.slides import open_picture
 from gastric_keras.support.errors import InputError
 
@@ -142,10 +142,8 @@ def _find_mapped(config: TissueSetConfig, part: Part) -> Found:
 
 def _read_map(view: View, image: ImageSource) -> MaskMap | OutlineMap:
     assert image.annotation is not None
-    orientation = _orientation_of_map(view, image)
-    if is_label_mask(image.annotation):
-        return MaskMap(view, image.annotation, orientation=orientation)
-    return OutlineMap(view, image.annotation, orientation=orientation)
+    kind = MaskMap if is_label_mask(image.annotation) else OutlineMap
+    return kind(view, image.annotation, _orientation_of_map(view, image))
 
 
 def _orientation_of_map(view: View, image: ImageSource) -> int:

@@ -14,17 +14,12 @@ import numpy.typing as npt
 from data_prep.sets.found import Found
 from data_prep.sets.view import View
 from data_prep.sources.class_names import NOTHING, class_number
-from data_prep.sources.outline_places import PlaceCheck, place_regions
+from data_prep.sources.outline_places import PlaceCheck, place_regions, turn_regions
 from data_prep.sources.outlines import spell_counts
-from data_prep.sources.region_maps import (
-    Regions,
-    mark_regions,
-    read_class_map,
-    read_regions,
-    settle,
-)
-from gastric_keras.imaging.images import UnusableImage
+from data_prep.sources.region_maps import mark_regions, read_class_map, settle
+from data_prep.sources.regions import Regions, read_regions
 from gastric_keras.imaging.orientation import turn_upright
+from gastric_keras.imaging.pillow import UnusableImage
 
 #: A scale that a file names and that of its picture may differ by this much.
 _SCALE_SLACK = 1.2
@@ -36,22 +31,23 @@ class MaskMap:
     Args:
         view: of its picture.
         path: of the mask.
-        orientation: by which it is turned to lie on its picture.
+        orientation: by which the mask is turned to lie on the picture.
     """
 
-    def __init__(self, view: View, path: Path, *, orientation: int = 1) -> None:
+    def __init__(self, view: View, path: Path, orientation: int) -> None:
         config, source = view.config, view.source
         x, _, width, _ = view.picture.bounds
         self._columns = slice(x, x + width)
-        class_map = read_class_map(
+        shape = view.picture.shape
+        stored = read_class_map(
             path,
-            _stored_shape(view, orientation),
+            shape if orientation < 5 else shape[::-1],
             classes=config.classes,
             mask_values=source.mask_values,
             unannotated=source.unannotated,
             bounds=view.picture.bounds,
         )
-        self._map = turn_upright(class_map, orientation)
+        self._map = turn_upright(stored, orientation)
 
     def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Class map between two rows of the picture, as wide as its bounds."""
@@ -68,17 +64,17 @@ class OutlineMap:
     Args:
         view: of the picture.
         path: of the file.
-        orientation: by which they are turned to lie on their picture.
+        orientation: by which the outlines are turned to lie on the picture.
 
     Raises:
         UnusableImage: not such a file.
         InputError: an unknown class.
     """
 
-    def __init__(self, view: View, path: Path, *, orientation: int = 1) -> None:
-        self.view, self.path, self.orientation = view, path, orientation
+    def __init__(self, view: View, path: Path, orientation: int) -> None:
+        self.view, self.path = view, path
         labels = {**view.config.labels, **view.source.labels}
-        self._regions, self._origin = _placed(
+        placed, self._origin = _placed(
             path,
             tuple(view.config.classes),
             tuple(sorted(labels.items())),
@@ -86,17 +82,12 @@ class OutlineMap:
             view.picture.bounds[:2],
             _state(path),
         )
+        self._regions = turn_regions(placed, view.picture.shape, orientation)
 
     def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Class map between two rows of the picture, as wide as its bounds."""
         x, _, width, _ = self.view.picture.bounds
-        if self.orientation == 1:
-            shape, offset = (bottom - top, width), (x, top)
-            marked = mark_regions(self._regions, shape, offset=offset)
-        else:
-            shape = _stored_shape(self.view, self.orientation)
-            marked = mark_regions(self._regions, shape, offset=(0, 0))
-            marked = turn_upright(marked, self.orientation)[top:bottom]
+        marked = mark_regions(self._regions, (bottom - top, width), offset=(x, top))
         name = self.view.source.unannotated
         classes = self.view.config.classes
         return settle(marked, class_number(name, classes) if name else NOTHING)
@@ -108,9 +99,6 @@ class OutlineMap:
             UnusableImage: no outline lies in the picture, and ``unannotated`` would
                 take all of it.
         """
-        if self.orientation != 1:
-            # Where outlines of the stored pixels lie is told by the stored pixels.
-            return found
         check = PlaceCheck(
             self._regions,
             self.view.picture,
@@ -158,12 +146,6 @@ class OutlineMap:
                 f"the file says {given:.4g} µm/px, its picture {own:.4g}: the outlines "
                 f"may have to be multiplied by {given / own:.3g}"
             )
-
-
-def _stored_shape(view: View, orientation: int) -> tuple[int, int]:
-    """(H, W) of the picture before it was turned upright."""
-    height, width = view.picture.shape
-    return (height, width) if orientation < 5 else (width, height)
 
 
 #: What an origin is called.

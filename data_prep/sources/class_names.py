@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import yaml
-
 from data_prep.sources.outlines import Outline
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import snippet
 
 #: Written in a mapping instead of a class: leave these regions out.
 IGNORE = "ignore"
@@ -45,8 +44,8 @@ def class_number(
         raise InputError(
             f"A class must be one of {', '.join(classes)}, got {name!r}"
             + (f" mapped to {mapped!r}. " if mapped != name else ". ")
-            + f"Map it in the config, labels: {_advice(name, classes[0])}, or leave it "
-            f"out, labels: {_advice(name, IGNORE)}."
+            + f"Map it in the config, {_advice(name, classes[0])}, or leave it out, "
+            f"{_advice(name, IGNORE)}."
         )
     return known[_spell(mapped)]
 
@@ -126,10 +125,4 @@ def _spelled(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _advice(name: str, value: str) -> str:
     """A mapping in YAML that means these words when it is pasted."""
-    text: str = yaml.safe_dump(
-        {name.strip(): value},
-        default_flow_style=True,
-        allow_unicode=True,
-        width=float("inf"),
-    )
-    return text.strip()
+    return snippet(labels={name.strip(): value})

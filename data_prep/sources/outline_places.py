@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.sources.class_names import NO_CLASS, NOTHING
-from data_prep.sources.region_maps import Regions, draw_regions
+from data_prep.sources.region_maps import draw_regions
+from data_prep.sources.regions import Regions
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.imaging.tissue import tissue_mask
 
@@ -53,7 +54,30 @@ def place_regions(
         return regions, ""
     if origin == "auto":
         origin = "bounds" if regions.counts_from_bounds else "slide"
-    return (regions.moved(*corner) if origin == "bounds" else regions), origin
+    return (
+        regions.moved((1, 0, 0, 1, *corner)) if origin == "bounds" else regions
+    ), origin
+
+
+def turn_regions(regions: Regions, shape: tuple[int, int], orientation: int) -> Regions:
+    """Turn outlines that were drawn on stored pixels as EXIF turns the picture.
+
+    Args:
+        regions: in px of the stored picture.
+        shape: (H, W) of the upright picture.
+        orientation: 1 to 8, see :func:`gastric_keras.imaging.orientation.turn_upright`.
+    """
+    if orientation == 1:
+        return regions
+    height, width = shape
+    across, down = (1, 0, 0), (0, 1, 0)
+    if orientation >= 5:
+        across, down = down, across
+    if orientation in (2, 3, 6, 7):
+        across = (-across[0], -across[1], width)
+    if orientation in (3, 4, 7, 8):
+        down = (-down[0], -down[1], height)
+    return regions.moved((*across[:2], *down[:2], across[2], down[2]))
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,10 @@ def read_directories(data: bytes) -> list[Directory]:
         data: the file.
     """
     order = byte_order(data)
-    is_big = struct.unpack_from(f"{order}H", data, 2)[0] == 43 if order else False
     found: list[Directory] = []
     seen: set[int] = set()
     try:
+        is_big = _unpack(data, order, "H", 2) == 43
         place = _unpack(data, order, "Q" if is_big else "I", 8 if is_big else 4)
         while place and place not in seen and len(found) < _MOST:
             seen.add(place)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from gastric_keras.records.ledger import ledger_lines
 from gastric_keras.records.manifest import (
     MANIFEST_NAME,
     QUALITY_NAME,
@@ -86,6 +87,11 @@ class SetCard:
     splits: tuple[SplitCounts, ...]
     config: str
     warning: str
+
+    @property
+    def ledger(self) -> tuple[str, ...]:
+        """What was read, left out, assumed and warned of when the set was made."""
+        return () if self.manifest is None else (*ledger_lines(self.manifest.config),)
 
 
 def set_card(title: str, folder: str, recorded: str | None) -> SetCard:

@@ -64,7 +64,8 @@ def write(rng: random.Random, folder: Path) -> str:
 
 def read(folder: Path) -> None:
     """Read it as ``data_prep tissue`` does, with and without a class for the rest."""
-    from data_prep.sources.region_maps import read_class_map, read_regions
+    from data_prep.sources.region_maps import read_class_map
+    from data_prep.sources.regions import read_regions
 
     truth, path = np.load(folder / "truth.npy"), folder / "map.geojson"
     drawn = read_class_map(path, SHAPE, classes=CLASSES)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_prep.config.sets import (
     ColumnsConfig,
@@ -24,10 +26,13 @@ from data_prep.sets.build import (
     build_tissue_set,
 )
 from gastric_keras.imaging.images import decode_image
+from gastric_keras.imaging.stored import TURNED
 from gastric_keras.records.manifest import read_manifest
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import (
+    box,
+    feature,
     noise,
     write_picture,
     write_target_folder,
@@ -73,6 +78,76 @@ def test_tissue_patches_have_the_class_of_their_region(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decode_image(record.image, name=""), wanted)
     assert manifest.config["stride"] == 4
     assert read_manifest(tmp_path / "set") == manifest
+
+
+def _turn_by_exif(folder: Path, orientation: int) -> None:
+    """Store the first picture turned, and say so in EXIF."""
+    path = folder / "r0.png"
+    upright = decode_image(path.read_bytes(), name="")
+    # 6 is undone by a quarter turn to the right, so it is stored turned to the left.
+    stored = np.rot90(upright) if orientation == 6 else np.rot90(upright, 2)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+
+
+def test_a_region_map_of_a_turned_picture_asks_for_its_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_tissue_folder(tmp_path / "in")
+    _turn_by_exif(folder, 3)
+    config = _tissue(folder)
+    manifest = build_tissue_set(config, tmp_path / "a", options=HERE)
+    assert list(manifest.set_aside) == ["r0.png"]
+    assert "EXIF orientation=3. Give map_frame" in manifest.set_aside["r0.png"]
+
+    def labels(frame: str, name: str) -> dict[tuple[int, int], int]:
+        source = dataclasses.replace(config.sources[0], map_frame=frame)
+        turned = dataclasses.replace(config, sources=(source,))
+        found = build_tissue_set(turned, tmp_path / name, options=HERE)
+        assert found.set_aside == {}
+        assert found.config["assumed"] == {TURNED: ["r0.png"]}
+        records = [
+            record
+            for split in ("train", "validation")
+            for record in read_records(tmp_path / name, split)
+            if record.image_id == "r0.png"
+        ]
+        return {(record.x, record.y): record.label for record in records}
+
+    upright = labels("upright", "b")
+    assert upright[0, 0] == 0 and upright[16, 0] == 2
+    assert f"Warning: 1 picture: {TURNED}; first r0.png." in capsys.readouterr().err
+    # Drawn on the stored pixels, the first stripe is the last of the upright ones.
+    stored = labels("stored", "c")
+    assert stored[0, 0] == 2 and stored[16, 0] == 0
+
+
+def test_a_map_of_stored_pixels_is_turned_by_a_quarter(tmp_path: Path) -> None:
+    folder = write_tissue_folder(tmp_path / "in")
+    _turn_by_exif(folder, 6)
+    # Stored 16 wide and 24 high: three stripes, one below the other.
+    regions = [
+        feature(name, [box(0, top, 16, top + 8)])
+        for name, top in (("Background", 0), ("Epithelium", 8), ("Stroma", 16))
+    ]
+    collection = {"type": "FeatureCollection", "features": regions}
+    (folder / "r0.geojson").write_text(json.dumps(collection))
+    config = _tissue(folder)
+    source = dataclasses.replace(config.sources[0], map_frame="stored")
+    config = dataclasses.replace(config, sources=(source,))
+    manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert manifest.set_aside == {}
+    for split in ("train", "validation"):
+        for record in read_records(tmp_path / "set", split):
+            if record.image_id == "r0.png":
+                # Turned to the right, the lowest stripe is the leftmost.
+                assert record.label == 2 - record.x // 8
+
+
+def test_a_frame_that_is_not_known_is_refused() -> None:
+    with pytest.raises(InputError, match="map_frame must be stored, upright or null"):
+        SourceConfig(map_frame="turned")
 
 
 def test_sources_of_two_scales_are_stored_at_one(tmp_path: Path) -> None:

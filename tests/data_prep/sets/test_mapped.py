@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from shapely import box as box_of
 
 from data_prep.config.sets import SourceConfig, TissueSetConfig
 from data_prep.engine import Engine
@@ -17,7 +19,11 @@ from data_prep.sets.card import describe
 from data_prep.sets.found import Found, joined
 from data_prep.sets.look import find_tissue
 from data_prep.sets.patches import NO_PIXELS
+from data_prep.sources.outline_places import turn_regions
 from data_prep.sources.pictures import ImageSource
+from data_prep.sources.region_maps import draw_regions
+from data_prep.sources.regions import Regions
+from gastric_keras.imaging.orientation import turn_upright
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import (
     box,
@@ -134,14 +140,17 @@ def test_what_was_passed_over_is_said_and_stands_in_the_card(
     said = capsys.readouterr().err
     assert "Warning: r2.geojson: 2 detections, 1 line passed over\n" in said
     assert "Warning: r2.geojson: 1 outline without a class read as its name" in said
-    assert manifest.config["outlines"] == {
-        "read": 19,
-        "passed over: detection": 2,
-        "passed over: line": 1,
-        "outline without a class read as its name, Stroma": 1,
+    ledger = manifest.config["ledger"]
+    assert ledger["read"]["outlines, read"] == 19
+    assert ledger["left_out"] == {
+        "outlines, passed over: detection": 2,
+        "outlines, passed over: line": 1,
     }
-    assert len(manifest.config["warnings"]) == 2
-    assert "outlines: 2 × passed over: detection" in describe(manifest)
+    assert ledger["assumed"] == {
+        "outlines, outline without a class read as its name, Stroma": 1
+    }
+    assert len(ledger["warnings"]) == 2
+    assert "left out: 2 × outlines, passed over: detection" in describe(manifest)
 
 
 def test_a_picture_without_outlines_is_never_given_whole(
@@ -175,3 +184,23 @@ def test_an_origin_is_one_of_three() -> None:
         "annotation_origin must be one of auto, bounds, slide, got 'corner'. auto goes "
         "by the tool that drew the outlines."
     )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_outlines_turn_with_their_picture(orientation: int) -> None:
+    stored = np.zeros((6, 9), np.uint8)
+    stored[1:3, 2:8] = 1
+    stored[3:5, 5:6] = 2
+    areas = [(1, box_of(2, 1, 8, 3)), (2, box_of(5, 3, 6, 5))]
+    upright = turn_upright(stored, orientation)
+    regions = Regions(areas, [], Counter(), Counter())
+    turned = turn_regions(regions, upright.shape, orientation)
+    np.testing.assert_array_equal(draw_regions(turned.drawn, upright.shape), upright)
+
+
+def test_a_map_that_changed_is_read_again(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", _tissue(0, 64, 64))
+    config = _config(tmp_path)
+    for name, label in (("Epithelium", 0), ("Stroma", 1)):
+        image = _image(tmp_path, [feature(name, [box(0, 0, 64, 64)])], "a.png")
+        assert {ref.label for ref in _look(config, image).refs} == {label}

@@ -11,7 +11,8 @@ from shapely import box as box_of
 
 from data_prep.sources.class_names import NO_CLASS, ClassNames, class_number
 from data_prep.sources.outlines import Outline, spell_counts
-from data_prep.sources.region_maps import read_class_map, read_regions
+from data_prep.sources.region_maps import read_class_map
+from data_prep.sources.regions import read_regions
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import box, feature
 

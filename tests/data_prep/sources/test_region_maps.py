@@ -19,8 +19,8 @@ from data_prep.sources.region_maps import (
     draw_regions,
     is_label_mask,
     read_class_map,
-    read_regions,
 )
+from data_prep.sources.regions import read_regions
 from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import box, feature

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.sources.region_maps import read_class_map, read_regions
+from data_prep.sources.region_maps import read_class_map
+from data_prep.sources.regions import read_regions
 from data_prep.sources.xml_maps import read_outlines
 from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.support.errors import InputError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gastric_keras.records.manifest import Manifest, write_manifest
 from gastric_keras.report.pictures import visualized_pictures
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.sets import set_card
@@ -157,3 +159,16 @@ def test_damaged_figures_of_a_fit_are_refused(tmp_path: Path, content: object) -
         InputError, match="finished stage, best_epoch, val_auc, .*, got"
     ):
         read_fit(path)
+
+
+def test_a_card_has_the_ledger_of_its_set(tmp_path: Path) -> None:
+    manifest = Manifest("target", ("a", "b"), {}, {}, 0, 0.0, {}, {}, ())
+    ledger = {"left_out": {"rows": 3}, "warnings": ["look"]}
+    made = dataclasses.replace(manifest, config={"ledger": ledger})
+    for config, lines in (
+        (made, ("left out: 3 × rows", "warning: look")),
+        (manifest, ()),
+    ):
+        write_manifest(tmp_path, config)
+        assert set_card("Set", str(tmp_path), None).ledger == lines
+    assert set_card("Set", str(tmp_path / "nowhere"), None).ledger == ()
