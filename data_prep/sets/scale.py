@@ -11,10 +11,12 @@ from data_prep.sets.found import Found, Pictures
 from gastric_keras.imaging.scale import USUAL_MPP, is_usual
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
-from gastric_keras.records.treatment import MOST_RATIO, meeting_warnings, treatment_of
+from gastric_keras.records.treatment import meeting_warnings, treatment_of
 
-#: Scales of one source that patches of equal µm even out: ×10 beside ×40.
-_MOST_RATIO_IN_UM = 4.0
+#: Ratio of the scales of one source: pictures of one objective differ by less.
+_MOST_SPREAD = 1.5
+#: The same where patches of equal µm even it out: ×10 beside ×40.
+_MOST_SPREAD_IN_UM = 4.0
 #: Patches of widths up to this ratio show equal areas.
 _SAME_WIDTH = 1.05
 
@@ -100,7 +102,7 @@ def _spread(
             "Give mpp in the config of that source."
         )
     known = sorted(mpp for mpp in scales if mpp)
-    most = MOST_RATIO if config.patch_um is None else _MOST_RATIO_IN_UM
+    most = _MOST_SPREAD if config.patch_um is None else _MOST_SPREAD_IN_UM
     if known and known[-1] > most * known[0]:
         yield (
             f"the scale within {source} goes from {known[0]:.4g} µm/px "

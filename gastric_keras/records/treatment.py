@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.errors import require
 
-#: Widths of the tissue that a patch shows, µm, that one network may see in two sets.
-MOST_RATIO = 1.5
+#: Ratio of the widths of tissue that patches of two sets show beyond which one network
+#: should not see both: the next objective, ×40 for ×20, is 2.
+MOST_RATIO = 1.8
+#: Ratio that no choice of objectives explains as well as a factor of ten does.
+REFUSED_RATIO = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,14 @@ class Treatment:
         """Of the stain, for a reader."""
         if self.normalization is None:
             return "stain as scanned"
-        left = f" ({self.not_normalized} pictures could not be fitted and stayed)"
-        return f"stain normalized by {self.normalization}" + (
-            left if self.not_normalized else ""
-        )
+        left = ""
+        if self.not_normalized:
+            pictures = "picture" if self.not_normalized == 1 else "pictures"
+            left = (
+                f" ({self.not_normalized} {pictures} could not be fitted and kept "
+                "the stain as scanned)"
+            )
+        return f"stain normalized by {self.normalization}{left}"
 
 
 def treatment_of(manifest: Manifest) -> Treatment:
@@ -86,6 +93,29 @@ def check_equal_stains(mid: Treatment, target: Treatment) -> None:
     )
 
 
+def check_equal_scales(mid: Treatment, target: Treatment) -> None:
+    """Refuse two sets whose patches show areas of tissue beyond compare.
+
+    Args:
+        mid: of the mid-level set.
+        target: of the target set.
+
+    Raises:
+        InputError: both widths are known, and one is REFUSED_RATIO times the other.
+    """
+    widths = sorted((mid.width_um, target.width_um))
+    require(
+        not widths[0] or widths[1] < REFUSED_RATIO * widths[0],
+        "Patches of the mid-level and the target set must show like widths of tissue, "
+        "µm",
+        "Compare the mpp of their data_prep configs with the scanners, a factor of ten "
+        "is easily lost; or accept the difference with --set "
+        "mid.allow_unequal_scale=true.",
+        mid=round(mid.width_um, 3),
+        target=round(target.width_um, 3),
+    )
+
+
 def meeting_warnings(sets: Mapping[str, Treatment]) -> Iterator[str]:
     """What is doubtful of the scale and the stain of sets that one network will see.
 
@@ -114,6 +144,12 @@ def scale_warnings(sets: Mapping[str, Treatment]) -> Iterator[str]:
                 "network sees them squeezed to squares. Make the set with a patch_size."
             )
     known = {name: made.width_um for name, made in sets.items() if made.width_um > 0}
+    if known and len(known) < len(sets):
+        unknown = ", ".join(name for name in sets if name not in known)
+        yield (
+            f"how much tissue a patch shows is not known of the {unknown}, so that it "
+            "cannot be compared. Set mpp in the data_prep config."
+        )
     if len(known) < 2:
         return
     narrow, *_, wide = sorted(known, key=lambda name: known[name])

@@ -21,6 +21,7 @@ from gastric_keras.data.stage_data import (
 from gastric_keras.records.checks import check_no_shared_cases, check_set
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.records.treatment import (
+    check_equal_scales,
     check_equal_stains,
     scale_warnings,
     treatment_of,
@@ -173,6 +174,8 @@ def _check_meeting(mid: MidConfig, target: TargetConfig) -> None:
     made = {name: treatment_of(manifest) for name, manifest in manifests.items()}
     if not mid.allow_unequal_normalization:
         check_equal_stains(*made.values())
+    if not mid.allow_unequal_scale:
+        check_equal_scales(*made.values())
     for warning in scale_warnings(made):
         warn(warning)
 
