@@ -227,6 +227,7 @@ def _check(parsed: argparse.Namespace) -> int:
         describe_leaks,
         write_pairs,
     )
+    from data_prep.sets.scale import doubts_where_sets_meet
 
     for option, suffix in (("page", ".html"), ("csv", ".csv")):
         if getattr(parsed, option) is not None:
@@ -238,12 +239,14 @@ def _check(parsed: argparse.Namespace) -> int:
     ]
     leaks, doubts = find_leaks(contents), find_doubts(contents)
     print(f"{describe_contents(contents)}\n{describe_leaks(leaks)}")
-    for doubt in doubts:
+    meeting = doubts_where_sets_meet(parsed.folders)
+    for doubt in (*doubts, *meeting):
         warn(str(doubt))
     if parsed.csv is not None:
         print(f"csv: {write_pairs(parsed.csv, leaks, doubts)}")
     if parsed.page is not None:
-        print(f"page: {write_page(parsed.page, leaks, contents, doubts=doubts)}")
+        page = write_page(parsed.page, leaks, contents, doubts=doubts, meeting=meeting)
+        print(f"page: {page}")
     return 1 if leaks else 0
 
 

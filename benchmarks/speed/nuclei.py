@@ -125,7 +125,7 @@ def read_patches(folder: Path, wanted: int) -> list[Patch]:
     """Cut 256×256 patches from the images of a folder, evenly over the images."""
     paths = sorted(p for p in folder.iterdir() if p.suffix in {".jpg", ".png", ".tif"})
     if not paths:
-        raise SystemExit(f"Images were expected. Received: --images {folder}.")
+        raise SystemExit(f"--images must be a folder with images, got {folder}.")
     patches: list[Patch] = []
     each = -(-wanted // len(paths))
     for path in paths:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from gastric_keras.imaging.scale import LEAST_MPP, MOST_MPP, is_possible
 from gastric_keras.support.errors import require
-
-#: How `normalization` can bring a stain to the reference.
-STAIN_METHODS = ("reinhard", "macenko")
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,9 @@ class NucleiConfig:
 
     def __post_init__(self) -> None:
         require(
-            self.mpp is None or self.mpp > 0,
-            "A scale above 0 µm/px was expected.",
-            "Give null where it is not known.",
+            self.mpp is None or is_possible(self.mpp),
+            f"mpp must be in [{LEAST_MPP}, {MOST_MPP}] µm/px",
+            "Use null where it is not known.",
             mpp=self.mpp,
         )
         above = ("stain_unit", "min_stain_unit", "radius_um", "seed_distance_um")
@@ -60,14 +58,14 @@ class NucleiConfig:
             value = getattr(self, name)
             require(
                 name not in above or value > 0,
-                "A number above 0 was expected.",
-                "Mend the value.",
+                f"{name} must be above 0",
+                "Leave the key out to take the default.",
                 **{name: value},
             )
             require(
                 value >= 0,
-                "A size of at least 0 was expected.",
-                "Give 0 to switch it off.",
+                f"{name} must be 0 or more",
+                "Use 0 to switch it off.",
                 **{name: value},
             )
 
@@ -96,14 +94,14 @@ class ArtifactConfig:
         for name in ("min_tissue", "max_pen"):
             require(
                 0 <= getattr(self, name) <= 1,
-                "A part between 0 and 1 was expected.",
-                "min_tissue 0 and max_pen 1 switch the check off.",
+                f"{name} must be in [0, 1]",
+                "Use min_tissue 0 and max_pen 1 to switch the checks off.",
                 **{name: getattr(self, name)},
             )
         require(
             0 <= self.min_sharpness < 1,
-            "A ratio from 0 to below 1 was expected.",
-            "0 switches the check off.",
+            "min_sharpness must be in [0, 1)",
+            "Use 0 to switch the check off.",
             min_sharpness=self.min_sharpness,
         )
 
@@ -138,25 +136,25 @@ class ClusterConfig:
     def __post_init__(self) -> None:
         require(
             self.clusters >= 2,
-            "At least 2 clusters were expected.",
+            "clusters must be 2 or more",
             "The paper has 2.",
             clusters=self.clusters,
         )
         require(
             self.restarts >= 1,
-            "At least 1 start of k-means was expected.",
+            "restarts of k-means must be 1 or more",
             "10 is usual.",
             restarts=self.restarts,
         )
         require(
             0 <= self.min_tissue <= 1,
-            "A part between 0 and 1 was expected.",
-            "0 keeps every patch.",
+            "min_tissue must be in [0, 1]",
+            "Use 0 to keep every patch.",
             min_tissue=self.min_tissue,
         )
         require(
             self.keep_share is None or 0 < self.keep_share <= 1,
-            "A part above 0, up to 1, was expected.",
-            "null keeps to the fixed limits.",
+            "keep_share must be in (0, 1]",
+            "Use null to keep to the fixed limits.",
             keep_share=self.keep_share,
         )

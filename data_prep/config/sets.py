@@ -5,12 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from data_prep.config.measures import (
-    STAIN_METHODS,
-    ArtifactConfig,
-    ClusterConfig,
-    NucleiConfig,
-)
+from data_prep.config.measures import ArtifactConfig, ClusterConfig, NucleiConfig
 from data_prep.config.sources import (
     ColumnsConfig,
     PatchRules,
@@ -18,6 +13,8 @@ from data_prep.config.sources import (
     SplitConfig,
     WhiteConfig,
 )
+from gastric_keras.imaging.normalization import STAIN_METHODS
+from gastric_keras.imaging.scale import LEAST_MPP, MOST_MPP, is_possible
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import require
 
@@ -138,6 +135,14 @@ class SetConfig:
                 patch_size=size,
                 stride=stride,
                 mpp=mpp,
+            )
+            require(
+                mpp == 0 or is_possible(mpp),
+                f"mpp must be in [{LEAST_MPP}, {MOST_MPP}] µm/px, or 0 where it is not "
+                "known",
+                "Scanners give 0.25 (×40) or 0.5 (×20).",
+                mpp=mpp,
+                where=where,
             )
         require(
             self.patch_um is None or self.patch_um > 0,

@@ -51,6 +51,7 @@ def write_page(
     contents: Sequence[Contents],
     *,
     doubts: Sequence[Doubt] = (),
+    meeting: Sequence[str] = (),
     most: int = MOST_PAIRS,
 ) -> Path:
     """Write the page: HTML with pictures inside, no script and no network.
@@ -60,6 +61,7 @@ def write_page(
         leaks: see :func:`data_prep.leaks.find.find_leaks`.
         contents: all that was compared.
         doubts: see :func:`data_prep.leaks.doubts.find_doubts`.
+        meeting: what is doubtful where the sets meet, a sentence or two each.
         most: pairs of a kind that are shown in pictures; all are listed by name.
 
     Returns:
@@ -95,7 +97,7 @@ def write_page(
             for kind in shown
             if any(leak.kind == kind for leak in leaks)
         ],
-        doubts=[str(doubt) for doubt in doubts],
+        doubts=[*map(str, doubts), *meeting],
         listed=listed,
         all_pairs=sum(len(leak.pairs) for leak in leaks)
         + sum(len(doubt.pairs) for doubt in doubts),

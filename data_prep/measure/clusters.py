@@ -88,8 +88,8 @@ def cluster_patches(
     distinct = len(np.unique(features, axis=0))
     if distinct < config.clusters:
         raise InputError(
-            f"At least {config.clusters} patches that differ were expected, one a "
-            f"cluster. Received: {len(features)} patches, {distinct} different. Add "
+            f"The patches must differ in at least {config.clusters} ways, one per "
+            f"cluster, got {len(features)} patches, {distinct} different. Add "
             "images, or relax the exclusion rule."
         )
     mean, std = features.mean(axis=0), features.std(axis=0)
@@ -135,8 +135,8 @@ def measure_quality(
     features = _features(counts, areas)
     if len(features) <= len(clustering.centers):
         raise InputError(
-            "More patches than clusters were expected. "
-            f"Received: {len(features)} patches. Add images."
+            "There must be more patches than clusters, "
+            f"got {len(features)} patches. Add images."
         )
     scaled = (features - clustering.mean) / clustering.std
     single = dataclasses.replace(config, restarts=1)

@@ -103,7 +103,7 @@ def calibrate_exclusion(
     total = len(values)
     require(
         total > 0,
-        "Patches with tissue were expected.",
+        "patches with tissue must be 1 or more",
         "Add images, or lower clusters.min_tissue.",
         patches=total,
     )
@@ -158,7 +158,7 @@ def stack_columns(**measures: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if len(shapes[0]) != 1 or len(set(shapes)) > 1:
         received = ", ".join(f"{k} with shape={v.shape}" for k, v in columns.items())
         raise InputError(
-            f"One of each of {', '.join(columns)} a patch was expected. Received: "
+            f"There must be one of each of {', '.join(columns)} per patch, got "
             f"{received}. Give lists of equal length."
         )
     table = np.stack(list(columns.values()), axis=1)
@@ -166,7 +166,7 @@ def stack_columns(**measures: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if len(bad):
         first = ", ".join(f"{k}={v[bad[0]]}" for k, v in columns.items())
         raise InputError(
-            f"Finite {', '.join(columns)} were expected. Received: {first} at patch "
+            f"Each of {', '.join(columns)} must be finite, got {first} at patch "
             f"{bad[0]} ({len(bad)} in all). Leave such patches out."
         )
     return table

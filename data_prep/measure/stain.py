@@ -47,9 +47,9 @@ def check_image(image: npt.NDArray[Any]) -> None:
         or dtype != np.uint8
     ):
         raise InputError(
-            "An RGB image of shape (height, width, 3) and dtype uint8 was expected. "
-            f"Received: image with shape={shape}, dtype={dtype}. Read it with "
-            "gastric_keras.images, or convert it first."
+            "The image must be RGB of shape (height, width, 3) and dtype uint8, "
+            f"got shape={shape}, dtype={dtype}. Read it with "
+            "gastric_keras.imaging.read_image, or convert it first."
         )
 
 
@@ -117,8 +117,8 @@ def rgb_from_stains(amounts: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """
     if amounts.ndim != 3 or amounts.shape[2] != 3:
         raise InputError(
-            "Stain amounts of shape (height, width, 3) were expected. "
-            f"Received: amounts with shape={amounts.shape}. Stack H, E and DAB."
+            "Stain amounts must have the shape (height, width, 3), "
+            f"got shape={amounts.shape}. Stack H, E and DAB."
         )
     density = cv2.transform(amounts.astype(np.float32), OD_FROM_STAINS)
     light = WHITE * np.exp(density * np.float32(-np.log(10)))
@@ -162,7 +162,7 @@ def hematoxylin_transmittance(
     """
     if not unit > 0:
         raise InputError(
-            f"A positive unit of hematoxylin was expected. Received: unit={unit}. "
+            f"unit must be above 0, got {unit}. "
             "Give an amount above 0; 1.0 is the paper's."
         )
     return transmittance_from_amount(hematoxylin(image), unit=unit)

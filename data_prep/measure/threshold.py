@@ -69,12 +69,12 @@ def threshold_phansalkar(
 def _check(image: npt.NDArray[np.float32], radius: int) -> None:
     if image.ndim != 2 or image.size == 0 or image.dtype.kind != "f":
         raise InputError(
-            "A plane of floats of shape (height, width) was expected. Received: "
+            "The plane must be floats of shape (height, width), got "
             f"image with shape={image.shape}, dtype={image.dtype}. Give one channel "
             "scaled to [0, 1]."
         )
     if radius < 1:
         raise InputError(
-            "A window radius of at least 1 px was expected. "
-            f"Received: radius={radius}. Give the half-side of the window in px."
+            "radius must be 1 px or more, "
+            f"got {radius}. Give the half-side of the window in px."
         )

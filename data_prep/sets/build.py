@@ -30,6 +30,7 @@ from data_prep.sets.found import (
 )
 from data_prep.sets.kinds import NUCLEI, TARGET, TISSUE, SetKind
 from data_prep.sets.plan import PlannedImage, count_patches, plan_images
+from data_prep.sets.scale import count_not_square, tell_scales
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.tfds import write_tfds_metadata
 from data_prep.sets.unfinished import identity_of, unfinished
@@ -208,7 +209,8 @@ def _plan(
         config.max_per_class,
         source_of_case=source_of_case if config.even_sources else None,
     )
-    _check_counts(config, found, plan, ledger)
+    _check_counts(config, found, plan)
+    tell_scales(config, found, ledger)
     dropped = _dropped(found)
     dropped[OVER_CAP] = _size(planned) - _size(plan)
     return plan, dict(sorted((+dropped).items()))
@@ -225,6 +227,8 @@ def _notes(
         ]
     if of_pixels := assumed(found):
         notes["assumed"] = of_pixels
+    if squeezed := count_not_square(found):
+        notes["not_square"] = squeezed
     # The config has the side that most pictures share; here are the others.
     notes["sides"] = {
         image.image_id: image.patch_size
@@ -252,7 +256,7 @@ def _size(plan: Sequence[PlannedImage]) -> int:
 
 
 def _check_counts(
-    config: SetConfig, found: Pictures, plan: Sequence[PlannedImage], ledger: Ledger
+    config: SetConfig, found: Pictures, plan: Sequence[PlannedImage]
 ) -> None:
     given = [image.split for image, seen in found if seen.refs]
     counts: dict[str, dict[str, int]] = {
@@ -261,11 +265,6 @@ def _check_counts(
     counts |= count_patches(plan, config.classes)
     splits.check_splits(counts, classes=config.classes)
     splits.check_subsets(config.subsets, counts.get("train", {}))
-    if config.stored_size is None and len({image.mpp for image in plan}) > 1:
-        ledger.warn(
-            "the sources differ in mpp and stored_size is null: patches of equal side "
-            "show unequal areas."
-        )
 
 
 def _tell_outlines(found: Pictures, ledger: Ledger) -> None:

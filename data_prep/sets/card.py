@@ -8,6 +8,7 @@ from pathlib import Path
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.ledger import ledger_lines
 from gastric_keras.records.manifest import Manifest, read_manifest
+from gastric_keras.records.treatment import treatment_of
 
 
 def card_of(folder: Path | str) -> str:
@@ -49,6 +50,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"dropped: {number} × {reason}"
     for image, reason in manifest.set_aside.items():
         yield f"set aside: {image}: {reason}"
+    made = treatment_of(manifest)
+    if made.normalization is not None:
+        yield made.words
     if not manifest.is_grouped:
         yield "cases: NOT KNOWN; patients may be in several splits, scores too good"
     yield from ledger_lines(manifest.config)

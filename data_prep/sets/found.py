@@ -40,6 +40,9 @@ class Found:
         side: of the patches in px at full resolution; 0 is the whole picture.
         mpp: µm per px of the picture; 0.0 is not known.
         is_normalized: False when the stain was to be normalized and no fit was found.
+        impossible_mpp: scale that the file gives and no microscope has, where the
+            config gives none; else 0.0.
+        is_square: False where the picture is taken whole and its sides differ.
         nuclei: (count, total area in px² as stored, contrast, unevenness) of each
             patch that stays; empty where nuclei are not asked for.
         notes: what was assumed of the picture's pixels.
@@ -52,6 +55,8 @@ class Found:
     side: int = 0
     mpp: float = 0.0
     is_normalized: bool = True
+    impossible_mpp: float = 0.0
+    is_square: bool = True
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     outlines: Counter[str] = dataclasses.field(default_factory=Counter)

@@ -10,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config.sets import PatchRules
-from data_prep.measure.normalization import StainFit, fit_stain, normalize
+from gastric_keras.imaging.normalization import StainFit, normalize
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.support.errors import InputError
-
-#: Side in px of the view that a stain is fitted on.
-_FIT_SIDE = 1024
 
 TOO_SMALL = "image smaller than a patch"
 NO_PIXELS = "the slide has no pixels there"
@@ -82,19 +79,6 @@ def cut_patch(
     height, width = (size, size) if size else picture.shape
     patch = picture.read(ref.x, ref.y, width, height, size=stored_size)
     return patch if fit is None else normalize(patch, fit)
-
-
-def fit_picture(picture: Picture, method: str) -> StainFit | None:
-    """The stain of a picture or slide, from a small view of all of it.
-
-    Args:
-        picture: the picture.
-        method: ``reinhard`` or ``macenko``.
-
-    Returns:
-        None where no fit is found: the picture is then stored as it is.
-    """
-    return fit_stain(picture.overview(_FIT_SIDE), method)
 
 
 def class_shares(

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.measure.normalization import StainFit
-from data_prep.sets.patches import PatchRef, cut_patch, fit_picture
+from data_prep.sets.patches import PatchRef, cut_patch
 from data_prep.sets.plan import PlannedImage
 from data_prep.sets.twins import Twins, digest_of
 from gastric_keras.imaging import images
+from gastric_keras.imaging.normalization import StainFit, fit_picture
 from gastric_keras.imaging.slides import Picture, open_picture
 from gastric_keras.records.schema import PatchRecord
 

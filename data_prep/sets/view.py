@@ -11,18 +11,17 @@ import numpy.typing as npt
 from data_prep.config.sets import SetConfig, SourceConfig
 from data_prep.measure.artifacts import BLANK, artifact_reason
 from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
-from data_prep.measure.normalization import StainFit, normalize
 from data_prep.sets.found import Found, Part
 from data_prep.sets.patches import (
     NO_PIXELS,
     TOO_SMALL,
     PatchRef,
     cut_patch,
-    fit_picture,
     grid_origins,
 )
 from data_prep.sources.pictures import ImageSource
 from gastric_keras.imaging.images import UnusableImage
+from gastric_keras.imaging.normalization import StainFit, fit_picture, normalize
 from gastric_keras.imaging.slides import Picture, is_slide, open_picture
 from gastric_keras.imaging.tissue import has_pixels, tissue_mask, tissue_share
 
@@ -38,6 +37,7 @@ class View:
         picture: the open picture.
         source: the settings.
         mpp: µm per px of the picture; 0.0 is not known.
+        impossible_mpp: see ``Found``.
         side: of its patches, px at full resolution; 0 takes the whole picture.
         stride: px between patches.
         fit: of its stain; None where it is not normalized.
@@ -51,6 +51,7 @@ class View:
         # What the user says of the scale wins over what the file says.
         given = config.mpp if self.source.mpp is None else self.source.mpp
         self.mpp = given or picture.mpp
+        self.impossible_mpp = 0.0 if given else picture.impossible_mpp
         self.side = self._side()
         stride = config.stride if self.source.stride is None else self.source.stride
         self.stride = self.side if stride is None else stride
@@ -95,12 +96,15 @@ class View:
 
     def found(self, refs: list[PatchRef], dropped: Counter[str]) -> Found:
         """Of these patches, what pass 1 hands over."""
+        height, width = self.picture.shape
         return Found(
             refs,
             dropped,
             self.side,
             self.mpp,
-            self.is_normalized,
+            is_normalized=self.is_normalized,
+            impossible_mpp=self.impossible_mpp,
+            is_square=self.side > 0 or height == width,
             notes=list(self.picture.notes),
         )
 

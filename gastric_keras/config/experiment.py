@@ -65,6 +65,10 @@ class MidConfig:
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
             that of ImageNet. Averaging the two keeps what t=1 would make the network
             forget (Wortsman et al., CVPR 2022, doi 10.1109/CVPR52688.2022.00780).
+        allow_unequal_normalization: train though data_prep normalized the stain of the
+            mid-level set and of the target set differently, or only one of them.
+        allow_unequal_scale: train though a patch of one set shows five times the width
+            of tissue, µm, that one of the other shows, or more.
         fit: how it is fitted.
         augment: what its training patches go through.
     """
@@ -74,6 +78,8 @@ class MidConfig:
     variant: MidVariant = "stepwise"
     init: str | None = None
     blend: float = 1.0
+    allow_unequal_normalization: bool = False
+    allow_unequal_scale: bool = False
     fit: FitConfig = field(default_factory=FitConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.heatmap.patches import PatchPlan, patch_batches
+from gastric_keras.imaging.normalization import StainFit
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.serving.exported_model import Answer, ExportedModel
 from gastric_keras.support.errors import require
@@ -47,6 +48,7 @@ def predict_patches(
     *,
     batch_size: int,
     readers: int,
+    fit: StainFit | None = None,
 ) -> tuple[Answer, Speed]:
     """Ask the model for each patch of a plan.
 
@@ -56,6 +58,7 @@ def predict_patches(
         plan: its patches.
         batch_size: patches at once.
         readers: threads that read the slide.
+        fit: of the slide's stain, which is then normalized.
 
     Returns:
         The answer, in the plan's order, and the speed.
@@ -79,6 +82,7 @@ def predict_patches(
         size=model.size,
         batch_size=batch_size,
         readers=readers,
+        fit=fit,
     )
     total = -(-len(plan.origins) // batch_size)
     is_known = False
@@ -93,7 +97,7 @@ def predict_patches(
     seconds = time.perf_counter() - started
     require(
         bool(np.isfinite(probability).all()),
-        "A probability for each patch was expected of the model.",
+        "The model must give a probability for each patch",
         "Train and export it again.",
         not_finite=int((~np.isfinite(probability)).sum()),
     )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from gastric_keras.data.decode import resize
+from gastric_keras.imaging.normalization import StainFit, normalize
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.imaging.tissue import has_pixels, tissue_mask, tissue_share
 from gastric_keras.support.errors import InputError, require
@@ -101,6 +102,7 @@ def patch_batches(
     size: int,
     batch_size: int,
     readers: int,
+    fit: StainFit | None = None,
 ) -> Generator[tuple[npt.NDArray[np.int64], tf.Tensor], None, None]:
     """Stream the patches of a plan, read in threads ahead of their use.
 
@@ -113,6 +115,7 @@ def patch_batches(
         size: side that the model takes, px; resized as in training.
         batch_size: patches in a batch; the last holds the rest.
         readers: threads.
+        fit: of the slide's stain, which is then normalized.
 
     Yields:
         (n,) int64 indices into the plan, each once, in an order that is quick to
@@ -123,14 +126,13 @@ def patch_batches(
     """
     failures: list[InputError] = []
 
+    def cut(x: int, y: int) -> npt.NDArray[np.uint8]:
+        patch = picture.read(x, y, plan.side, plan.side, size=patch_size)
+        return patch if fit is None else normalize(patch, fit)
+
     def read(indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         try:
-            return np.stack(
-                [
-                    picture.read(x, y, plan.side, plan.side, size=patch_size)
-                    for x, y in plan.origins[indices].tolist()
-                ]
-            )
+            return np.stack([cut(x, y) for x, y in plan.origins[indices].tolist()])
         except InputError as error:
             # Through TensorFlow only the words of an error would come, not the error.
             failures.append(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.heatmap.inference import Speed, predict_patches
+from gastric_keras.heatmap.matching import fit_stain_of, patch_side, tell_assumed
 from gastric_keras.heatmap.overlay import OverlayCaption, draw_overlay
 from gastric_keras.heatmap.patches import PatchPlan, plan_patches
 from gastric_keras.heatmap.probability_map import (
@@ -27,7 +27,6 @@ from gastric_keras.imaging.slides import Picture, open_picture
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving.exported_model import Answer, ExportedModel, load_exported
 from gastric_keras.support import config_io, files
-from gastric_keras.support.errors import require
 from gastric_keras.support.versions import read_commit, read_versions
 
 #: Written last: a folder with this file is whole.
@@ -70,7 +69,7 @@ def run_heatmap(
                 return
             # From here on the folder holds no whole heatmap, until the end.
             summary.unlink(missing_ok=True)
-            _tell_assumed(picture, slide.name)
+            tell_assumed(picture, slide.name)
             reading = _read_slide(config, picture, loaded)
             _write(
                 folder,
@@ -84,40 +83,6 @@ def run_heatmap(
                 summary, _summarize(reading, made_of, picture, loaded.positive)
             )
             _tell(reading, loaded.positive, folder)
-
-
-def patch_side(
-    config: HeatmapConfig, model: ExportedModel, picture: Picture
-) -> tuple[int, float]:
-    """Side of a patch in px of the slide, and the slide's µm/px (0: not known).
-
-    Raises:
-        InputError: no side is given, and the scale of model or slide is not known.
-    """
-    slide_mpp = config.slide_mpp or picture.mpp
-    if config.side is not None:
-        return config.side, slide_mpp
-    model_mpp = config.model_mpp or model.mpp
-    require(
-        bool(model_mpp and slide_mpp),
-        "The scales of the model's patches and of the slide, µm/px, were expected.",
-        "Give what is 0 with --set model_mpp=0.5 --set slide_mpp=0.25, or the side of "
-        f"a patch on the slide in px, --set side={model.patch_size}.",
-        model_mpp=model_mpp,
-        slide_mpp=slide_mpp,
-    )
-    return max(1, round(model.patch_size * model_mpp / slide_mpp)), slide_mpp
-
-
-def _tell_assumed(picture: Picture, name: str) -> None:
-    for note in picture.notes:
-        print(f"Warning: {name}: {note}.", file=sys.stderr)
-    if picture.orientation != 1:
-        print(
-            f"Warning: {name}: heatmap.geojson lies on the upright picture; QuPath and "
-            f"ImageJ show it as stored, EXIF orientation {picture.orientation}.",
-            file=sys.stderr,
-        )
 
 
 def _made_of(
@@ -154,6 +119,7 @@ class _Reading:
     level: float
     regions: list[Region]
     called: int
+    is_normalized: bool
 
 
 def _read_slide(
@@ -169,19 +135,23 @@ def _read_slide(
         f"with less than {config.min_tissue:.0%} tissue, and are not read",
         flush=True,
     )
+    fit = fit_stain_of(picture, model)
     answer, speed = predict_patches(
         model,
         picture,
         plan,
         batch_size=config.batch_size,
         readers=config.readers or os.cpu_count() or 1,
+        fit=fit,
     )
     level = answer.threshold if config.level is None else config.level
     _, _, width, height = picture.bounds
     probability = draw_map(plan, answer.probability, (height, width))
     regions = find_regions(probability, level)
     called = int((answer.label == model.positive).sum())
-    return _Reading(plan, answer, speed, mpp, probability, level, regions, called)
+    return _Reading(
+        plan, answer, speed, mpp, probability, level, regions, called, fit is not None
+    )
 
 
 def _write(
@@ -259,6 +229,7 @@ def _summarize(
         "assumed": list(picture.notes),
         "side": plan.side,
         "stride": plan.step,
+        "is_normalized": reading.is_normalized,
         "positive": positive,
         "threshold": reading.answer.threshold,
         "level": reading.level,

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "read_image",
         ],
         "labels": ["read_labels"],
+        "normalization": ["fit_stain", "normalize"],
         "slides": ["Picture", "is_slide", "open_picture"],
         "tissue": ["tissue_mask", "tissue_share"],
     },

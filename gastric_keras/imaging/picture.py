@@ -17,6 +17,7 @@ class Picture(abc.ABC):
     Attributes:
         shape: (H, W) at full resolution, px.
         mpp: µm per px at full resolution; 0 where the file does not say.
+        impossible_mpp: what the file says where no microscope has that scale; else 0.
         is_slide: whether regions are read from the file as they are asked for.
         data: bytes of an ordinary picture's file; None for a slide.
         orientation: 1 to 8: how EXIF said to turn what the file stores; 1 is upright.
@@ -27,6 +28,7 @@ class Picture(abc.ABC):
     orientation: int = 1
     notes: tuple[str, ...] = ()
     mpp: float = 0.0
+    impossible_mpp: float = 0.0
     is_slide: bool = False
     data: bytes | None = None
 

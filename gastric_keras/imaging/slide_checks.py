@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gastric_keras.imaging.pillow import UnusableImage
+from gastric_keras.imaging.scale import is_possible
 from gastric_keras.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 
 #: Most pixels of one tile; scanners write 256 to 4096 px a side.
 _TILE_PIXELS = 2**26
-#: µm/px beyond which a figure is that of a screen (72 dpi is 353), not of a microscope.
-_MAX_MPP = 20.0
 
 
 def check_levels(slide: OpenSlide, path: Path | str) -> None:
@@ -50,7 +50,7 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
 
 
 def mpp_of(slide: OpenSlide, path: Path | str) -> float:
-    """µm per px at full resolution; 0 where the file does not say.
+    """µm per px that the file gives, be it possible or not; 0 where it gives none.
 
     Args:
         slide: just opened.
@@ -60,9 +60,9 @@ def mpp_of(slide: OpenSlide, path: Path | str) -> float:
         UnusableImage: its pixels are not square.
     """
     values = [float(slide.properties.get(f"openslide.mpp-{axis}", 0)) for axis in "xy"]
-    if not all(0 < value <= _MAX_MPP for value in values):
+    if not all(0 < value < math.inf for value in values):
         return 0.0
-    if max(values) > 1.1 * min(values):
+    if max(values) > 1.1 * min(values) and is_possible(max(values)):
         raise UnusableImage(
             f"The pixels of a slide must be square, got path={path}, "
             f"mpp-x={values[0]}, mpp-y={values[1]}. Fix the file, or save it again "

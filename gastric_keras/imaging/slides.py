@@ -19,6 +19,7 @@ from gastric_keras.imaging.picture import (
     shrink,
 )
 from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
+from gastric_keras.imaging.scale import is_possible
 from gastric_keras.imaging.slide_checks import (
     bounds_of,
     check_levels,
@@ -71,10 +72,14 @@ class SlidePicture(Picture):
         self._bounds = bounds_of(self._slide)
         try:
             check_levels(self._slide, path)
-            self.mpp = mpp_of(self._slide, path)
+            given = mpp_of(self._slide, path)
         except UnusableImage:
             self.close()
             raise
+        if is_possible(given):
+            self.mpp = given
+        else:
+            self.impossible_mpp = given
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:

@@ -31,7 +31,7 @@ from gastric_keras.runs.rows import (
 from gastric_keras.runs.run_dir import SCORED_SPLITS, FitStage, RunDir
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
-from gastric_keras.runs.sets import SetCard, leak_rows, set_card
+from gastric_keras.runs.sets import SetCard, doubts_where_sets_meet, leak_rows, set_card
 from gastric_keras.runs.shapes import (
     FitFigures,
     Provenance,
@@ -117,7 +117,8 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "version": gastric_keras.__version__,
         "visualized": visualized_pictures(run_dir),
         **_results(scores, predictions),
-        "sets": _sets(config, provenance),
+        "sets": (cards := _sets(config, provenance)),
+        "meeting": doubts_where_sets_meet(cards),
         "leaks": leak_rows(
             config.target.records,
             None if config.mid is None else config.mid.records,

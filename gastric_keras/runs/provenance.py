@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.records.manifest import MANIFEST_NAME
+from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
+from gastric_keras.records.treatment import Treatment, treatment_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import Provenance
 from gastric_keras.support import config_io
@@ -65,7 +66,20 @@ def collect(config: ExperimentConfig) -> Provenance:
             for folder in folders
             if (Path(folder) / MANIFEST_NAME).is_file()
         },
+        treatments={
+            folder: made
+            for folder in folders
+            if (made := _treatment(folder)) is not None
+        },
     )
+
+
+def _treatment(folder: str) -> Treatment | None:
+    try:
+        return treatment_of(read_manifest(folder))
+    except InputError:
+        # The stage that reads the set says what is wrong with it.
+        return None
 
 
 def _identity(config: ExperimentConfig) -> dict[str, object]:

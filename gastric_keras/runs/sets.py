@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,11 @@ from gastric_keras.records.manifest import (
     QUALITY_NAME,
     Manifest,
     read_manifest,
+)
+from gastric_keras.records.treatment import (
+    Treatment,
+    meeting_warnings,
+    treatment_of,
 )
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.support.errors import InputError
@@ -68,6 +73,7 @@ class SetCard:
         folder: of the set.
         quality: None where data_prep left none.
         manifest: None where it cannot be read.
+        treatment: what was done to its pixels; None where it cannot be read.
         splits: of the manifest.
         config: how it was made, YAML.
         warning: "" if none.
@@ -77,6 +83,7 @@ class SetCard:
     folder: str
     quality: Quality | None
     manifest: Manifest | None
+    treatment: Treatment | None
     splits: tuple[SplitCounts, ...]
     config: str
     warning: str
@@ -100,7 +107,7 @@ def set_card(title: str, folder: str, recorded: str | None) -> SetCard:
         manifest = read_manifest(folder)
     except InputError as error:
         warning = f"The set cannot be read now. {error}"
-        return SetCard(title, folder, quality, None, (), "", warning)
+        return SetCard(title, folder, quality, None, None, (), "", warning)
     warning = ""
     if recorded and sha256_of(Path(folder) / MANIFEST_NAME) != recorded:
         warning = (
@@ -117,7 +124,18 @@ def set_card(title: str, folder: str, recorded: str | None) -> SetCard:
         for split, counts in manifest.counts.items()
     )
     config = yaml.safe_dump(manifest.config, sort_keys=False, allow_unicode=True)
-    return SetCard(title, folder, quality, manifest, splits, config, warning)
+    made = treatment_of(manifest)
+    return SetCard(title, folder, quality, manifest, made, splits, config, warning)
+
+
+def doubts_where_sets_meet(cards: Iterable[SetCard]) -> list[str]:
+    """What is doubtful where the sets of a run meet.
+
+    Args:
+        cards: of its sets.
+    """
+    made = {card.title: card.treatment for card in cards if card.treatment is not None}
+    return list(meeting_warnings(made))
 
 
 def _quality(path: Path) -> Quality | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from gastric_keras.records.treatment import Treatment
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, read_object
@@ -32,6 +33,7 @@ class Provenance:
         device: machine and system.
         seed: of training.
         records: folder of a set -> manifest_sha256.
+        treatments: folder of a set -> what was done to its pixels.
     """
 
     command: str | None = None
@@ -42,6 +44,7 @@ class Provenance:
     device: str | None = None
     seed: int | None = None
     records: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    treatments: dict[str, Treatment] = field(default_factory=dict)
 
     def manifest_sha256(self, folder: str) -> str | None:
         """Of a set's manifest when the run was made; None: not known."""

@@ -62,7 +62,7 @@ def run_export(
     partial = run_dir.export / ".partial"
     shutil.rmtree(partial, ignore_errors=True)
     model = load_stage(config, run_dir, "target")
-    write_saved_model(model, partial, point=point)
+    write_saved_model(model, partial, point=point, normalization=metadata.normalization)
     if config.export.onnx:
         write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
     write_json(partial / "assets" / "metadata.json", asdict(metadata))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from gastric_keras.imaging.normalization import STAIN_METHODS
 from gastric_keras.support.checksums import check_checksums
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, sha256_of
@@ -48,6 +49,8 @@ class ExportedModel:
         patch_size: side of the patches it was trained on before they were resized to
             ``size``, px; equals ``size`` where the metadata do not say.
         mpp: µm/px of those patches; 0: not known.
+        normalization: of the stain of those patches, which ``predict`` does not do;
+            None: none, or the metadata do not say.
         metadata: of the export; empty where there are none.
         checksum: SHA-256 of graph and weights.
     """
@@ -57,6 +60,7 @@ class ExportedModel:
     positive: str
     patch_size: int
     mpp: float
+    normalization: str | None
     # Those of another program's model are kept unchanged.
     metadata: dict[str, Any]
     checksum: str
@@ -68,7 +72,8 @@ class ExportedModel:
         """Predict patches.
 
         Args:
-            patches: (n, size, size, 3) uint8, RGB; n ≥ 1.
+            patches: (n, size, size, 3) uint8, RGB; n ≥ 1; their stain normalized
+                where ``normalization`` says so.
             is_known: an answer to an earlier batch was checked, and the graph is the
                 same.
 
@@ -206,6 +211,7 @@ def load_exported(folder: Path) -> ExportedModel:
         positive=positive[0],
         patch_size=metadata.get("patch_size") or shape[1],
         mpp=float(metadata.get("mpp") or 0),
+        normalization=metadata.get("normalization"),
         metadata=metadata,
         checksum=_checksum(version),
         _signature=signature,
@@ -231,6 +237,14 @@ def _read_metadata(version: Path) -> dict[str, Any]:
         f"{_MOST_SIDE}, 0 or null where they are not known",
         "Export the model again with --force.",
         path=str(path),
+    )
+    method = metadata.get("normalization")
+    require(
+        method is None or method in STAIN_METHODS,
+        f"normalization must be null or one of {', '.join(STAIN_METHODS)}",
+        "Export the model again with --force.",
+        path=str(path),
+        normalization=method,
     )
     return dict(metadata)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from gastric_keras.data.decode import decode_rgb, fit
 from gastric_keras.serving.pixels import decode_with_care, needs_care
+from gastric_keras.serving.stain import build_normalizer
 from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 
 #: Largest picture, in px: 75 MB decoded. Its header is read before it is.
@@ -58,7 +60,11 @@ class OperatingPoint:
 
 
 def write_saved_model(
-    model: keras.Model, folder: Path, *, point: OperatingPoint
+    model: keras.Model,
+    folder: Path,
+    *,
+    point: OperatingPoint,
+    normalization: str | None = None,
 ) -> None:
     """Write a classifier as a SavedModel with three signatures.
 
@@ -75,7 +81,10 @@ def write_saved_model(
         model: two-class classifier out of ``build_classifier``.
         folder: to be made.
         point: of the run.
+        normalization: of the stain of the training patches. Pictures go through it,
+            each fitted by itself; patches must have gone through it.
     """
+    normalize = build_normalizer(normalization)
     height, width = model.input_shape[1:3]
     assert height == width, "a run's patches are square"
     backbone = keras.Model(model.input, model.get_layer("pool").output)
@@ -86,11 +95,14 @@ def write_saved_model(
         with tf.control_dependencies([_check_count(tf.shape(patch)[0], "patch")]):
             return call(model(tf.identity(patch), training=False), point)
 
+    def read(image_bytes: tf.Tensor) -> tf.Tensor:
+        return decode_all(image_bytes, height, normalize=normalize)
+
     def predict_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return call(model(decode_all(image_bytes, height), training=False), point)
+        return call(model(read(image_bytes), training=False), point)
 
     def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        pooled = backbone(decode_all(image_bytes, height), training=False)
+        pooled = backbone(read(image_bytes), training=False)
         return {"features": tf.cast(pooled, tf.float32)}
 
     pictures = [tf.TensorSpec((None,), tf.string, "image_bytes")]
@@ -128,12 +140,18 @@ def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor
     }
 
 
-def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Check the pictures of a request, then decode and resize them.
+def decode_all(
+    image_bytes: tf.Tensor,
+    image_size: int,
+    *,
+    normalize: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tf.Tensor:
+    """Check the pictures of a request, then decode, normalize and resize them.
 
     Args:
         image_bytes: (N,) string, JPEG or PNG.
         image_size: side in px.
+        normalize: of the stain, (H, W, 3) uint8 to the same, before the resize.
 
     Returns:
         (N, image_size, image_size, 3) uint8, RGB.
@@ -153,6 +171,8 @@ def decode_all(image_bytes: tf.Tensor, image_size: int) -> tf.Tensor:
         pixels = tf.cond(
             is_odd, lambda: decode_with_care(image, number), lambda: decode_rgb(image)
         )
+        if normalize is not None:
+            pixels = normalize(pixels)
         return fit(pixels, image_size)
 
     return tf.map_fn(

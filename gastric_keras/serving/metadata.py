@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.records.manifest import read_manifest
+from gastric_keras.records.treatment import Treatment, treatment_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_provenance
 from gastric_keras.serving.graph import OperatingPoint
@@ -19,10 +20,12 @@ class TrainedOn:
     Attributes:
         folder: its path.
         manifest_sha256: of its manifest when the run was made; None: not known.
+        treatment: what was done to its pixels; None: not known.
     """
 
     folder: str
     manifest_sha256: str | None
+    treatment: Treatment | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class ExportMetadata:
         raw_threshold: for those of the network.
         temperature: between them.
         mpp: µm/px of the training patches; 0.0: not known.
+        normalization: of the stain of the training patches, reinhard or macenko; null:
+            none. ``serving_default`` and ``features`` do it, each picture fitted by
+            itself; whoever asks ``predict_array`` or the ONNX file does it before.
         patch_size: side of the records, px.
         image_size: side that the network takes, px.
         backbone: network.
@@ -57,6 +63,7 @@ class ExportMetadata:
     raw_threshold: float
     temperature: float
     mpp: float
+    normalization: str | None
     patch_size: int
     image_size: int
     backbone: str
@@ -82,8 +89,10 @@ def collect_metadata(
     Raises:
         InputError: the target set or the provenance is missing.
     """
-    manifest = read_manifest(config.target.records)
     provenance = read_provenance(run_dir.provenance)
+    now = treatment_of(read_manifest(config.target.records))
+    # What the run was trained on, though the set may have been made again since.
+    made = provenance.treatments.get(config.target.records, now)
     stages = {"target": config.target.records}
     if config.mid is not None:
         stages = {"mid": config.mid.records} | stages
@@ -95,8 +104,9 @@ def collect_metadata(
         threshold=point.threshold,
         raw_threshold=point.raw_threshold,
         temperature=point.temperature,
-        mpp=manifest.mpp,
-        patch_size=manifest.patch_size,
+        mpp=made.mpp,
+        normalization=made.normalization,
+        patch_size=made.patch_size,
         image_size=config.backbone.image_size,
         backbone=config.backbone.name,
         weights=config.backbone.weights,
@@ -105,7 +115,11 @@ def collect_metadata(
         commit=provenance.commit,
         weights_sha256=sha256_of(run_dir.weights("target")),
         records={
-            stage: TrainedOn(folder, provenance.manifest_sha256(folder))
+            stage: TrainedOn(
+                folder,
+                provenance.manifest_sha256(folder),
+                made if stage == "target" else provenance.treatments.get(folder),
+            )
             for stage, folder in stages.items()
         },
     )

@@ -27,13 +27,13 @@ def check_onnx(config: ExperimentConfig) -> None:
     for package in ("onnx", "tf2onnx"):
         if find_spec(package) is None:
             raise InputError(
-                f"The package {package} was expected for export.onnx. Received: an "
-                "installation without it. Run pip install -c constraints.txt -e "
-                "'.[onnx]', or set export.onnx=false."
+                f"export.onnx must have the package {package}, got an installation "
+                "without it. Run pip install -c constraints.txt -e '.[onnx]', or set "
+                "export.onnx=false."
             )
     require(
         config.runtime.precision == "float32",
-        "runtime.precision float32 was expected for export.onnx.",
+        "runtime.precision must be float32 for export.onnx",
         "ONNX has no such arithmetic on CPUs, and in float32 the model would not equal "
         "its evaluation; set export.onnx=false.",
         precision=config.runtime.precision,

@@ -45,10 +45,6 @@ def require(condition: bool, rule: str, way_out: str, **received: object) -> Non
     Raises:
         InputError: the condition does not hold.
     """
-    if not condition and rule.endswith("."):
-        # The earlier form; goes when the last caller has changed.
-        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        raise InputError(f"{rule} Received: {values}. {way_out}")
     if not condition:
         raise InputError(f"{rule}, got {_spell(rule, received)}. {way_out}")
 

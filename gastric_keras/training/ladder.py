@@ -20,11 +20,18 @@ from gastric_keras.data.stage_data import (
 )
 from gastric_keras.records.checks import check_no_shared_cases, check_set
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
+from gastric_keras.records.treatment import (
+    check_equal_scales,
+    check_equal_stains,
+    scale_warnings,
+    treatment_of,
+)
 from gastric_keras.runs.run_dir import FitStage, RunDir
 from gastric_keras.runs.shapes import read_fit
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of, write_json
+from gastric_keras.support.streams import warn
 from gastric_keras.support.workers import is_chief
 from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.fit import fit
@@ -145,7 +152,7 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
     target, mid = config.target, config.mid
     # Not only at t=2: hours of t=1 would be lost by then.
     if mid is not None and (Path(target.records) / MANIFEST_NAME).exists():
-        check_no_shared_cases(read_manifest(mid.records), read_manifest(target.records))
+        _check_meeting(mid, target)
     if stage == "mid":
         assert mid is not None, "run_mid has seen to that"
         check_set(mid.records, mid.classes, key="mid")
@@ -155,6 +162,22 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
         return target
     check_set(mid.records, mid.classes, key="mid")
     return with_updates_of_mid(config)
+
+
+def _check_meeting(mid: MidConfig, target: TargetConfig) -> None:
+    """Whether the two sets can be used in one run."""
+    manifests = {
+        "mid-level set": read_manifest(mid.records),
+        "target set": read_manifest(target.records),
+    }
+    check_no_shared_cases(*manifests.values())
+    made = {name: treatment_of(manifest) for name, manifest in manifests.items()}
+    if not mid.allow_unequal_normalization:
+        check_equal_stains(*made.values())
+    if not mid.allow_unequal_scale:
+        check_equal_scales(*made.values())
+    for warning in scale_warnings(made):
+        warn(warning)
 
 
 def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:

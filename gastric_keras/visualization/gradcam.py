@@ -48,8 +48,8 @@ def decision_maps(
     known = model.output_shape[-1]
     require(
         index.shape == (len(patches),) and bool(np.isin(index, range(known)).all()),
-        f"One class from 0 to {known - 1} for each of {len(patches)} patches was "
-        "expected.",
+        f"classes must be one class from 0 to {known - 1} for each of {len(patches)} "
+        "patches",
         "Pass the index of the class that was called.",
         classes=index.tolist(),
     )

@@ -18,7 +18,7 @@ Outcome = Literal["right", "refused", "failed"]
 #: Longer messages than this bury the way out.
 _LONGEST = 3000
 #: What must hold, what came, and a way out behind it.
-_FORM = re.compile(r".{10,}(Received:|, got) .+[.?!)'’:] ?\S.{5,}", re.DOTALL)
+_FORM = re.compile(r".{10,}, got .+[.?!)'’:] ?\S.{5,}", re.DOTALL)
 
 
 @dataclass(frozen=True)

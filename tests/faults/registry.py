@@ -16,6 +16,7 @@ from tests.faults import (
     record_sets,
     requests,
     rows,
+    scales,
     schemas,
     slides_damaged,
     weights_files,
@@ -41,5 +42,6 @@ KINDS: dict[str, Kind] = {
         requests,
         finished_runs,
         slides_damaged,
+        scales,
     )
 }

@@ -61,7 +61,7 @@ def _right(folder: Path) -> None:
 
 
 def _refused(folder: Path) -> None:
-    raise InputError("A whole file was expected. Received: half of one. Copy it again.")
+    raise InputError("A file must be whole, got half of one. Copy it again.")
 
 
 PLANTED = {
@@ -99,9 +99,9 @@ def test_a_kept_case_is_replayed(tmp_path: Path) -> None:
 
 
 def test_a_message_without_its_parts_is_seen() -> None:
-    good = "A whole file was expected. Received: half of one. Copy it again."
+    good = "A file must be whole, got half of one. Copy it again."
     assert find_bad_form(good) == ""
-    for bad in ("Copy it again.", "A file was expected. Received: none", "x" * 5000):
+    for bad in ("Copy it again.", "A file must be there, got none", "x" * 5000):
         assert find_bad_form(bad)
     assert "limit of the worker" in find_bad_form(good.replace("half", "MemoryError:"))
 

@@ -17,7 +17,11 @@ SLOPE = 10.0
 
 
 def write_red_model(
-    folder: Path, *, metadata: object = None, slope: float = SLOPE
+    folder: Path,
+    *,
+    metadata: object = None,
+    slope: float = SLOPE,
+    normalization: str | None = None,
 ) -> Path:
     """Export a model of 8 px patches that looks at nothing but the mean of red."""
     dense = keras.layers.Dense(2, activation="softmax")
@@ -30,7 +34,7 @@ def write_red_model(
     dense.set_weights([kernel, np.array([0, -slope / 2], np.float32)])
     classes = ("benign", "malignant")
     point = OperatingPoint(classes, "malignant", THRESHOLD, temperature=1.0)
-    write_saved_model(model, folder, point=point)
+    write_saved_model(model, folder, point=point, normalization=normalization)
     if metadata is not None:
         (folder / "assets").mkdir(exist_ok=True)
         (folder / "assets" / "metadata.json").write_text(json.dumps(metadata))

@@ -82,6 +82,23 @@ def test_check_finds_what_two_sets_share(
     assert "share 32 × pixels" in out
 
 
+def test_check_tells_unequal_stain_and_scale(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(_target_arguments(tmp_path, "--set", "mpp=0.5")) == 0
+    (tmp_path / "set").rename(tmp_path / "first")
+    options = ("--set", "mpp=0.25", "--set", "normalization=reinhard")
+    assert main(_target_arguments(tmp_path, *options)) == 0
+    capsys.readouterr()
+    first, second = str(tmp_path / "first"), str(tmp_path / "set")
+    page = tmp_path / "leaks.html"
+    assert main(["check", first, second, "--page", str(page)]) == 1
+    err = capsys.readouterr().err
+    assert f"Warning: a patch of the {first} shows" in err and "a factor of 2" in err
+    assert "Warning: the sets differ in their stain" in err
+    assert "the sets differ in their stain" in page.read_text()
+
+
 def test_a_changed_shard_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -15,24 +15,26 @@ from gastric_keras.support.errors import InputError, disk_error, require
 
 
 def test_a_long_word_loses_its_middle() -> None:
-    message = str(InputError(f"A class was expected. Received: {'a' * 9000}. Mend it."))
-    assert message.startswith("A class was expected. Received: aaaa")
-    assert message.endswith("aaa. Mend it.") and " … " in message
+    message = str(InputError(f"A class must be known, got {'a' * 9000}. Fix it."))
+    assert message.startswith("A class must be known, got aaaa")
+    assert message.endswith("aaa. Fix it.") and " … " in message
     assert len(message) < 300
 
 
 def test_a_long_message_keeps_both_ends() -> None:
-    error = InputError(f"A class was expected. Received: {'a b ' * 9000}. Mend it.")
-    assert str(error).startswith("A class was expected. Received: a b")
-    assert str(error).endswith("Mend it.") and len(str(error)) < 2500
+    error = InputError(f"A class must be known, got {'a b ' * 9000}. Fix it.")
+    assert str(error).startswith("A class must be known, got a b")
+    assert str(error).endswith("Fix it.") and len(str(error)) < 2500
     # As it comes back from a worker process.
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_require_passes_or_tells() -> None:
-    require(True, "A thing was expected.", "Mend it.")
-    with pytest.raises(InputError, match="Received: n=3. Mend it."):
-        require(False, "A thing was expected.", "Mend it.", n=3)
+    require(True, "n must be 2", "Fix it.")
+    with pytest.raises(InputError, match="^n must be 2, got 3. Fix it.$"):
+        require(False, "n must be 2", "Fix it.", n=3)
+    with pytest.raises(InputError, match="^n must be m, got n=3, m=2. Fix it.$"):
+        require(False, "n must be m", "Fix it.", n=3, m=2)
 
 
 def test_a_disk_is_to_blame_or_not() -> None:

@@ -147,7 +147,7 @@ def test_small_patches_are_judged_too(shape: tuple[int, int]) -> None:
 
 
 def test_what_is_no_picture_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Received: image with shape=\(4, 4\)"):
+    with pytest.raises(InputError, match=r"got shape=\(4, 4\)"):
         artifact_reason(np.zeros((4, 4), np.uint8))
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_picture_is_refused() -> None:
     ("name", "value"), [("min_tissue", -0.1), ("max_pen", 1.5), ("min_sharpness", 1.0)]
 )
 def test_limits_without_meaning_are_refused(name: str, value: float) -> None:
-    with pytest.raises(InputError, match=f"Received: {name}={value}.*switch"):
+    with pytest.raises(InputError, match=f"{name} must .*got {value}.*switch"):
         ArtifactConfig(**{name: value})
 
 

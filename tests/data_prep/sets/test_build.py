@@ -175,7 +175,9 @@ def test_mixed_scales_without_a_stored_size_are_warned_of(
     config = _tissue(tmp_path, sources=sources)
     manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
     assert manifest.mpp == 0.0
-    assert "Warning: the sources differ in mpp" in capsys.readouterr().err
+    assert (
+        "Warning: the pictures differ in mpp or patch_size" in capsys.readouterr().err
+    )
 
 
 def test_target_patches_carry_the_label_of_their_picture(tmp_path: Path) -> None:

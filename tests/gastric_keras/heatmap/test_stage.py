@@ -14,7 +14,14 @@ from shapely.geometry import shape as shape_of
 from data_prep.sources.region_maps import read_class_map
 from gastric_keras import run
 from gastric_keras.heatmap import inference as slide_inference
+from gastric_keras.imaging.normalization import (
+    REFERENCE_AMOUNTS,
+    STAIN_METHODS,
+    fit_stain,
+    normalize,
+)
 from gastric_keras.support.files import locked, read_json
+from tests.gastric_keras.imaging.test_normalization import OTHER_STAINS, draw_tissue
 from tests.helpers.small_exports import answer_of, write_red_model
 from tests.helpers.small_pictures import noise, write_picture, write_slide
 
@@ -225,6 +232,44 @@ def _offsets_of_tiles(slide: Path) -> int:
         return int(stream.pages[0].tags["TileOffsets"].valueoffset)
 
 
+@pytest.mark.parametrize("method", STAIN_METHODS)
+def test_a_slide_is_normalized_as_the_training_patches_were(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata = METADATA | {"normalization": method, "patch_size": SIDE}
+    told = write_red_model(tmp_path / "export" / "1", metadata=metadata)
+    pixels = draw_tissue(OTHER_STAINS, 0.7 * REFERENCE_AMOUNTS)
+    slide = write_picture(tmp_path / "a.png", pixels)
+    assert _run(slide, told, tmp_path / "out", "--set", f"side={SIDE}") == 0
+    fit = fit_stain(pixels, method)
+    assert fit is not None
+    wanted = normalize(pixels, fit)
+    for row in _rows(tmp_path / "out"):
+        x, y = int(row["x"]), int(row["y"])
+        patch = wanted[y : y + SIDE, x : x + SIDE]
+        assert float(row["malignant_probability"]) == pytest.approx(
+            answer_of(patch), abs=0.01
+        )
+    assert read_json(tmp_path / "out" / "summary.json")["is_normalized"]
+    assert f"stain normalized by {method}" in capsys.readouterr().out
+
+
+def test_a_slide_of_unknown_stain_is_read_as_it_is_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata = METADATA | {"normalization": "macenko", "patch_size": SIDE}
+    told = write_red_model(tmp_path / "export" / "1", metadata=metadata)
+    pixels = np.full((64, 64, 3), (120, 60, 140), np.uint8)
+    slide = write_picture(tmp_path / "a.png", pixels)
+    options = ("--set", f"side={SIDE}", "--set", "min_tissue=0")
+    assert _run(slide, told, tmp_path / "out", *options) == 0
+    assert "Warning: the model was trained on patches" in capsys.readouterr().err
+    row = _rows(tmp_path / "out")[0]
+    assert float(row["malignant_probability"]) == pytest.approx(
+        answer_of(pixels), abs=0.01
+    )
+
+
 def test_the_scales_give_the_side(model: Path, tmp_path: Path) -> None:
     _, pixels = _draw_blocks()
     told = write_red_model(tmp_path / "run" / "export" / "1", metadata=METADATA)
@@ -301,7 +346,7 @@ def test_a_model_that_answers_nan_is_told(
     broken = write_red_model(tmp_path / "1", slope=np.nan)
     slide = write_picture(tmp_path / "a.png", _draw_blocks()[1])
     assert _run(slide, broken, tmp_path / "out", "--set", "side=16") == 2
-    assert "expected of the model. Received: not_finite=" in capsys.readouterr().err
+    assert "for each patch, got not_finite=" in capsys.readouterr().err
 
 
 def test_slide_and_model_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:

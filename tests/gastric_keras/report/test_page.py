@@ -225,6 +225,21 @@ def test_a_set_that_was_made_again_is_told(tmp_path: Path) -> None:
     assert "made again since this run" in read_page(write_report(config)).text
 
 
+def test_stain_and_scale_of_the_sets_are_told(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "two", mid="nuclei")
+    assert config.mid is not None
+    manifest = Path(config.mid.records) / "manifest.json"
+    held = read_json(manifest)
+    held["mpp"] = 1.0
+    held["config"] = {"normalization": "macenko", "not_normalized": ["x"]}
+    write_json(manifest, held)
+    text = " ".join(read_page(write_report(config)).text.split())
+    assert "Stain normalized by macenko (1 picture could not be fitted" in text
+    assert "Stain as scanned." in text
+    assert "Where the sets meet: a patch of the Mid-level set, t=1 shows 256 µm" in text
+    assert "Where the sets meet: the sets differ in their stain" in text
+
+
 def test_a_score_that_is_not_defined_gives_its_reason(tmp_path: Path) -> None:
     config = make_run(tmp_path, "one", cases=1)
     text = read_page(write_report(config)).text

@@ -21,10 +21,10 @@ from gastric_keras.config.experiment import (
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.data.pipeline import Selection, batch_keys
 from gastric_keras.records import checks as set_checks
-from gastric_keras.records.manifest import read_manifest
+from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.files import read_json
+from gastric_keras.support.files import read_json, write_json
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.start import build_start, load_stage
@@ -259,3 +259,48 @@ def test_cases_of_the_test_split_in_the_mid_level_set_are_refused(
     set_checks.check_no_shared_cases(
         replace(mid, cases={"train": target.cases["train"]}), target
     )
+
+
+def _change_manifest(folder: str, **values: object) -> None:
+    path = Path(folder) / MANIFEST_NAME
+    write_json(path, read_json(path) | values)
+
+
+@pytest.mark.parametrize(
+    "made, key, message",
+    [
+        (
+            {"config": {"normalization": "macenko"}},
+            "allow_unequal_normalization",
+            "normalization must be the same in the mid-level and the target set, got "
+            "mid='macenko', target=None.",
+        ),
+        (
+            {"mpp": 5.0},
+            "allow_unequal_scale",
+            "must show like widths of tissue, µm, got mid=320.0, target=32.0.",
+        ),
+    ],
+)
+def test_sets_of_unequal_stain_or_scale_do_not_meet_unless_allowed(
+    made: dict[str, object],
+    key: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    counts = {"train": 2, "validation": 2}
+    small = write_experiment(tmp_path, "unlike", mid=counts, target=counts, fit=FIT)
+    assert small.mid is not None
+    _change_manifest(small.mid.records, **made)
+    run_dir = RunDir(tmp_path / "run")
+    with pytest.raises(InputError, match=re.escape(message)) as refused:
+        stages.run_mid(small, run_dir)
+    assert f"--set mid.{key}=true" in str(refused.value)
+    allowed = replace(small, mid=replace(small.mid, **{key: True}))
+    # The next check, so that nothing is trained here.
+    unlike = replace(allowed, mid=replace(allowed.mid, classes=("a", "b")))
+    with pytest.raises(InputError, match="mid.classes"):
+        stages.run_mid(unlike, run_dir)
+    said = capsys.readouterr().err
+    assert ("a factor of 10" in said) is (key == "allow_unequal_scale")
