@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -120,6 +121,25 @@ def test_the_snippet_of_the_readme_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Score(" in done.stdout
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    """On the phantom that it draws itself."""
+    notebook = json.loads((REPOSITORY / "docs" / "walkthrough.ipynb").read_text("utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    # AutoGraph reads the source of functions, so it must be a file.
+    script = tmp_path / "cells.py"
+    script.write_text("\n".join("".join(cell["source"]) for cell in cells))
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", str(script)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "10 weights copied; new: ('head/kernel', 'head/bias')" in done.stdout
+    assert re.search(r"AUC 0\.\d+ \(0\.\d+ to \d\.\d+\)", done.stdout)
 
 
 def test_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
