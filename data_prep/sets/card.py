@@ -48,7 +48,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     for reason, number in manifest.dropped.items():
         yield f"dropped: {number} × {reason}"
     outlines = manifest.config.get("outlines")
-    # Of a spoilt manifest the config may hold anything.
+    # Of a damaged manifest the config may hold anything.
     for use, number in outlines.items() if isinstance(outlines, dict) else ():
         yield f"outlines: {number} × {use}"
     for image, reason in manifest.set_aside.items():
