@@ -64,7 +64,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 quick: lint  ## lint and every test that is not slow, in a minute
 	$(PYTEST) -m 'not slow'
 
-test: lint  ## lint and every test, with coverage: what CI runs
+test: lint docs  ## lint, docs and every test, with coverage: what CI runs
 	$(PYTEST) --cov --cov-report=term
 
 # PyTorch is there to be measured against, nothing else needs it.
@@ -77,7 +77,6 @@ bench: setup demo/records/target/manifest.json  ## speed, and what the statistic
 	$(BIN)/python -m benchmarks.evidence.verdict
 
 docs: setup  ## the documentation site, in build/site; a broken link is an error
-	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site to open:     build/site/index.html"
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_atomic
 from gastric_keras.support.progress import with_progress
+from gastric_keras.support.versions import install_command
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -175,8 +176,8 @@ def _run_on_beam(
     except ImportError as error:
         raise InputError(
             "A runner needs Apache Beam, which is not installed, got "
-            f"runner={engine.runner}. Run pip install -c constraints.txt -e '.[beam]', "
-            "or leave --runner out."
+            f"runner={engine.runner}. Run {install_command('beam')}, or leave --runner "
+            "out."
         ) from error
     options = PipelineOptions([f"--runner={engine.runner}", *engine.runner_options])
     with beam.Pipeline(options=options) as pipeline:

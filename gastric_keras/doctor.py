@@ -29,7 +29,8 @@ def examine() -> Iterator[str]:
     if versions["tensorflow"] and versions["tensorflow"] != TESTED_TENSORFLOW:
         yield (
             f"! tensorflow {TESTED_TENSORFLOW} is the tested version (the last whose "
-            "tensorflow-io loads): pip install -c constraints.txt -e ."
+            "tensorflow-io loads): pip install "
+            f"tensorflow=={TESTED_TENSORFLOW}"
         )
     yield f"gastric_keras at commit {read_commit() or 'unknown'}"
     yield from _native_operations()

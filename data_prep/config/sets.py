@@ -53,7 +53,7 @@ class SetConfig:
             patch_size, where the scale of every picture is known; null takes px.
         min_slide_tissue: least share of a patch of a whole slide that shows tissue,
             by a small view of the slide; 0 takes all. Not asked of mapped tissue.
-        artifacts: which patches are spoilt by pen, blur or bare glass; null takes all.
+        artifacts: which patches pen, blur or bare glass exclude; null takes all.
         normalization: of the stain, ``reinhard`` or ``macenko``, fitted to each
             picture or slide; null stores the colors as they are.
         splits: shares of the splits.

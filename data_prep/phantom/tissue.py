@@ -265,7 +265,7 @@ def _stain_tissue(
     amounts = cv2.GaussianBlur(np.maximum(amounts, 0), (0, 0), stain.blur)
     amounts[:, :, 0] *= stain.hematoxylin
     amounts[:, :, 1] *= stain.eosin
-    # Eosin is redder than its vector in D: some of DAB's color mends that.
+    # Eosin is redder than its vector in D: some of DAB's color corrects that.
     amounts[:, :, 2] = (0.22 + stain.brown) * amounts[:, :, 1]
     return amounts
 

@@ -25,7 +25,7 @@ from data_prep.quality.measure import (
     nuclei_config,
     read_sample,
 )
-from data_prep.quality.plots import plot_amounts, plot_nuclei
+from data_prep.quality.plots import plot_amounts, plot_nuclei, spell_colors
 from data_prep.quality.verdict import Quality, rows_of
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.ledger import ledger_lines
@@ -93,7 +93,7 @@ def _page(folder: Path | str, quality: Quality, look: Sample) -> str:
 
 
 def _plots(look: Sample, manifest: Manifest) -> Iterator[dict[str, str]]:
-    classes = ", ".join(manifest.classes)
+    classes = spell_colors(manifest.classes)
     if look.nuclei is not None:
         yield {
             "source": _uri(plot_nuclei(look, manifest)),

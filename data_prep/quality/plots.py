@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,19 @@ import numpy.typing as npt
 
 from data_prep.quality.measure import Sample, is_leveled
 from gastric_keras.records.manifest import Manifest
+from gastric_keras.support.fonts import choose_fonts
 
 #: Okabe and Ito (jfly.uni-koeln.de/color): the color-blind tell them apart. Markers and
 #: lines differ too, so that a gray print still reads.
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_COLORS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "orange": "#E69F00",
+    "light blue": "#56B4E9",
+}
+_PALETTE = tuple(_COLORS.values())
 _MARKERS = ("o", "^", "s", "D", "v", "P")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 3)))
 #: Points in a scatter: more hide each other.
@@ -29,6 +39,18 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
+
+
+def spell_colors(classes: Sequence[str]) -> str:
+    """The legend of both plots in words: ``benign: blue, malignant: vermilion``.
+
+    A page spells names that no font of the machine can draw.
+
+    Args:
+        classes: of the set, in the order of their labels.
+    """
+    colors = list(_COLORS)
+    return ", ".join(f"{c}: {colors[i % len(colors)]}" for i, c in enumerate(classes))
 
 
 def plot_nuclei(look: Sample, manifest: Manifest) -> bytes:
@@ -131,6 +153,7 @@ def _draw_boundary(
 
 
 def _png_of(figure: Any) -> bytes:
+    choose_fonts(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
     return stream.getvalue()

@@ -63,7 +63,7 @@ def read_outlines(path: Path | str) -> Outlines:
         The outlines in px of the full-resolution slide, counted from its corner.
 
     Raises:
-        UnusableImage: neither format, cut short, or a corner that is no number.
+        UnusableImage: neither format, cut short, or a corner without a number.
     """
     root = _parse(path)
     readers: dict[str, Callable[[Element, Outlines], None]] = {

@@ -7,6 +7,7 @@ dataclasses.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ ROOT_FILES = {
     "LICENSE": "LICENSE.txt",
     "CITATION.cff": "CITATION.cff",
 }
+NOTEBOOK, NOTEBOOK_PAGE = "walkthrough.ipynb", "WALKTHROUGH.md"
 #: Material loads this from the network when pages are opened from a disk.
 _SHIM = "https://unpkg.com/iframe-worker/shim"
 _LOCAL_SHIM = "assets/javascripts/iframe-worker.js"
@@ -57,6 +59,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for _, path, text in _reference_pages():
         files.append(File.generated(config, path, content=text))
     files.append(File.generated(config, "CONFIG.md", content=config_page()))
+    notebook = (ROOT / "docs" / NOTEBOOK).read_text(encoding="utf-8")
+    page = _relink(_notebook_page(notebook), at_root=False)
+    files.append(File.generated(config, NOTEBOOK_PAGE, content=page))
     shim = (Path(__file__).parent / "iframe-worker.js").read_text(encoding="utf-8")
     files.append(File.generated(config, _LOCAL_SHIM, content=shim))
     return files
@@ -85,9 +90,20 @@ def _relink(text: str, *, at_root: bool) -> str:
             target = ROOT_FILES[target]
         elif not at_root and target.removeprefix("../") in ROOT_FILES:
             target = ROOT_FILES[target.removeprefix("../")]
+        if target == NOTEBOOK:
+            target = NOTEBOOK_PAGE
         return f"{before}{target}{anchor or ''}{after}"
 
     return _LINK.sub(replace, text)
+
+
+def _notebook_page(text: str) -> str:
+    """The cells of a notebook as Markdown."""
+    cells = [(c["cell_type"], "".join(c["source"])) for c in json.loads(text)["cells"]]
+    return "\n\n".join(
+        f"```python\n{source}\n```" if kind == "code" else source
+        for kind, source in cells
+    )
 
 
 def _reference_pages() -> list[tuple[str, str, str]]:

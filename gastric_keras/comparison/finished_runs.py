@@ -112,7 +112,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
 
     Raises:
         InputError: no run, a run not finished or scored by an older version, a
-            probability that is no number, other test rows, fewer than two test patches
+            probability of NaN, other test rows, fewer than two test patches
             of a class, or two runs of the same network, subset, path and seed; the
             message names them.
     """

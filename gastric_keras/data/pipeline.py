@@ -154,8 +154,8 @@ def train_dataset(
         seeds = stateless_fold_in(tf.constant([seed, 1], tf.int64), step)
         return augment(batch[0], seeds, augment_config), batch[1]
 
-    # Decoding is the dear step: all cores, behind the passes so that it runs ahead over
-    # the end of one.
+    # Decoding is the expensive step: all cores, behind the passes so that it runs ahead
+    # over the end of one.
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
     if augment_config is not None:

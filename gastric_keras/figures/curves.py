@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from gastric_keras.figures.style import GRAY, STYLE, WIDTH, color_of, png_of, style_of
 from gastric_keras.statistics.bands import Band
+from gastric_keras.support.text import wrap
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _mark(axes: Axes, x: float, y: float, index: int) -> None:
 def _legend(curve: Curve, area: str) -> str:
     value, low, high = curve.area
     ends = "" if low is None or high is None else f" ({low:.3f}–{high:.3f})"
-    name = textwrap.fill(curve.name, 48, break_long_words=False)
+    name = "\n".join(wrap(curve.name, 48, break_long_words=False))
     gap = "\n" if len(curve.name) > 22 else " "
     return f"{name}:{gap}{area} {value:.3f}{ends}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from gastric_keras.figures.responses import most_changed
 from gastric_keras.figures.style import STYLE, png_of
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.text import wrap
 
 #: Kernels shown at most: all those of the three networks.
 MOST = 64
@@ -52,7 +52,7 @@ def plot_filters(
         grid = figure.subplots(1, len(panels), squeeze=False)
         for axes, (name, kernel) in zip(grid.flat, panels.items(), strict=True):
             axes.imshow(mosaic(kernel), interpolation="nearest")
-            axes.set_title(textwrap.fill(name, 24), size=10)
+            axes.set_title("\n".join(wrap(name, 24)), size=10)
             axes.set_axis_off()
         figure.suptitle(title, size=11)
         return png_of(figure, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from skimage.transform import resize
 
 from gastric_keras.figures.style import STYLE, WIDTH, png_of
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.text import wrap
 
 #: Its lightness rises with the evidence, for the color-blind and a gray print too.
 COLORS = "inferno"
@@ -41,7 +41,7 @@ def plot_overlay(
     """
     covered = lay_over(patch, evidence)
     with rc_context(STYLE | {"axes.grid": False}):
-        lines = textwrap.wrap(title, 56)
+        lines = wrap(title, 56)
         figure = Figure((WIDTH, 2.25 + 0.18 * len(lines)), layout="constrained")
         left, right = figure.subplots(1, 2)
         for axes, picture, name in (

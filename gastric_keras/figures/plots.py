@@ -6,7 +6,6 @@ plots. The style is that of ``drawing``.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ from gastric_keras.figures.style import (
     style_of,
 )
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.text import visible
+from gastric_keras.support.text import visible, wrap
 
 __all__ = [
     "Curve",
@@ -182,7 +181,7 @@ def plot_confusion(
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = np.arange(len(classes))
-    names = [textwrap.fill(visible(name), 12) for name in classes]
+    names = ["\n".join(wrap(visible(name), 12)) for name in classes]
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure((WIDTH, 3.9), layout="constrained")
         axes = figure.subplots()
@@ -248,7 +247,7 @@ def plot_differences(
                 axes.plot([row.low, row.high], [y, y], color=BLUE, lw=2)
                 axes.plot([row.low, row.high], [y, y], "|", color=BLUE, ms=9)
             axes.plot(row.value, y, "o", color=BLUE, ms=7)
-        axes.set_yticks(range(len(rows)), [textwrap.fill(r.name, 26) for r in rows])
+        axes.set_yticks(range(len(rows)), ["\n".join(wrap(r.name, 26)) for r in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         # All digits that a tick has: -0.015 is not -0.01.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from matplotlib.gridspec import GridSpec
 
 from gastric_keras.figures.style import STYLE, png_of
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.text import wrap
 
 
 def plot_responses(
@@ -65,7 +65,7 @@ def plot_responses(
             axes[0].set_title(f"channel {channel}", size=9)
             if column == 2:
                 for axis, name in zip(axes, stages, strict=True):
-                    axis.set_ylabel(textwrap.fill(name, 14), size=9)
+                    axis.set_ylabel("\n".join(wrap(name, 14)), size=9)
         figure.suptitle(title, size=11, y=1 - 0.08 / figure.get_figheight(), va="top")
         return png_of(figure, path)
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gastric_keras.support.files import write_atomic
+from gastric_keras.support.fonts import choose_fonts
 
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, GRAY = "#E69F00", "#56B4E9", "#666666"
@@ -68,6 +69,7 @@ def png_of(figure: Figure, path: Path | str | None) -> bytes:
         The PNG.
     """
     FigureCanvasAgg(figure)
+    choose_fonts(figure)
     for dpi in (160, 100, 60, 40):
         stream = io.BytesIO()
         with rc_context(STYLE):

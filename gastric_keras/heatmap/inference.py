@@ -65,7 +65,7 @@ def predict_patches(
 
     Raises:
         InputError: the slide is damaged where it is read, or the model answers with
-            no number.
+            NaN.
     """
     ready = tf.zeros(
         (min(batch_size, len(plan.origins)), *(model.size,) * 2, 3), tf.uint8

@@ -21,6 +21,7 @@ from matplotlib.path import Path as Outline
 
 from gastric_keras.figures.style import STYLE, VERMILION
 from gastric_keras.heatmap.probability_map import ProbabilityMap, Region
+from gastric_keras.support.fonts import choose_fonts
 
 #: From blue to yellow, evenly in lightness: it prints gray, color-blind readers can
 #: tell its ends apart, and no H&E looks like it.
@@ -95,6 +96,7 @@ def draw_overlay(
         )
         _draw_bar(bar, caption)
         _write(figure, caption, has_regions=bool(regions))
+        choose_fonts(figure)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=max(height, width) / _LONG)
     return stream.getvalue()

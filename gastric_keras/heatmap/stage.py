@@ -65,7 +65,7 @@ def run_heatmap(
         ):
             summary = folder / _SUMMARY
             if not force and _stands(summary, made_of):
-                print(f"heatmap: finished, it stands in {folder}")
+                print(f"heatmap: finished, see {folder}")
                 return
             # From here on the folder holds no whole heatmap, until the end.
             summary.unlink(missing_ok=True)

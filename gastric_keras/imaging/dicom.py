@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gastric_keras.imaging import dicom_decoders
 from gastric_keras.imaging.headers import read_jpeg_header
 from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.versions import install_command
 
 #: JPEG of 8 bits, baseline.
 _JPEG = "1.2.840.10008.1.2.4.50"
@@ -153,8 +154,8 @@ def _check(header: _Header, data: bytes, name: str, max_pixels: int) -> None:
         header.frames == 1,
         "A DICOM picture must have one frame",
         "Several frames are a slide where OpenSlide knows them: install the slides "
-        "extra, pip install -c constraints.txt -e '.[slides]', or save the frame you "
-        "want as a file of its own.",
+        f"extra, {install_command('slides')}, or save the frame you want as a file of "
+        "its own.",
         path=name,
         frames=header.frames,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gastric_keras.imaging.pillow import UnusableImage
 from gastric_keras.imaging.scale import is_possible
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.versions import install_command
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -114,7 +115,7 @@ def import_openslide(path: Path | str) -> Any:
         raise InputError(
             "OpenSlide must be installed to read a slide, got "
             f"path={path} ({error}). Install the slides extra: "
-            "pip install -c constraints.txt -e '.[slides]'."
+            f"{install_command('slides')}."
         ) from error
     return openslide
 

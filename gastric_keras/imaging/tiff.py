@@ -28,6 +28,7 @@ from gastric_keras.imaging.tiff_tags import (
     with_one_page,
     with_value,
 )
+from gastric_keras.support.versions import install_command
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -129,7 +130,7 @@ def _several(name: str, n: int) -> UnusableImage:
     return UnusableImage(
         f"A picture must have one page, got path={name}, pages={n}. Save the page you "
         "want as a file of its own; to read it as a slide, install the slides extra: "
-        "pip install -c constraints.txt -e '.[slides]'."
+        f"{install_command('slides')}."
     )
 
 

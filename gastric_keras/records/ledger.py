@@ -47,7 +47,7 @@ def ledger_lines(config: Mapping[str, Any]) -> Iterator[str]:
         config: of the manifest.
     """
     ledger = config.get("ledger")
-    # Of a spoilt manifest the config may hold anything.
+    # Of a damaged manifest the config may hold anything.
     parts = ledger if isinstance(ledger, dict) else {}
     for name in ("read", "left_out", "assumed"):
         counts = parts.get(name)

@@ -171,7 +171,8 @@ def confusion_pictures(scores: RunScores) -> list[Inline]:
                     None, confusion=confusion, classes=names, title=title
                 ),
                 f"Confusion per {unit} at {threshold:.3f}: {tp} of {tp + fn} "
-                f"{names[1]} and {tn} of {tn + fp} {names[0]} called right.",
+                f"{names[1]} and {tn} of {tn + fp} {names[0]} called right. Rows from "
+                f"the top and columns from the left: {names[0]}, {names[1]}.",
             )
         )
     return pictures

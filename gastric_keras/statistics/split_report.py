@@ -121,7 +121,7 @@ def report(
 
     Returns:
         The report. A score that is not defined (one class only, nothing called
-        positive, a probability that is no number) has value None, an interval that
+        positive, a probability of NaN) has value None, an interval that
         is not (one case only) has ends None, each with a reason in words.
 
     Raises:

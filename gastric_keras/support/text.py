@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
+import unicodedata
 from collections.abc import Sequence
 
 #: Characters that a reader does not see, or that turn the text around them: controls
@@ -12,6 +14,25 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ud800-\udfff]"
 )
+
+#: Stands behind a letter of double width while lines are measured.
+_SECOND_COLUMN = "\ue000"
+
+
+def wrap(text: str, columns: int, *, break_long_words: bool = True) -> list[str]:
+    """Lines of at most so many columns; a Chinese letter takes two.
+
+    Args:
+        text: to break, at spaces where it can.
+        columns: width of a line.
+        break_long_words: also within a word that is longer than a line.
+    """
+    measured = "".join(
+        letter + _SECOND_COLUMN * (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+    lines = textwrap.wrap(measured, columns, break_long_words=break_long_words)
+    return [line.replace(_SECOND_COLUMN, "") for line in lines]
 
 
 def visible(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -109,9 +110,11 @@ def test_the_snippet_of_the_readme_runs(tmp_path: Path) -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     snippet = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert snippet is not None
-    folder, counts = tmp_path / "set", {"train": 132, "test": 20}
+    folder, counts = tmp_path / "set", {"train": 132, "test": 8}
     write_small_set(folder, "target", CLASSES, per_class=counts)
     code = snippet[1].replace("demo/records/target", str(folder))
+    assert code.count("epochs=10") == 2
+    code = code.replace("epochs=10", "epochs=1")
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],
         cwd=REPOSITORY,
@@ -122,17 +125,40 @@ def test_the_snippet_of_the_readme_runs(tmp_path: Path) -> None:
     assert "Score(" in done.stdout
 
 
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    """On the phantom that it draws itself."""
+    notebook = json.loads(
+        (REPOSITORY / "docs" / "walkthrough.ipynb").read_text("utf-8")
+    )
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    # AutoGraph reads the source of functions, so it must be a file.
+    script = tmp_path / "cells.py"
+    script.write_text("\n".join("".join(cell["source"]) for cell in cells))
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", str(script)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "10 weights copied; new: ('head/kernel', 'head/bias')" in done.stdout
+    assert re.search(r"AUC 0\.\d+ \(0\.\d+ to \d\.\d+\)", done.stdout)
+
+
 def test_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
     """Built, installed beside this environment's packages, and used elsewhere."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
     source = tmp_path / "source"
-    files = ["clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(source)]
+    files = ["clone", "--quiet", "--depth=1", f"file://{REPOSITORY}", str(source)]
     subprocess.run(["git", *files], check=True)
     subprocess.run([*pip, *build, str(source)], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True
+    )
     python = environment / "bin" / "python"
     # The packages of this environment, but not the checkout that it points to.
     (site,) = (environment / "lib").glob("python*/site-packages")
@@ -157,18 +183,16 @@ def test_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
     run("gastric_keras.run", "--stage", "configs", "--out", "configs")
     # A phantom set and one tiny run, by the configs that the wheel brought.
     phantom = ("--config", "configs/data_prep/demo_phantom.yaml")
-    run("data_prep", "phantom", *phantom, "--out", "demo/images")
+    few = ("regions=1", "target_images=48", "target_cases=24", "target_size=64")
+    options = [word for value in few for word in ("--set", value)]
+    run("data_prep", "phantom", *phantom, "--out", "demo/images", *options)
     target = ("--config", "configs/data_prep/demo_target.yaml")
-    run("data_prep", "target", *target, "--out", "demo/records/target")
-    tiny = ("mid=null", "target.fit.epochs=1", "evaluate.bootstrap=100")
-    overrides = [word for value in tiny for word in ("--set", value)]
-    run(
-        "gastric_keras.run",
-        "--stage",
-        "all",
-        "--config",
-        "configs/demo.yaml",
-        *overrides,
-    )
+    options = ["--workers", "1", "--set", "subsets={}"]
+    run("data_prep", "target", *target, "--out", "demo/records/target", *options)
+    tiny = ("mid=null", "target.fit.epochs=1", "target.fit.batch_size=8")
+    tiny += ("evaluate.bootstrap=100",)
+    options = [word for value in tiny for word in ("--set", value)]
+    everything = ("--stage", "all", "--config", "configs/demo.yaml")
+    run("gastric_keras.run", *everything, *options)
     (report,) = tmp_path.glob("tensorboard_logs/*/report.html")
     assert "gastric_keras" in report.read_text(encoding="utf-8")

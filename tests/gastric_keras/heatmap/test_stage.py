@@ -187,7 +187,7 @@ def test_a_finished_heatmap_stands_until_something_differs(
     before = (out / "summary.json").stat().st_mtime_ns
     capsys.readouterr()
     assert _run(slide, model / "1", None, *options) == 0
-    assert f"heatmap: finished, it stands in {out}" in capsys.readouterr().out
+    assert f"heatmap: finished, see {out}" in capsys.readouterr().out
     assert (out / "summary.json").stat().st_mtime_ns == before
     for more in (["--set", "stride=0.5"], ["--force", "--set", "stride=0.5"]):
         assert _run(slide, model, None, *options, *more) == 0
