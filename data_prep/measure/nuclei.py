@@ -20,6 +20,9 @@ from data_prep.measure.threshold import threshold_phansalkar
 
 #: µm per px of a ×40 scan: what counts where the scale is not known.
 ASSUMED_MPP = 0.25
+#: µm per px beyond which nuclei melt together (docs/NUCLEI.md): counts and areas
+#: then follow the truth less and less.
+COARSEST_MPP = 1.5
 #: µm per px at which nuclei are sought.
 WORKING_MPP = 0.5
 # Green light that bare glass lets through, of 255: eosin and hematoxylin both take it.

@@ -12,7 +12,7 @@ from data_prep.config.sets import (
     TissueSetConfig,
 )
 from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
-from data_prep.measure.nuclei import measure_nuclei
+from data_prep.measure.nuclei import COARSEST_MPP, measure_nuclei
 from data_prep.sets.found import Found, Part
 from data_prep.sets.mapped import MaskMap, OutlineMap
 from data_prep.sets.patches import PatchRef, label_patches
@@ -25,6 +25,10 @@ from gastric_keras.imaging.slides import open_picture
 from gastric_keras.support.errors import InputError
 
 IGNORED = "class ignored"
+TOO_COARSE = (
+    f"nuclei at more than {COARSEST_MPP} µm/px melt together, so that counts and areas "
+    "are wrong; take finer pictures or a larger stored_size"
+)
 
 
 def find_tissue(config: TissueSetConfig, part: Part) -> Found:
@@ -63,13 +67,15 @@ def find_nuclei(config: NucleiSetConfig, part: Part) -> Found:
         found = view.grid(part, label=0)
         kept: list[PatchRef] = []
         rows: list[tuple[float, ...]] = []
+        mpp = view.mpp
+        if config.stored_size is not None:
+            mpp *= (view.side or picture.shape[0]) / config.stored_size
+        nuclei = dataclasses.replace(config.nuclei, mpp=mpp or config.nuclei.mpp)
+        if found.refs and (nuclei.mpp or 0) > COARSEST_MPP:
+            found.notes.append(TOO_COARSE)
         for ref in found.refs:
             patch = view.patch(ref)
-            mpp = view.mpp
-            if config.stored_size is not None:
-                mpp *= (view.side or picture.shape[0]) / config.stored_size
             reason = view.artifact(patch)
-            nuclei = dataclasses.replace(config.nuclei, mpp=mpp or config.nuclei.mpp)
             if reason is not None:
                 found.dropped[reason] += 1
                 continue

@@ -168,21 +168,9 @@ def load_exported(folder: Path) -> ExportedModel:
     check_checksums(
         version, way_out="Copy the model again, or export it again with --force."
     )
-    try:
-        signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
-        takes = signature.structured_input_signature[1]["patch"]
-        gives = signature.structured_outputs
-    except KeyError as error:
-        raise InputError(
-            f"A SavedModel must have the signature {_SIGNATURE} of `patch`, got "
-            f"model={version}, which lacks {error}. {_EXPORT}"
-        ) from error
-    except Exception as error:
-        # TensorFlow fails in a dozen ways on damaged files.
-        raise InputError(
-            "A SavedModel must be one that TensorFlow can load, got "
-            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
-        ) from error
+    signature = _load_signature(version)
+    takes = signature.structured_input_signature[1]["patch"]
+    gives = signature.structured_outputs
     shape = takes.shape.as_list()
     require(
         takes.dtype == tf.uint8
@@ -216,6 +204,24 @@ def load_exported(folder: Path) -> ExportedModel:
         checksum=_checksum(version),
         _signature=signature,
     )
+
+
+def _load_signature(version: Path) -> Any:
+    try:
+        signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
+        signature.structured_input_signature[1]["patch"]
+        return signature
+    except KeyError as error:
+        raise InputError(
+            f"A SavedModel must have the signature {_SIGNATURE} of `patch`, got "
+            f"model={version}, which lacks {error}. {_EXPORT}"
+        ) from error
+    except Exception as error:
+        # TensorFlow fails in a dozen ways on damaged files.
+        raise InputError(
+            "A SavedModel must be one that TensorFlow can load, got "
+            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
+        ) from error
 
 
 # See ``ExportedModel.metadata``.
