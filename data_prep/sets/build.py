@@ -33,6 +33,7 @@ from data_prep.sets.plan import PlannedImage, count_patches, plan_images
 from data_prep.sets.scale import count_not_square, tell_scales
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.tfds import write_tfds_metadata
+from data_prep.sets.told import tell_assumed, tell_outlines
 from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
@@ -42,9 +43,6 @@ from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.streams import warn
-
-#: Warnings about pictures that are printed one by one.
-_MAX_WARNINGS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,28 +128,18 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
-        _tell_outlines(found, ledger)
+        tell_outlines(found, ledger)
         _require_patches(found, set_aside)
-        _tell_assumed(found, ledger)
+        tell_assumed(found, ledger)
         notes: dict[str, Any] = {}
         if kind.label is not None:
             found, notes = kind.label(config, found)
             _require_patches(found, set_aside)
         plan, dropped = _plan(config, found, ledger)
         tell_balance(plan, config.classes, ledger, is_mid_level=kind.is_mid_level)
-        before = Manifest(
-            dataset=kind.name,
-            classes=config.classes,
-            counts={},
-            cases={},
-            patch_size=0,
-            mpp=0.0,
-            dropped=dropped,
-            config=to_dict(config) | notes | _notes(config, found, plan),
-            shards=(),
-            subsets=config.subsets,
-            set_aside=set_aside,
-            is_grouped=all(image.is_grouped for image, _ in found),
+        notes |= _notes(config, found, plan)
+        before = _draft(
+            kind, config, found, dropped=dropped, set_aside=set_aside, notes=notes
         )
         manifest = write_set(
             plan,
@@ -168,6 +156,32 @@ def build_set(
                 warn(warning)
         take_name(work, out)
     return manifest
+
+
+def _draft(
+    kind: SetKind,
+    config: SetConfig,
+    found: Pictures,
+    *,
+    dropped: dict[str, int],
+    set_aside: dict[str, str],
+    notes: dict[str, Any],
+) -> Manifest:
+    """The manifest before anything is written; the writer fills in what it counts."""
+    return Manifest(
+        dataset=kind.name,
+        classes=config.classes,
+        counts={},
+        cases={},
+        patch_size=0,
+        mpp=0.0,
+        dropped=dropped,
+        config=to_dict(config) | notes,
+        shards=(),
+        subsets=config.subsets,
+        set_aside=set_aside,
+        is_grouped=all(image.is_grouped for image, _ in found),
+    )
 
 
 def _look(
@@ -238,15 +252,6 @@ def _notes(
     return notes
 
 
-def _tell_assumed(found: Pictures, ledger: Ledger) -> None:
-    for note, images in assumed(found).items():
-        ledger.assumed[f"pictures: {note}"] += len(images)
-        ledger.warn(
-            f"{len(images)} picture{'s' * (len(images) > 1)}: {note}; first "
-            f"{images[0]}."
-        )
-
-
 def _dropped(found: Pictures) -> Counter[str]:
     return sum((seen.dropped for _, seen in found), Counter[str]())
 
@@ -265,23 +270,6 @@ def _check_counts(
     counts |= count_patches(plan, config.classes)
     splits.check_splits(counts, classes=config.classes)
     splits.check_subsets(config.subsets, counts.get("train", {}))
-
-
-def _tell_outlines(found: Pictures, ledger: Ledger) -> None:
-    """How outlines were used, and what is probably wrong with the pictures."""
-    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
-    for use, number in outlines.items():
-        is_out = use.startswith(("passed over", "mapped to ignore"))
-        is_read = use in ("read", "hole")
-        kind = ledger.read if is_read else ledger.assumed
-        (ledger.left_out if is_out else kind)[f"outlines, {use}"] += number
-    warnings = [warning for _, seen in found for warning in seen.warnings]
-    for warning in warnings[:_MAX_WARNINGS]:
-        ledger.warn(warning)
-    if len(warnings) > _MAX_WARNINGS:
-        more = len(warnings) - _MAX_WARNINGS
-        warn(f"{more} more like these; manifest.json lists all")
-        ledger.warnings += warnings[_MAX_WARNINGS:]
 
 
 def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:
