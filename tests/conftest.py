@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,15 @@ def classifiers() -> dict[str, Any]:
     from tests.helpers.small_models import build_pair
 
     return build_pair()
+
+
+@pytest.fixture(scope="module")
+def without_pictures() -> Iterator[None]:
+    """For files that train and do not look at them."""
+    from tests.helpers import small_experiments
+
+    with small_experiments.without_pictures():
+        yield
 
 
 def _require(folder: Path) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from gastric_keras.config.experiment import (
     BackboneConfig,
@@ -13,6 +16,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.config.fit import FitConfig
+from gastric_keras.training import tensorboard
 from tests.helpers.small_sets import write_small_set
 
 TISSUE = ("background", "epithelium", "stroma")
@@ -55,3 +59,11 @@ def write_experiment(
         write_small_set(root / "tissue", "tissue", TISSUE, per_class=mid)
         values["mid"] = MidConfig(str(root / "tissue"), TISSUE, fit=mid_fit or fit)
     return ExperimentConfig(name=name, **{**values, **sections})
+
+
+@contextmanager
+def without_pictures() -> Iterator[None]:
+    """No pictures of the validation among the events of a fit: drawing is a third of
+    the time of a small one. ``training/test_tensorboard.py`` looks at them."""
+    with patch.object(tensorboard, "draw_validation", lambda *_, **__: {}):
+        yield

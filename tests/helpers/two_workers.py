@@ -21,6 +21,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.workers import is_chief
 from gastric_keras.training import epoch_log
 from gastric_keras.training import ladder as stages
+from tests.helpers.small_experiments import without_pictures
 
 CLASSES = ("background", "epithelium", "stroma")
 
@@ -48,7 +49,9 @@ def train(folder: Path, name: str, die_in_epoch: int = -1) -> list[list[float]]:
         honest(self, epoch, logs)
         seen.append([logs["loss"], logs["val_loss"]])
 
-    with patch.object(epoch_log.EpochLog, "on_epoch_end", on_epoch_end):
+    with patch.object(
+        epoch_log.EpochLog, "on_epoch_end", on_epoch_end
+    ), without_pictures():
         stages.run_mid(config, RunDir(folder / name))
     return seen
 

@@ -11,6 +11,11 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
+
+from tests.helpers.warm_process import WarmProcess
+
+Process = subprocess.Popen | WarmProcess
 
 
 class Job(ABC):
@@ -43,6 +48,13 @@ class Job(ABC):
     def clear(self) -> None:
         """Remove what the commands made."""
 
+    def start(self, command: list[str], said: Path) -> Process:
+        """Start a command line in its own session; ``said`` gets what it prints."""
+        with open(said, "w") as stream:
+            return subprocess.Popen(
+                command, stdout=stream, stderr=stream, start_new_session=True
+            )
+
     def measure(self, step: str, seconds: float) -> None:
         """Keep what ``wait`` wants to know of a step that was not killed."""
         self.seconds[step] = seconds
@@ -55,7 +67,7 @@ class Job(ABC):
         """How a kill found it."""
         return step
 
-    def wait(self, process: subprocess.Popen, step: str, rng: random.Random) -> None:
+    def wait(self, process: Process, step: str, rng: random.Random) -> None:
         """Return at a random moment, or when the process ends."""
         try:
             process.wait(rng.uniform(*self.moments) * self.seconds[step])
@@ -114,10 +126,9 @@ def _ends(job: Job, step: str, rng: random.Random | None) -> bool:
     command = job.command(step)
     if command is None:
         return True
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            command, stdout=said, stderr=said, start_new_session=True
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        process = job.start(command, said)
         if rng is not None:
             job.wait(process, step, rng)
             if process.poll() is None:
@@ -126,8 +137,7 @@ def _ends(job: Job, step: str, rng: random.Random | None) -> bool:
                 process.wait()
                 return False
         if process.wait():
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)}: {said.read()[-2000:]}")
+            raise SystemExit(f"{' '.join(command)}: {said.read_text()[-2000:]}")
     return True
 
 

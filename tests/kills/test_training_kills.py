@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.support import config_io
-from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_experiments import SMALL_ALEXNET, write_experiment
+from tests.helpers.warm_process import WarmProcess
+from tests.kills.loop import kill
+from tests.kills.training import Training
 
 
-def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+class _WarmTraining(Training):
+    """Each command in a process that need not import TensorFlow again."""
+
+    def start(self, command: list[str], said: Path) -> WarmProcess:
+        _, _, module, *words = command
+        return WarmProcess(module, words, said=said)
+
+
+def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Rates at which a wrong order, view, mask of dropout or moment would show.
     mid = FitConfig(epochs=8, batch_size=4, learning_rate=1e-3, patience=7)
     target = FitConfig(
@@ -37,23 +50,13 @@ def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> N
         target=replace(config.target, augment=views),
     )
     config_io.save(config, tmp_path / "config.yaml")
-    command = [
-        sys.executable,
-        "-m",
-        "tests.kills.training",
-        "--kills",
-        "3",
-        "--seed",
-        "1",
-    ]
-    done = subprocess.run(
-        [*command, "--config", str(tmp_path / "config.yaml")],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
+    options = Namespace(
+        config=str(tmp_path / "config.yaml"), set=[], stages=["mid", "target"]
     )
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert re.search(r"3 kills, \d runs finished after them, 0 different", done.stdout)
+    different = kill(_WarmTraining(options, tmp_path), kills=3, seed=1)
+    said = capsys.readouterr().out
+    assert different == 0, said
+    assert re.search(r"3 kills, \d runs finished after them, 0 different", said)
     # Or it would have been nothing to come back to.
-    found = map(int, re.findall(r"kill \d: \w+, (\d) epochs done", done.stdout))
-    assert any(0 < epochs < 8 for epochs in found), done.stdout
+    found = map(int, re.findall(r"kill \d: \w+, (\d) epochs done", said))
+    assert any(0 < epochs < 8 for epochs in found), said

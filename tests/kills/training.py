@@ -14,7 +14,6 @@ import argparse
 import csv
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import h5py
 
-from tests.kills.loop import Job, kill, parse
+from tests.kills.loop import Job, Process, kill, parse
 
 #: Columns of history.csv that tell the time, and so differ from run to run.
 TIMES = ("images_per_second", "seconds")
@@ -49,7 +48,7 @@ class Training(Job):
         super().measure(step, seconds)
         self._epochs[step] = [float(row["seconds"]) for row in self._history(step)]
 
-    def wait(self, process: subprocess.Popen, step: str, rng: random.Random) -> None:
+    def wait(self, process: Process, step: str, rng: random.Random) -> None:
         """A quarter of the moments fall anywhere into the start of the process, the
         others anywhere into the epochs that are left, however fast the machine is just
         now."""

@@ -28,6 +28,9 @@ from tests.helpers.small_models import draw_patches
 
 FIT = FitConfig(epochs=2, batch_size=6, head="probe", learning_rate=1e-5)
 
+# No test here looks at them.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:

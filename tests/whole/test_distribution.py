@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +16,19 @@ from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.runtime import build_strategy
 from tests.helpers import two_workers
 from tests.helpers.events import read_steps
-from tests.helpers.paths import REPOSITORY
 from tests.helpers.small_sets import write_small_set
+from tests.helpers.warm_process import WarmProcess
 
 
 @pytest.fixture(scope="module")
 def losses(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Network -> devices -> training and validation loss of each epoch."""
     folder = tmp_path_factory.mktemp("replicas")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.two_replicas", str(folder)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
+    process = WarmProcess(
+        "tests.helpers.two_replicas", [str(folder)], said=folder / "said"
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return _result(done.stdout)
+    assert process.wait() == 0, process.said()[-3000:]
+    return _result(process.said())
 
 
 @pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3"])
@@ -53,17 +47,14 @@ def _result(out: str) -> dict:
 
 def _start_worker(
     folder: Path, name: str, index: int, ports: list[int], *, die_in_epoch: int = -1
-) -> subprocess.Popen[str]:
+) -> WarmProcess:
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     task = {"type": "worker", "index": index}
-    command = [sys.executable, "-m", "tests.helpers.two_workers", str(folder), name]
-    return subprocess.Popen(
-        [*command, str(die_in_epoch)],
-        cwd=REPOSITORY,
-        env=os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    return WarmProcess(
+        "tests.helpers.two_workers",
+        [str(folder), name, str(die_in_epoch)],
+        said=folder / f"said-{index}-{ports[0]}",
+        environment={"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
     )
 
 
@@ -87,11 +78,9 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
     ports = _free_ports()
     chief = _start_worker(tmp_path, "both", 0, ports)
     other = _start_worker(tmp_path, "both", 1, ports, die_in_epoch=1)
-    _, message = chief.communicate(timeout=180)
-    other.communicate(timeout=60)
-    assert (chief.returncode, other.returncode) == (1, 9)
-    assert "All workers of stage mid must stay alive, got" in message
-    assert "Start all of them again" in message
+    assert (chief.wait(timeout=180), other.wait(timeout=60)) == (1, 9)
+    assert "All workers of stage mid must stay alive, got" in chief.said()
+    assert "Start all of them again" in chief.said()
 
     # Started again, both go on after the first or the second epoch, whichever the
     # chief had finished, and end where one process alone does.
@@ -99,9 +88,8 @@ def test_two_workers_equal_one_and_survive_the_loss_of_one(tmp_path: Path) -> No
     workers = [_start_worker(tmp_path, "both", index, ports) for index in (0, 1)]
     results = []
     for worker in workers:
-        out, error = worker.communicate(timeout=180)
-        assert worker.returncode == 0, error[-3000:]
-        results.append(_result(out))
+        assert worker.wait(timeout=180) == 0, worker.said()[-3000:]
+        results.append(_result(worker.said()))
     assert [result["chief"] for result in results] == [True, False]
     assert results[0]["losses"] == results[1]["losses"]
     assert len(results[0]["losses"]) in (1, 2)

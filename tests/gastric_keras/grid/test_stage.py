@@ -36,6 +36,9 @@ GRIDS = [
 ]
 FIT = FitConfig(epochs=1, batch_size=6)
 
+# No test here looks at them.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> GridConfig:

@@ -55,6 +55,9 @@ from tests.helpers.small_sets import write_small_set
 FIT = FitConfig(epochs=1, batch_size=6)
 CLUSTERS = ("cluster_0", "cluster_1")
 
+# No test here looks at them.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, RunDir]:

@@ -32,6 +32,9 @@ from tests.helpers.small_experiments import TISSUE, write_experiment
 
 FIT = FitConfig(epochs=2, batch_size=6)
 
+# No test here looks at them.
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
