@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
-from gastric_keras.support.errors import InputError, disk_error, require
-from gastric_keras.support.streams import allow_any_letter, warn
+from gastric_keras.support.commands import run_command
+from gastric_keras.support.errors import require
+from gastric_keras.support.streams import warn
 
 if TYPE_CHECKING:
     from data_prep.engine import Engine
@@ -32,23 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line; None takes the process's own.
 
     Returns:
-        0; 1 when ``check`` finds a leak; 2 for an input that must be fixed.
+        0; 1 when ``check`` finds a leak; 2 for an input that must be fixed; 130 after
+        Ctrl-C.
     """
-    allow_any_letter()
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed, surplus = _parser().parse_known_args(arguments)
     if surplus:
         # Its usage lists what the command does take.
         parsed.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
-    try:
-        return parsed.run(parsed)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (message := disk_error(error)) is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return 2
+    status: int = parsed.run(parsed)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -210,7 +212,8 @@ def _run_in_processes(
                     item = next(rest)
                 except StopIteration:
                     break
-                waiting.append(pool.submit(function, item))
+                with _interrupts_held():
+                    waiting.append(pool.submit(function, item))
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -220,8 +223,26 @@ def _run_in_processes(
             f"workers={workers} killed, most often for want of memory. Give fewer, "
             "--workers 1, or a lower max_pixels."
         ) from error
+    except (KeyboardInterrupt, GeneratorExit):
+        # Whoever asked for the results is gone, and each file is whole or not there.
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts, which then never gets it.
+
+    A terminal sends it to the workers too, and each would print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

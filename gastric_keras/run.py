@@ -16,8 +16,8 @@ from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.runs.provenance import open_run
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
-from gastric_keras.support.errors import InputError, disk_error
-from gastric_keras.support.streams import allow_any_letter
+from gastric_keras.support.commands import run_command
+from gastric_keras.support.errors import InputError
 from gastric_keras.support.workers import is_chief
 
 
@@ -147,18 +147,12 @@ _MISSING = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage, or all; returns the exit status."""
-    allow_any_letter()
+    return run_command(lambda: _start(arguments))
+
+
+def _start(arguments: Sequence[str] | None) -> int:
     options = vars(_build_parser().parse_args(arguments))
-    try:
-        _dispatch(options.pop("stage"), options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (message := disk_error(error)) is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return 2
+    _dispatch(options.pop("stage"), options)
     return 0
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gastric_keras.support.streams import allow_any_letter, warn
+from gastric_keras.support.streams import open_streams, warn
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
@@ -19,7 +19,7 @@ def test_letters_that_a_stream_lacks_are_spelled(
         monkeypatch.setattr(
             sys, name, io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         )
-    allow_any_letter()
+    open_streams()
     text = "µ × 恶性 \udcff"
     print(text)
     warn(text)
