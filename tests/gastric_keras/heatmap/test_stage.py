@@ -289,7 +289,7 @@ def test_the_scales_give_the_side(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ((), "model_mpp=0.0, slide_mpp=0.0. Give what is 0 with --set model_mpp=0.5"),
+        ((), "model_mpp=0.0, slide_mpp=0.0. Set what is 0 with --set model_mpp=0.5"),
         (("--set", "slide_mpp=0.5"), "model_mpp=0.0, slide_mpp=0.5."),
         (("--set", "side=500"), "as one patch, got size='228×166'"),
         (("--set", "side=100000"), "as large as one patch, got"),
