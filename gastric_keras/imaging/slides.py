@@ -22,10 +22,12 @@ from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage
 from gastric_keras.imaging.slide_checks import (
     bounds_of,
     check_levels,
+    check_upright,
     damaged,
     import_openslide,
     mpp_of,
 )
+from gastric_keras.imaging.stored import of_profile
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -71,10 +73,13 @@ class SlidePicture(Picture):
         self._bounds = bounds_of(self._slide)
         try:
             check_levels(self._slide, path)
+            check_upright(self._slide, path)
             self.mpp = mpp_of(self._slide, path)
         except UnusableImage:
             self.close()
             raise
+        profile = getattr(self._slide, "color_profile", None)
+        self.notes = of_profile(profile.tobytes()) if profile else ()
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:
