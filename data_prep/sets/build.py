@@ -32,6 +32,7 @@ from data_prep.sets.kinds import NUCLEI, TARGET, TISSUE, SetKind
 from data_prep.sets.plan import PlannedImage, count_patches, plan_images
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.tfds import write_tfds_metadata
+from data_prep.sets.told import tell_assumed, tell_maps
 from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
@@ -41,9 +42,6 @@ from gastric_keras.records.manifest import Manifest
 from gastric_keras.support.config_io import to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.streams import warn
-
-#: Warnings about pictures that are printed one by one.
-_MAX_WARNINGS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +127,9 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
-        _tell_outlines(found, ledger)
+        tell_maps(config, found, ledger)
         _require_patches(found, set_aside)
-        _tell_assumed(found, ledger)
+        tell_assumed(found, ledger)
         notes: dict[str, Any] = {}
         if kind.label is not None:
             found, notes = kind.label(config, found)
@@ -234,15 +232,6 @@ def _notes(
     return notes
 
 
-def _tell_assumed(found: Pictures, ledger: Ledger) -> None:
-    for note, images in assumed(found).items():
-        ledger.assumed[f"pictures: {note}"] += len(images)
-        ledger.warn(
-            f"{len(images)} picture{'s' * (len(images) > 1)}: {note}; first "
-            f"{images[0]}."
-        )
-
-
 def _dropped(found: Pictures) -> Counter[str]:
     return sum((seen.dropped for _, seen in found), Counter[str]())
 
@@ -266,23 +255,6 @@ def _check_counts(
             "the sources differ in mpp and stored_size is null: patches of equal side "
             "show unequal areas."
         )
-
-
-def _tell_outlines(found: Pictures, ledger: Ledger) -> None:
-    """How outlines were used, and what is probably wrong with the pictures."""
-    outlines = sum((seen.outlines for _, seen in found), Counter[str]())
-    for use, number in outlines.items():
-        is_out = use.startswith(("passed over", "mapped to ignore"))
-        is_read = use in ("read", "hole")
-        kind = ledger.read if is_read else ledger.assumed
-        (ledger.left_out if is_out else kind)[f"outlines, {use}"] += number
-    warnings = [warning for _, seen in found for warning in seen.warnings]
-    for warning in warnings[:_MAX_WARNINGS]:
-        ledger.warn(warning)
-    if len(warnings) > _MAX_WARNINGS:
-        more = len(warnings) - _MAX_WARNINGS
-        warn(f"{more} more like these; manifest.json lists all")
-        ledger.warnings += warnings[_MAX_WARNINGS:]
 
 
 def _require_patches(found: Pictures, set_aside: dict[str, str]) -> None:
