@@ -33,7 +33,7 @@ from data_prep.sets.plan import PlannedImage, count_patches, plan_images
 from data_prep.sets.scale import count_not_square, tell_scales
 from data_prep.sets.spool import CutPatches
 from data_prep.sets.tfds import write_tfds_metadata
-from data_prep.sets.told import tell_assumed, tell_outlines
+from data_prep.sets.told import tell_assumed, tell_maps
 from data_prep.sets.unfinished import identity_of, unfinished
 from data_prep.sets.view import parts_of
 from data_prep.sets.writer import SET_NAME, check_out, take_name, write_set
@@ -128,7 +128,7 @@ def build_set(
         look = LookAtParts(kind.find, config, options.strict)
         title = f"{kind.name}: looking at images"
         found, set_aside = _look(look, sources, title, work, options.engine)
-        tell_outlines(found, ledger)
+        tell_maps(config, found, ledger)
         _require_patches(found, set_aside)
         tell_assumed(found, ledger)
         notes: dict[str, Any] = {}

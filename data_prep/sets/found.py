@@ -47,6 +47,7 @@ class Found:
             patch that stays; empty where nuclei are not asked for.
         notes: what was assumed of the picture's pixels.
         outlines: how the outlines of its region map were used -> number of them.
+        mask_values: value of a label mask -> number of its pixels.
         warnings: what is probably wrong with the picture, one sentence each.
     """
 
@@ -60,6 +61,7 @@ class Found:
     nuclei: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     outlines: Counter[str] = dataclasses.field(default_factory=Counter)
+    mask_values: Counter[str] = dataclasses.field(default_factory=Counter)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -104,6 +106,7 @@ def read_found(path: Path) -> Iterator[Found | str]:
         entry["refs"] = [PatchRef(*ref) for ref in entry["refs"]]
         entry["dropped"] = Counter(entry["dropped"])
         entry["outlines"] = Counter(entry["outlines"])
+        entry["mask_values"] = Counter(entry["mask_values"])
         entry["nuclei"] = [tuple(row) for row in entry["nuclei"]]
         yield Found(**entry)
 
@@ -117,6 +120,7 @@ def joined(first: Found, second: Found) -> Found:
         is_normalized=first.is_normalized and second.is_normalized,
         nuclei=first.nuclei + second.nuclei,
         outlines=first.outlines + second.outlines,
+        mask_values=first.mask_values + second.mask_values,
         warnings=first.warnings + second.warnings,
     )
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from data_prep.config.sets import TissueSetConfig
 from data_prep.sets.found import Found
 from data_prep.sets.view import View
 from data_prep.sources.class_names import NOTHING, class_number
+from data_prep.sources.outline_conflicts import find_conflicts
 from data_prep.sources.outline_places import PlaceCheck, place_regions, turn_regions
 from data_prep.sources.outlines import spell_counts
 from data_prep.sources.region_maps import mark_regions, read_class_map, settle
@@ -39,6 +41,7 @@ class MaskMap:
         x, _, width, _ = view.picture.bounds
         self._columns = slice(x, x + width)
         shape = view.picture.shape
+        self._values: Counter[str] = Counter()
         stored = read_class_map(
             path,
             shape if orientation < 5 else shape[::-1],
@@ -46,6 +49,7 @@ class MaskMap:
             mask_values=source.mask_values,
             unannotated=source.unannotated,
             bounds=view.picture.bounds,
+            values_met=self._values,
         )
         self._map = turn_upright(stored, orientation)
 
@@ -54,8 +58,8 @@ class MaskMap:
         return self._map[top:bottom, self._columns]
 
     def told(self, found: Found) -> Found:
-        """The same: of a mask there is nothing to tell."""
-        return found
+        """The same with the number of pixels of each value."""
+        return dataclasses.replace(found, mask_values=self._values)
 
 
 class OutlineMap:
@@ -104,10 +108,14 @@ class OutlineMap:
             self.view.picture,
             classes=self.view.config.classes,
             origin=self._origin,
+            mpp=self.view.mpp,
         )
         faults = list(check.find_faults())
-        if self.view.source.unannotated is not None and not check.inside:
+        is_lost = not check.inside or check.is_in_shares
+        if self.view.source.unannotated is not None and is_lost:
             self._set_aside(faults)
+        faults += find_conflicts(self._regions.drawn, self.view.config.classes)
+        faults += self._too_small(sum(area.area for area in check.areas))
         regions = self._regions
         counts = Counter({"read": len(check.areas)})
         counts["mapped to ignore"] = len(regions.left_out)
@@ -122,12 +130,23 @@ class OutlineMap:
             found, outlines=+counts, warnings=[*found.warnings, *said]
         )
 
+    def _too_small(self, area: float) -> Iterator[str]:
+        """Whether all outlines together are smaller than one patch."""
+        config, side = self.view.config, self.view.side
+        assert isinstance(config, TissueSetConfig)
+        least = config.rules.min_coverage * side**2
+        if self.view.source.unannotated is None and 0 < area < least:
+            yield (
+                f"all outlines together have {area:.4g} px², less than a patch of "
+                f"{side}×{side} px, so the picture gives no patch"
+            )
+
     def _set_aside(self, faults: list[str]) -> None:
         passed = spell_counts(self._regions.passed_over)
         unannotated = self.view.source.unannotated
         raise UnusableImage(
             "A region map must have an outline inside its picture where unannotated "
-            f"is set, got {self.path}: {'; '.join(faults)}"
+            f"is set, got {self.path}: {'; '.join(faults).rstrip('?')}"
             + (f" ({passed} passed over). " if passed else ". ")
             + f"Outline what is {unannotated} too, or leave the picture out."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from data_prep.sources.outlines import Outline
@@ -116,7 +117,7 @@ class ClassNames:
 
 
 def _spell(name: str) -> str:
-    return name.strip().lower()
+    return unicodedata.normalize("NFC", name).strip().lower()
 
 
 def _spelled(labels: Mapping[str, str]) -> dict[str, str]:

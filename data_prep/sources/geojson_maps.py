@@ -131,6 +131,8 @@ def _is_qupath(properties: Mapping[str, Any], kind: str) -> bool:
 
 def _without_place(geometry: Any) -> str:
     """Kind of a geometry that marks no area on the plane that is read, else ""."""
+    if geometry is None:
+        return "object without a place"
     if not isinstance(geometry, dict):
         return ""
     plane = geometry.get("plane")

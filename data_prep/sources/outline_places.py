@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.sources.class_names import NO_CLASS, NOTHING
-from data_prep.sources.region_maps import draw_regions
+from data_prep.sources.outline_scale import (
+    FACTORS,
+    Box,
+    View,
+    exact_factor,
+    extent_of,
+    is_in_shares,
+    scaled,
+    share_of,
+    tissue_factor,
+)
 from data_prep.sources.regions import Regions
 from gastric_keras.imaging.slides import Picture
 from gastric_keras.imaging.tissue import tissue_mask
@@ -21,16 +30,10 @@ _MAX_OUTSIDE = 0.05
 _ON_TISSUE, _ON_GLASS = 0.5, 0.05
 #: Names of classes that are glass; their outlines lie there by right.
 _GLASS = ("background", "glass", "white", "blank", "empty")
-#: Factors between a picture and a copy of it, those that tools offer first.
-_FACTORS = (2, 4, 8, 16, 32, 64, 3, 5, 6, 10, 20, 40)
 #: Share of width and height that outlines span which are said to fit.
 _SPAN = 0.5
-#: Outlines that end this near to a part of width and height end there by design.
-_EXACT = 0.01
 #: Longer side of the view that the tissue of a picture, of a slide is looked for on.
 _SIDE, _SLIDE_SIDE = 256, 1024
-
-_Box = tuple[float, float, float, float]
 
 
 def place_regions(
@@ -90,7 +93,7 @@ class _Frame:
     y: float
 
     def areas(self, areas: Sequence[Any]) -> list[Any]:
-        return [_changed(area, self.factor, self.x, self.y) for area in areas]
+        return [scaled(area, self.factor, self.x, self.y) for area in areas]
 
 
 class PlaceCheck:
@@ -101,10 +104,12 @@ class PlaceCheck:
         picture: that they belong to.
         classes: of the set, in label order.
         origin: that they were counted from, as :func:`place_regions` took it.
+        mpp: µm per px of the picture; 0.0 is not known.
 
     Attributes:
         inside: share of the area of all outlines of classes that lies in the picture;
             0.0 where there is none.
+        is_in_shares: whether they were written in shares of width and height.
     """
 
     def __init__(
@@ -114,16 +119,18 @@ class PlaceCheck:
         *,
         classes: Sequence[str],
         origin: str,
+        mpp: float = 0.0,
     ) -> None:
         drawn = [
             entry for entry in regions.drawn if entry[0] not in (NOTHING, NO_CLASS)
         ]
         self.picture = picture
         self.areas = [area for _, area in drawn]
-        self.origin = origin
+        self.origin, self.mpp = origin, mpp
         x, y, width, height = picture.bounds
-        self.box: _Box = (x, y, x + width, y + height)
+        self.box: Box = (x, y, x + width, y + height)
         self.inside = _share_inside(self.areas, self.box)
+        self.is_in_shares = bool(self.areas) and is_in_shares(self.areas)
         self._tissue = [
             area for number, area in drawn if classes[number - 1].lower() not in _GLASS
         ]
@@ -132,39 +139,48 @@ class PlaceCheck:
         """What is wrong with the place, one sentence each without a full stop."""
         if not self.areas:
             yield "no outline of a class of the set"
-            return
-        if self.inside < 1 - _MAX_OUTSIDE:
+        elif self.inside < 1 - _MAX_OUTSIDE:
             share = f"{1 - self.inside:.0%} of the outlined area lies outside"
             if self.inside == 0:
                 share = "no outline lies inside"
             width, height = self.picture.bounds[2:]
             of = f"the picture of {width}×{height} px"
             yield f"{share} {of}{self._fitting()}"
-        elif (factor := self._exact_factor()) is not None:
+        elif self.is_in_shares:
+            yield (
+                "all outlines lie within one px: were they written in shares of width "
+                "and height, from 0 to 1?"
+            )
+        elif factor := exact_factor(self.areas, self.picture.bounds):
             yield (
                 f"the outlines end exactly at 1/{factor} of width and height; they fit "
                 f"when multiplied by {factor}: were they drawn on a copy shrunk to "
                 f"1/{factor}?"
             )
-        else:
-            yield from self._find_glass()
+        elif self._tissue:
+            side = _SLIDE_SIDE if self.picture.is_slide else _SIDE
+            yield from self._find_on(tissue_mask(self.picture, max_side=side))
 
-    def _find_glass(self) -> Iterator[str]:
-        if not self._tissue:
+    def _find_on(self, view: View) -> Iterator[str]:
+        factor = tissue_factor(view, self._tissue, self.picture.bounds)
+        if factor is not None:
+            unit = ", or written in µm" if self._is_micron(factor) else ""
+            yield (
+                "the outlines lie in a corner of the tissue and cover all of it when "
+                f"multiplied by {factor:.3g}: were they drawn on a smaller copy{unit}?"
+            )
             return
-        side = _SLIDE_SIDE if self.picture.is_slide else _SIDE
-        view = tissue_mask(self.picture, max_side=side)
         glass = float((~view[0]).sum()) * view[1] ** 2
         if glass <= (1 - _ON_TISSUE) * max(area.area for area in self._tissue):
             # Most of the largest outline must be tissue, wherever the glass lies.
             return
-        share = _share_of(view, self._tissue)
+        share = share_of(view, self._tissue)
         if share is None or share >= _ON_TISSUE:
             return
         found = [
             other
             for other in self._others(grow=True)
-            if (_share_of(view, other.areas(self._tissue)) or 0.0)
+            if (share_of(view, other.areas(self._tissue)) or 0.0)
             >= max(_ON_TISSUE, 3 * share)
             and _share_inside(other.areas(self._tissue), self.box) >= 1 - _MAX_OUTSIDE
         ]
@@ -173,6 +189,9 @@ class PlaceCheck:
                 f"the outlines cover {share:.0%} tissue, the rest is glass"
                 + "".join(f"; {other.words}" for other in found[:1])
             )
+
+    def _is_micron(self, factor: float) -> bool:
+        return abs(factor * self.mpp - 1) <= 0.05
 
     def _others(self, *, grow: bool) -> Iterator[_Frame]:
         """Other frames that the outlines may have been drawn in."""
@@ -184,7 +203,7 @@ class PlaceCheck:
             words = "they fit when counted from the bounds of the slide: set "
             yield _Frame(f"{words}annotation_origin: bounds", 1, x, y)
             x, y = 0, 0
-        for factor in _FACTORS:
+        for factor in FACTORS:
             words = f"they fit when divided by {factor}: were they drawn on a picture "
             inverse = 1 / factor
             yield _Frame(
@@ -211,32 +230,13 @@ class PlaceCheck:
     def _fits(self, areas: list[Any], *, spans: bool) -> bool:
         if _share_inside(areas, self.box) < 1 - _MAX_OUTSIDE:
             return False
-        left, top, right, bottom = _extent(areas)
+        left, top, right, bottom = extent_of(areas)
         _, _, width, height = self.picture.bounds
         is_wide = min((right - left) / width, (bottom - top) / height) >= _SPAN
         return is_wide or not spans
 
-    def _exact_factor(self) -> int | None:
-        """Factor of a shrunken copy that the outlines fill to its very edges."""
-        left, top, right, bottom = _extent(self.areas)
-        x, y, width, height = self.picture.bounds
-        for factor in _FACTORS:
-            wide, high = width / factor, height / factor
-            ends = abs(right - x - wide) / wide, abs(bottom - y - high) / high
-            starts = abs(left - x) / wide, abs(top - y) / high
-            if max(*ends, *starts) <= _EXACT:
-                return factor
-        return None
 
-
-def _extent(areas: Sequence[Any]) -> _Box:
-    from shapely import total_bounds
-
-    left, top, right, bottom = total_bounds(np.array(areas, dtype=object)).tolist()
-    return left, top, right, bottom
-
-
-def _share_inside(areas: Sequence[Any], box: _Box) -> float:
+def _share_inside(areas: Sequence[Any], box: Box) -> float:
     from shapely import area
     from shapely import box as box_of
     from shapely import intersection
@@ -248,19 +248,3 @@ def _share_inside(areas: Sequence[Any], box: _Box) -> float:
         if not 0 < total < np.inf:
             return 0.0
         return float(area(intersection(geometries, box_of(*box))).sum()) / total
-
-
-def _changed(area: Any, factor: float, x: float, y: float) -> Any:
-    from shapely.affinity import affine_transform
-
-    return affine_transform(area, (factor, 0, 0, factor, x, y))
-
-
-def _share_of(
-    view: tuple[npt.NDArray[np.bool_], float], areas: Sequence[Any]
-) -> float | None:
-    """Share of the outlines that is tissue; None where they are too small to tell."""
-    mask, downsample = view
-    small = [(1, _changed(area, 1 / downsample, 0, 0)) for area in areas]
-    drawn = draw_regions(small, (mask.shape[0], mask.shape[1])) > 0
-    return float(mask[drawn].mean()) if drawn.any() else None

@@ -19,6 +19,7 @@ from data_prep.sources.cases import (
 from data_prep.sources.folders import SUFFIXES, Finder, list_files
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.index import Need, read_index
+from data_prep.sources.shared_maps import check_shared_maps
 from data_prep.sources.spelling import clean, is_empty_like
 from data_prep.sources.split_column import check_folders, guess_splits
 from gastric_keras.records.ledger import Ledger
@@ -78,6 +79,7 @@ def read_sources(
     _check_unique(images)
     check_cases(images, ledger)
     check_fixed_splits(images, ledger)
+    check_shared_maps(images, config.sources, ledger)
     ledger.read["pictures"] += len(images)
     ledger.assumed["pictures of unknown case, each its own case"] += sum(
         not image.is_grouped for image in images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def read_class_map(
     mask_values: Mapping[int, str] | None = None,
     unannotated: str | None = None,
     bounds: tuple[int, int, int, int] | None = None,
+    values_met: Counter[str] | None = None,
 ) -> ClassMap:
     """Read the region map of one picture.
 
@@ -52,6 +54,7 @@ def read_class_map(
             is covered, and of no class.
         bounds: x, y, width, height of the part of a slide that has pixels; a label
             mask of its size, as QuPath exports it, is placed there.
+        values_met: is told value by value how many pixels of a label mask have it.
 
     Returns:
         (H, W) uint8: 0 is not annotated, 1…n are the classes in order.
@@ -63,8 +66,11 @@ def read_class_map(
     if is_label_mask(path):
         # As large as its picture, whose own limit may have been raised.
         limit = max(MAX_PIXELS, shape[0] * shape[1])
-        values = read_labels(path, max_pixels=limit)
+        values = read_labels(path, max_pixels=limit, known=mask_values or {})
         drawn = _map_values(values, mask_values or {}, classes=classes, path=path)
+        if values_met is not None:
+            found, numbers = np.unique(values, return_counts=True)
+            values_met.update(dict(zip(map(str, found), numbers.tolist())))
         drawn = _at_full_size(drawn, shape, bounds=bounds, path=path)
     else:
         regions = read_regions(path, classes=classes, labels=labels or {})

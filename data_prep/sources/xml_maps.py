@@ -26,6 +26,7 @@ _ASAP_WITHOUT_AREA = {
 _RECTANGLE = ("1", "rectangle")
 _ELLIPSE = ("2", "ellipse")
 _APERIO_AREAS = ("0", "polygon", "freehand", *_RECTANGLE, *_ELLIPSE)
+_IDLE_HOLE = "hole outside the regions of its layer"
 _APERIO_WITHOUT_AREA = {
     "3": "arrow",
     "arrow": "arrow",
@@ -50,7 +51,8 @@ def read_outlines(path: Path | str) -> Outlines:
     first other attribute, else ``LineColor`` and the number of the color, such as
     "LineColor 65280". Type 0 is an outline, 1 a rectangle, 2 an ellipse that fills
     the box of its two or four vertices; other types have no area and are counted. A
-    region with ``NegativeROA="1"`` is a hole in the larger regions of its annotation.
+    region with ``NegativeROA="1"`` is a hole in the larger regions of its annotation;
+    one that lies in none is counted.
     HALO writes the same with ``V`` for ``Vertex`` and the types in words.
 
     Outlines of fewer than three corners have no area and are counted too.
@@ -141,6 +143,8 @@ def _read_aperio(root: Element, found: Outlines) -> None:
             else:
                 regions.append(Outline(name, area, _texts(region, "Text")))
         found.outlines += _cut(regions, holes)
+        found.passed_over[_IDLE_HOLE] += _count_idle(regions, holes)
+    found.passed_over = +found.passed_over
 
 
 def _texts(element: Element, key: str) -> tuple[str, ...]:
@@ -203,6 +207,20 @@ def _cut(regions: list[Outline], holes: list[Any]) -> Iterator[Outline]:
             region = dataclasses.replace(region, area=area)
         if not region.area.is_empty:
             yield region
+
+
+def _count_idle(regions: list[Outline], holes: list[Any]) -> int:
+    """Holes that lie in no larger region of their layer, and so cut nothing."""
+    from shapely import STRtree
+
+    tree = STRtree([region.area for region in regions])
+    return sum(
+        not any(
+            regions[position].area.area > hole.area
+            for position in tree.query(hole, predicate="intersects")
+        )
+        for hole in holes
+    )
 
 
 def _polygon(points: list[tuple[float, float]]) -> Any:

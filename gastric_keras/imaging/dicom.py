@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.imaging import dicom_decoders
+from gastric_keras.imaging.deep_samples import is_nearly_black
 from gastric_keras.imaging.headers import read_jpeg_header
+from gastric_keras.imaging.stored import NEARLY_BLACK, Stored, of_profile
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.versions import install_command
 
@@ -20,7 +22,12 @@ _ITEM = b"\xfe\xff\x00\xe0"
 #: Transfer syntaxes that store the pixels as they are.
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
+#: ICC Profile, with its type.
+_PROFILE = b"\x28\x00\x00\x20OB"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
+
+#: Note of a picture whose header and whose JPEG data name different colors.
+COLORS_OF_STREAM = "read with the colors of its JPEG data, which its header contradicts"
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM"
 
 
-def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.uint8]:
+def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> Stored:
     """Decode a DICOM picture of one frame.
 
     tensorflow-io decodes it, whose DCMTK knows the lossless JPEG forms too; pydicom
@@ -71,7 +78,7 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
         max_pixels: most pixels that are decoded.
 
     Returns:
-        (H, W, 3) uint8, RGB.
+        (H, W, 3) uint8 RGB, and what was assumed.
 
     Raises:
         InputError: not a DICOM picture, cut short, several frames, signed values or
@@ -92,7 +99,8 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
     if stream is not None:
         from PIL import Image
 
-        return np.asarray(Image.open(io.BytesIO(stream)).convert("RGB"))
+        pixels = np.asarray(Image.open(io.BytesIO(stream)).convert("RGB"))
+        return Stored(pixels, notes=(COLORS_OF_STREAM, *_of_profile(data)))
     # DCMTK turns MONOCHROME1 over itself, to a depth of one step less: told that it
     # is MONOCHROME2, it leaves the values to us.
     plain = data.replace(b"MONOCHROME1", b"MONOCHROME2")
@@ -105,7 +113,19 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> npt.NDArray[np.u
             raise _unreadable(name, first) from first
         except Exception as error:
             raise _unreadable(name, error) from error
-    return _to_rgb(pixels.reshape(header.rows, header.columns, -1), header)
+    rgb = _to_rgb(pixels.reshape(header.rows, header.columns, -1), header)
+    notes = _of_profile(data)
+    if header.bits_stored == 16 and is_nearly_black(pixels, 16):
+        notes += (NEARLY_BLACK,)
+    return Stored(rgb, notes=notes)
+
+
+def _of_profile(data: bytes) -> tuple[str, ...]:
+    start = data.find(_PROFILE, 132) + len(_PROFILE) + 2
+    if start < 132:
+        return ()
+    size = int.from_bytes(data[start : start + 4], "little")
+    return of_profile(data[start + 4 : start + 4 + size])
 
 
 def _contradicting_jpeg(header: _Header, data: bytes, name: str) -> bytes | None:

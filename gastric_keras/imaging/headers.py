@@ -7,8 +7,9 @@ must come to the same picture (:mod:`gastric_keras.serving.pixels`).
 from __future__ import annotations
 
 import re
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gastric_keras.imaging import orientation
@@ -17,6 +18,16 @@ from gastric_keras.imaging.pillow import UnusableImage
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _EXIF = b"Exif\0\0"
+#: Chunks of a PNG that say what its colors are.
+_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
+#: Of sRGB: primaries, transfer, matrix and range by ITU-T H.273; gamma, and white
+#: and primaries, times 100,000; and by how much the latter may differ.
+_SRGB_CODE = bytes((1, 13, 0, 1))
+_SRGB_NUMBERS = {
+    b"gAMA": (45455,),
+    b"cHRM": (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
+}
+_SLACK = 1000
 #: Baseline, extended and progressive, by Huffman or arithmetic codes; not lossless.
 _COMMON_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _FRAMES = (
@@ -38,12 +49,15 @@ class PngHeader:
             transparent.
         orientation: 1 to 8.
         is_rgb: whether it has three samples a pixel.
+        has_other_colors: whether its gamma, primaries or transfer function are not
+            those of sRGB.
     """
 
     depth: int
     has_transparent_color: bool
     orientation: int
     is_rgb: bool
+    has_other_colors: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,12 +105,15 @@ def read_png_header(data: bytes, *, name: str) -> PngHeader:
     depth, color = data[24], data[25]
     kinds: set[bytes] = set()
     found: int | None = None
+    colors: dict[bytes, bytes] = {}
     texts = b""
     for kind, start, end in _png_chunks(data):
         if kind == b"eXIf" and kind not in kinds:
             found = orientation.find_in_exif(data[start:end])
         elif kind in _TEXTS:
             texts += data[start:end]
+        elif kind in _COLORS:
+            colors[kind] = data[start:end]
         kinds.add(kind)
     if b"acTL" in kinds:
         raise UnusableImage(
@@ -111,7 +128,26 @@ def read_png_header(data: bytes, *, name: str) -> PngHeader:
             f"path={name} with a tRNS chunk. Save it with an alpha channel, or without "
             "one."
         )
-    return PngHeader(depth, has_color, found or 1, color == 2)
+    return PngHeader(
+        depth, has_color, found or 1, color == 2, _are_other_colors(colors)
+    )
+
+
+def _are_other_colors(chunks: Mapping[bytes, bytes]) -> bool:
+    """Whether the chunk that counts, by the standard's order, is not sRGB."""
+    if b"cICP" in chunks:
+        return chunks[b"cICP"] != _SRGB_CODE
+    if b"iCCP" in chunks or b"sRGB" in chunks:
+        # Of a profile the reader of profiles tells.
+        return False
+    for kind, wanted in _SRGB_NUMBERS.items():
+        data = chunks.get(kind, b"")
+        if len(data) != 4 * len(wanted):
+            continue
+        given = struct.unpack(f">{len(wanted)}I", data)
+        if any(abs(a - b) > _SLACK for a, b in zip(given, wanted)):
+            return True
+    return False
 
 
 def has_right_checksums(data: bytes) -> bool:

@@ -21,12 +21,13 @@ from gastric_keras.imaging.headers import (
 from gastric_keras.imaging.orientation import turn_upright
 from gastric_keras.imaging.pillow import MAX_PIXELS, UnusableImage, load, open_bytes
 from gastric_keras.imaging.stored import (
+    DARK,
     FIRST_OF_SEVERAL,
+    GAMMA_IGNORED,
     NEARLY_BLACK,
-    PROFILE_IGNORED,
     TURNED,
     Stored,
-    is_srgb,
+    of_profile,
 )
 from gastric_keras.imaging.tiff import decode_tiff, is_tiff
 from gastric_keras.support.errors import InputError
@@ -95,10 +96,10 @@ def decode(data: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
     """
     if is_dicom(data):
         try:
-            return Decoded(decode_dicom(data, name=name, max_pixels=max_pixels))
+            stored = decode_dicom(data, name=name, max_pixels=max_pixels)
         except InputError as error:
             raise UnusableImage(str(error)) from error
-    if is_tiff(data):
+    elif is_tiff(data):
         stored = decode_tiff(data, name=name, max_pixels=max_pixels)
     else:
         stored = _decode_plain(data, name, max_pixels)
@@ -109,6 +110,8 @@ def decode(data: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
     if stored.orientation != 1:
         pixels = turn_upright(pixels, stored.orientation)
         notes += (TURNED,)
+    if NEARLY_BLACK not in notes and is_nearly_black(pixels, 8):
+        notes += (DARK,)
     return Decoded(pixels, stored.orientation, notes)
 
 
@@ -116,13 +119,14 @@ def _decode_plain(data: bytes, name: str, max_pixels: int) -> Stored:
     """PNG, JPEG or BMP."""
     picture = open_bytes(data, name, max_pixels)
     notes: tuple[str, ...] = ()
-    orientation = 1
+    orientation, is_deep = 1, False
     if picture.format == "PNG":
         png = read_png_header(data, name=name)
-        orientation = png.orientation
+        orientation, is_deep = png.orientation, png.depth == 16
+        notes += (GAMMA_IGNORED,) if png.has_other_colors else ()
         load(picture, name)
         if png.depth == 16 and picture.mode.startswith("I"):
-            return _deep_gray(picture, orientation)
+            return _deep_gray(picture, orientation, notes)
         if png.has_transparent_color and png.depth in (2, 4) and picture.mode == "L":
             # Pillow scales the samples, and not the one that is transparent.
             picture.info["transparency"] *= 255 // (2**png.depth - 1)
@@ -136,17 +140,20 @@ def _decode_plain(data: bytes, name: str, max_pixels: int) -> Stored:
             f"A picture must be RGB or gray, got path={name}, mode={picture.mode}. "
             "Convert it to RGB, by its color profile where it has one."
         )
-    profile = picture.info.get("icc_profile") or b""
-    if profile and not is_srgb(profile):
-        notes += (PROFILE_IGNORED,)
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        return Stored(np.asarray(picture.convert("RGBA")), orientation, notes)
-    return Stored(np.array(picture.convert("RGB")), orientation, notes)
+    notes += of_profile(picture.info.get("icc_profile") or b"")
+    has_alpha = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
+    values = np.array(picture.convert("RGBA" if has_alpha else "RGB"))
+    if is_deep and is_nearly_black(values[..., :3], 8):
+        notes += (NEARLY_BLACK,)
+    return Stored(values, orientation, notes)
 
 
-def _deep_gray(picture: Image.Image, orientation: int) -> Stored:
+def _deep_gray(
+    picture: Image.Image, orientation: int, notes: tuple[str, ...]
+) -> Stored:
     samples = np.asarray(picture).astype(np.uint16)
-    notes = (NEARLY_BLACK,) if is_nearly_black(samples, 16) else ()
+    notes += of_profile(picture.info.get("icc_profile") or b"")
+    notes += (NEARLY_BLACK,) if is_nearly_black(samples, 16) else ()
     values = np.repeat(to_8_bits(samples, 16)[..., None], 3, axis=2)
     clear = picture.info.get("transparency")
     if clear is not None:

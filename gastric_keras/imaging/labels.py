@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,18 @@ from gastric_keras.imaging.tiff import (
     read_tiff_labels,
 )
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 _ORIENTATION = 0x0112
 _WAY_OUT = "Save the labels as a gray PNG of 8 or 16 bits."
 
 
 def read_labels(
-    path: Path | str, *, max_pixels: int = MAX_PIXELS
+    path: Path | str,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    known: Collection[int] = (),
 ) -> npt.NDArray[np.int64]:
     """Read a label mask: a picture of one channel whose values are labels.
 
@@ -31,13 +38,15 @@ def read_labels(
         path: a PNG, BMP or TIFF file, gray up to 16 bits or palette, or RGB with
             three equal channels.
         max_pixels: most pixels that are decoded.
+        known: values that have a meaning. A palette of grays whose positions and
+            whose grays are among them, and differ, has two meanings.
 
     Returns:
         (H, W) int64, the values as stored (of a palette: the index).
 
     Raises:
         UnusableImage: unreadable, lossy, not upright, its zero white, labels hidden
-            by transparency, or colors that are no labels.
+            by transparency, colors that are no labels, or a palette of two meanings.
     """
     data, name = read_bytes(path), str(path)
     _check_meaning(data, name)
@@ -54,6 +63,8 @@ def read_labels(
         )
     load(picture, name)
     values = np.asarray(picture)
+    if picture.mode == "P":
+        _check_palette(picture, values, known, name)
     clear = picture.info.get("transparency")
     if isinstance(clear, int) and values.ndim == 2 and clear:
         _require_visible(values != clear, values, name)
@@ -78,6 +89,30 @@ def _check_meaning(data: bytes, name: str) -> None:
             f"invert its values, got path={name}, a TIFF whose zero is white (ImageJ: "
             "an inverting LUT). Set another LUT and save the labels as PNG."
         )
+
+
+def _check_palette(
+    picture: Image.Image,
+    values: npt.NDArray[np.uint8],
+    known: Collection[int],
+    name: str,
+) -> None:
+    # Programs that shrink PNG turn gray into a palette, in the order of how often a
+    # value occurs: its grays are then the labels, not its positions.
+    used = np.unique(values)
+    colors = np.zeros((256, 3), np.uint8)
+    given = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    colors[: len(given)] = given
+    grays = colors[used]
+    is_gray = (grays == grays[:, :1]).all()
+    if not is_gray or (grays[:, 0] == used).all() or not {*grays[:, 0]} <= {*known}:
+        return
+    raise UnusableImage(
+        "A label mask with a palette of grays must have each gray at its own position, "
+        "since the labels may be either, got "
+        f"path={name}, positions {used.tolist()[:8]} of grays "
+        f"{grays[:8, 0].tolist()}. {_WAY_OUT}"
+    )
 
 
 def _one_channel(

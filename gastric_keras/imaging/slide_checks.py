@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gastric_keras.imaging.pillow import UnusableImage
 from gastric_keras.imaging.scale import is_possible
+from gastric_keras.imaging.tiff_tags import read_directories
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.versions import install_command
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Most pixels of one tile; scanners write 256 to 4096 px a side.
 _TILE_PIXELS = 2**26
+#: Tag of the orientation in a TIFF.
+_ORIENTATION = 274
 
 
 def check_levels(slide: OpenSlide, path: Path | str) -> None:
@@ -48,6 +52,32 @@ def check_levels(slide: OpenSlide, path: Path | str) -> None:
                 f"path={path}, size={slide.dimensions}, level={level} of "
                 f"{width}×{height}. Copy the slide again from its source."
             )
+
+
+def check_upright(slide: OpenSlide, path: Path | str) -> None:
+    """Whether a pyramid in a plain TIFF is stored as it is to be seen.
+
+    OpenSlide and QuPath do not turn it; viewers of pictures do, and so does the reader
+    of TIFF without a pyramid.
+
+    Args:
+        slide: just opened.
+        path: of it.
+
+    Raises:
+        UnusableImage: it is to be turned.
+    """
+    if slide.properties.get("openslide.vendor") != "generic-tiff":
+        return
+    with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        pages = read_directories(data)
+        orientation = pages[0].one(_ORIENTATION, 1) if pages else 1
+    if orientation in range(2, 9):
+        raise UnusableImage(
+            "A pyramid in a TIFF must be stored upright, since programs differ in "
+            f"whether they turn it, got path={path}, orientation={orientation}. Set "
+            "the tag Orientation to 1: tiffset -s 274 1 FILE."
+        )
 
 
 def mpp_of(slide: OpenSlide, path: Path | str) -> float:

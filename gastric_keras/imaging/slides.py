@@ -23,10 +23,12 @@ from gastric_keras.imaging.scale import is_possible
 from gastric_keras.imaging.slide_checks import (
     bounds_of,
     check_levels,
+    check_upright,
     damaged,
     import_openslide,
     mpp_of,
 )
+from gastric_keras.imaging.stored import of_profile
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -72,6 +74,7 @@ class SlidePicture(Picture):
         self._bounds = bounds_of(self._slide)
         try:
             check_levels(self._slide, path)
+            check_upright(self._slide, path)
             given = mpp_of(self._slide, path)
         except UnusableImage:
             self.close()
@@ -80,6 +83,8 @@ class SlidePicture(Picture):
             self.mpp = given
         else:
             self.impossible_mpp = given
+        profile = getattr(self._slide, "color_profile", None)
+        self.notes = of_profile(profile.tobytes()) if profile else ()
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:

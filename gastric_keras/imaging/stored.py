@@ -18,6 +18,15 @@ NEARLY_BLACK = (
 )
 FIRST_OF_SEVERAL = "the first picture of several in its JPEG, the others are previews"
 PROFILE_IGNORED = "a color profile other than sRGB, which is not applied"
+GAMMA_IGNORED = (
+    "a PNG whose gamma, primaries or transfer function are not those of sRGB; they are "
+    "not applied"
+)
+RANGE_IGNORED = (
+    "a display range of ImageJ that ends below its largest value and is not applied, "
+    "so it is darker than ImageJ shows it"
+)
+DARK = "nearly black, with no value above 15 of 255; a label mask is no picture"
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,11 @@ class Stored:
     values: npt.NDArray[np.uint8]
     orientation: int = 1
     notes: tuple[str, ...] = ()
+
+
+def of_profile(profile: bytes) -> tuple[str, ...]:
+    """The note of a color profile; none of sRGB, and none where there is no profile."""
+    return (PROFILE_IGNORED,) if profile and not is_srgb(profile) else ()
 
 
 def is_srgb(profile: bytes) -> bool:

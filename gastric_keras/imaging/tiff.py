@@ -13,14 +13,13 @@ from gastric_keras.imaging.deep_samples import (
     DEPTH_STATED,
     check_whole,
     is_nearly_black,
-    parts_of,
     read_samples,
     to_8_bits,
 )
-from gastric_keras.imaging.headers import read_jpeg_header
 from gastric_keras.imaging.odd_tiff import decode_odd
 from gastric_keras.imaging.pillow import UnusableImage, load, open_bytes
-from gastric_keras.imaging.stored import NEARLY_BLACK, Stored
+from gastric_keras.imaging.stored import NEARLY_BLACK, RANGE_IGNORED, Stored, of_profile
+from gastric_keras.imaging.tiff_colors import with_true_colors
 from gastric_keras.imaging.tiff_tags import (
     Directory,
     byte_order,
@@ -35,19 +34,15 @@ if TYPE_CHECKING:
 
 _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 258, 259, 262
 _DESCRIPTION, _ORIENTATION, _SAMPLES, _MOST = 270, 274, 277, 281
-_PLANAR, _EXTRA, _FORMAT = 284, 338, 339
+_PLANAR, _EXTRA, _FORMAT, _PROFILE = 284, 338, 339, 34675
 _WHITE_IS_ZERO, _RGB, _YCBCR = 0, 2, 6
 #: With gray and palette: what is read.
 _PHOTOMETRICS = (0, 1, 2, 3, 6)
 _COLORS = {5: "CMYK", 8: "CIELab", 32844: "LogL", 32845: "LogLuv"}
-_JPEG = 7
 _BIG_ENDIAN_BIG = b"MM\0+"
 #: Whole numbers without sign; 4 is not said.
 _UNSIGNED = (1, 4)
 _KINDS = {2: "with sign", 3: "floating point", 5: "complex", 6: "complex"}
-
-#: Note of a TIFF whose tag and whose JPEG data name different colors.
-COLORS_OF_JPEG = "read with the colors of its JPEG data, which its TIFF tag contradicts"
 
 
 def is_tiff(data: bytes) -> bool:
@@ -74,7 +69,10 @@ def decode_tiff(data: bytes, *, name: str, max_pixels: int) -> Stored:
     if orientation in range(2, 9):
         # Or Pillow turns some of them by itself.
         data = with_value(data, tags[_ORIENTATION], 1)
-    data, notes = _with_colors_of_jpeg(data, tags, name)
+    notes = of_profile(tags.texts.get(_PROFILE, b""))
+    data, said = with_true_colors(data, tags, name=name)
+    notes += said
+    notes += _read_imagej(tags, name)
     if _is_odd(tags):
         open_bytes(data, name, max_pixels)
         check_whole(data, tags, name=name)
@@ -84,10 +82,10 @@ def decode_tiff(data: bytes, *, name: str, max_pixels: int) -> Stored:
         notes += stored.notes
         values = stored.values
     else:
-        picture = open_bytes(data, name, max_pixels)
-        _check_stack(picture, name)
-        values = _samples_of(load(picture, name), name)
-    if not _is_deep(tags) and _bits(tags) == 16 and is_nearly_black(values[..., :3], 8):
+        values = _samples_of(load(open_bytes(data, name, max_pixels), name), name)
+    is_scaled = not _is_deep(tags) and _bits(tags) == 16
+    # Of planes the largest of 12 bits is rounded up.
+    if is_scaled and is_nearly_black(values[..., :3] * (15 / 16), 8):
         notes += (NEARLY_BLACK,)
     return Stored(values, orientation if orientation in range(1, 9) else 1, notes)
 
@@ -161,33 +159,22 @@ def check_meaning(tags: Directory, *, name: str) -> None:
         )
 
 
-def _check_stack(picture: Image.Image, name: str) -> None:
-    # ImageJ writes a large stack with one directory and all pixels behind it.
-    text = str(picture.tag_v2.get(_DESCRIPTION, ""))  # type: ignore[attr-defined]
-    found = re.search(r"^images=(\d+)$", text, re.MULTILINE)
-    if text.startswith("ImageJ=") and found and int(found[1]) > 1:
-        raise _several(name, int(found[1]))
+def _read_imagej(tags: Directory, name: str) -> tuple[str, ...]:
+    """What ImageJ says of a picture, as a note; none where another program wrote it.
 
-
-def _with_colors_of_jpeg(
-    data: bytes, tags: Directory, name: str
-) -> tuple[bytes, tuple[str, ...]]:
-    """The same file, its tag of colors as its JPEG data say where they differ.
-
-    libtiff believes the tag: YCbCr said to be RGB comes out green and pink.
+    Raises:
+        UnusableImage: a stack.
     """
-    photometric = tags.one(_PHOTOMETRIC, 1)
-    if tags.one(_COMPRESSION, 1) != _JPEG or photometric not in (_RGB, _YCBCR):
-        return data, ()
-    offsets, counts = parts_of(tags)
-    if not offsets or not counts or tags.one(_SAMPLES, 1) != 3:
-        return data, ()
-    header = read_jpeg_header(data[offsets[0] : offsets[0] + counts[0]], name=name)
-    if photometric == _RGB and header.is_ycbcr and not header.is_rgb:
-        return with_value(data, tags[_PHOTOMETRIC], _YCBCR), (COLORS_OF_JPEG,)
-    if photometric == _YCBCR and header.is_rgb and not header.is_ycbcr:
-        return with_value(data, tags[_PHOTOMETRIC], _RGB), (COLORS_OF_JPEG,)
-    return data, ()
+    text = tags.texts.get(_DESCRIPTION, b"")
+    if not text.startswith(b"ImageJ="):
+        return ()
+    found = re.search(rb"^images=(\d{1,9})", text, re.MULTILINE)
+    if found and int(found[1]) > 1:
+        # Of a large one it writes one directory and all pixels behind it.
+        raise _several(name, int(found[1]))
+    most = re.search(rb"^max=(\d{1,9})", text, re.MULTILINE)
+    is_cut = most and _bits(tags) > 8 and int(most[1]) < 0.9 * 2 ** _bits(tags)
+    return (RANGE_IGNORED,) if is_cut else ()
 
 
 def _bits(tags: Directory) -> int:

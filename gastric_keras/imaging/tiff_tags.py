@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from mmap import mmap
 
 #: Most directories that are looked at; slides have a dozen.
 _MOST = 1000
 #: Type of a field -> letter of struct: BYTE, SHORT, LONG, LONG8.
 _LETTERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+#: Types of a field that is text or means something to its program alone.
+_TEXTS = (2, 7)
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,15 @@ class Directory(dict[int, Field]):
     Attributes:
         start: where it lies in the file.
         link: where the file says where the next one lies.
+        texts: tag -> bytes of a field of text, or of a format of its own.
     """
 
     start: int = 0
     link: int = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[int, bytes] = {}
 
     def all(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """The values of a tag."""
@@ -47,7 +56,7 @@ class Directory(dict[int, Field]):
         return values[0] if values else default
 
 
-def read_directories(data: bytes) -> list[Directory]:
+def read_directories(data: bytes | mmap) -> list[Directory]:
     """Read the fields of whole numbers of every picture in the chain.
 
     What is damaged is left out: the decoder says what is wrong.
@@ -70,14 +79,20 @@ def read_directories(data: bytes) -> list[Directory]:
     return found
 
 
-def byte_order(data: bytes) -> str:
+def byte_order(data: bytes | mmap) -> str:
     """The sign of struct for a TIFF's byte order; "" where it is no TIFF."""
     return {b"II": "<", b"MM": ">"}.get(data[:2], "")
 
 
 def with_value(data: bytes, field: Field, value: int) -> bytes:
     """A TIFF whose field has another first value."""
-    packed = struct.pack(f"{byte_order(data)}{_LETTERS[field.kind]}", value)
+    return with_values(data, field, (value,))
+
+
+def with_values(data: bytes, field: Field, values: Sequence[int]) -> bytes:
+    """A TIFF whose field has other values, as many as before."""
+    letter = f"{byte_order(data)}{len(values)}{_LETTERS[field.kind]}"
+    packed = struct.pack(letter, *values)
     return data[: field.place] + packed + data[field.place + len(packed) :]
 
 
@@ -92,7 +107,9 @@ def with_one_page(data: bytes, page: Directory) -> bytes:
     return bytes(changed)
 
 
-def _read(data: bytes, order: str, is_big: bool, start: int) -> tuple[Directory, int]:
+def _read(
+    data: bytes | mmap, order: str, is_big: bool, start: int
+) -> tuple[Directory, int]:
     count = _unpack(data, order, "Q" if is_big else "H", start)
     size, inline, number = (20, 8, "Q") if is_big else (12, 4, "I")
     first = start + (8 if is_big else 2)
@@ -100,17 +117,20 @@ def _read(data: bytes, order: str, is_big: bool, start: int) -> tuple[Directory,
     for entry in range(first, first + count * size, size):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
         n = _unpack(data, order, number, entry + 4)
-        letter = _LETTERS.get(kind)
+        letter = "B" if kind in _TEXTS else _LETTERS.get(kind)
         if letter is None or n * struct.calcsize(letter) > len(data):
             continue
         place = entry + 4 + inline
         if n * struct.calcsize(letter) > inline:
             place = _unpack(data, order, number, place)
+        if kind in _TEXTS:
+            directory.texts[tag] = bytes(data[place : place + n])
+            continue
         values = struct.unpack_from(f"{order}{n}{letter}", data, place)
         directory[tag] = Field(values, place, kind)
     directory.start, directory.link = start, first + count * size
     return directory, _unpack(data, order, number, directory.link)
 
 
-def _unpack(data: bytes, order: str, letter: str, place: int) -> int:
+def _unpack(data: bytes | mmap, order: str, letter: str, place: int) -> int:
     return int(struct.unpack_from(f"{order}{letter}", data, place)[0])

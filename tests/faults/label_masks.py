@@ -72,6 +72,22 @@ def _palette(rng: random.Random) -> Mask:
     return files.encode(picture, rng.choice(("PNG", "TIFF", "BMP"))), labels
 
 
+def _gray_palette(rng: random.Random) -> Mask:
+    """Gray that a program turned into a palette, with its grays in some order."""
+    labels = _labels(rng)
+    grays = list(range(6))
+    if rng.random() < 0.7:
+        rng.shuffle(grays)
+    if rng.random() < 0.3:
+        # Shown in black and white: only the positions have a meaning.
+        grays = [40 * gray + 7 for gray in grays]
+    picture = Image.fromarray(labels.astype(np.uint8), "L").copy()
+    picture.putpalette([gray for gray in grays for _ in range(3)])
+    used = np.unique(labels).tolist()
+    is_clear = all(grays[place] in (place, *range(7, 256)) for place in used)
+    return files.encode(picture, "PNG"), labels if is_clear else None
+
+
 def _colors(rng: random.Random) -> Mask:
     labels = _labels(rng).astype(np.uint8)
     is_gray = rng.random() < 0.5
@@ -142,6 +158,7 @@ FAMILIES: dict[str, Callable[[random.Random], Mask]] = {
     "1 to 16 bits": _depths,
     "white is zero": _white_is_zero,
     "palette": _palette,
+    "palette of grays": _gray_palette,
     "RGB": _colors,
     "alpha": _alpha,
     "transparent value": _clear_value,
@@ -169,7 +186,7 @@ def read(folder: Path) -> None:
 
     is_right = (folder / "truth.npy").is_file()
     try:
-        found = read_labels(folder / "mask.png")
+        found = read_labels(folder / "mask.png", known=range(6))
     except InputError as error:
         assert not is_right, f"refused: {error}"
         raise

@@ -184,9 +184,10 @@ def _without_area(rng: random.Random, made: _Map) -> _Map:
         ("LineString", "line", line),
         ("MultiLineString", "line", [line, line]),
         ("Polygon", "outline without an area", [[[0, 0], [9, 9], [3, 3], [0, 0]]]),
+        ("", "object without a place", None),
     ):
         for _ in range(rng.randint(0, 2)):
-            geometry = {"type": kind, "coordinates": coordinates}
+            geometry = {"type": kind, "coordinates": coordinates} if kind else None
             made.add(passed, _object("Stroma", geometry))
     return made
 

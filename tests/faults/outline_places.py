@@ -224,6 +224,43 @@ def _shrunken(rng: random.Random, boxes: list[_Box]) -> _Case:
     return _Case(whole, None, (1 / factor, 0, 0), "told", words)
 
 
+def _shrunken_in_glass(rng: random.Random, boxes: list[_Box]) -> _Case:
+    """On all of the tissue: the ends of outlines and tissue tell the factor."""
+    factor = rng.choice((2.0, 3.96, 4.0, 7.3))
+    corner = rng.choice((None, _corner(rng)))
+    # How exact the factor is depends on the view of the tissue.
+    words = "in a corner of the tissue and cover all of it when multiplied by"
+    return _Case(boxes, corner, (1 / factor, 0, 0), "told", words)
+
+
+def _in_shares(rng: random.Random, boxes: list[_Box]) -> _Case:
+    """Of width and height, from 0 to 1; as if of a slide of 1 px."""
+    unannotated = rng.choice((None, "stroma"))
+    must = "told" if unannotated is None else "refused"
+    factor = 1 / max(boxes[1][1])
+    words = "in shares of width and height"
+    return _Case(boxes, None, (factor, 0, 0), must, words, unannotated)
+
+
+def _too_small(rng: random.Random, boxes: list[_Box]) -> _Case:
+    spot: list[_Box] = [("epithelium", (4, 4, 4 + rng.randint(4, 24), 20))]
+    return _Case(spot, None, (1, 0, 0), "told", "less than a patch of 32×32 px")
+
+
+def _twice(rng: random.Random, boxes: list[_Box]) -> _Case:
+    """One place under both classes, or two that cross."""
+    left, top, right, bottom = boxes[0][1]
+    if rng.random() < 0.5:
+        more: _Box = ("stroma", (left, top, right, bottom))
+        words = "the same outline under two classes (epithelium and stroma)"
+    else:
+        more = ("stroma", (left + 16, top, boxes[1][1][2] - 1, bottom))
+        words = "outlines of two classes cross on"
+    case = _Case([boxes[0], more], None, (1, 0, 0), "told", words)
+    case.suffix = rng.choice((".geojson", "asap"))
+    return case
+
+
 def _outside(rng: random.Random, boxes: list[_Box]) -> _Case:
     far = rng.choice(((4000, 4000), (-4000, -10), (0, -5000), (10**6, 0)))
     unannotated = rng.choice((None, "stroma"))
@@ -270,6 +307,10 @@ _FAULTS: dict[str, Callable[[random.Random, list[_Box]], _Case]] = {
     "mask of the slide": _mask_of_slide,
     "of a larger picture": _enlarged,
     "of a smaller copy": _shrunken,
+    "of a smaller copy, with glass": _shrunken_in_glass,
+    "in shares of the picture": _in_shares,
+    "smaller than a patch": _too_small,
+    "one place, two classes": _twice,
     "outside": _outside,
     "empty": _empty,
     "partly outside": _partly_outside,

@@ -13,6 +13,7 @@ EXIF, by XMP and by hidden profiles.
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -195,7 +196,7 @@ def _bmp(rng: random.Random) -> Member:
         )
     if kind == "24":
         return files.encode(rgb, "BMP"), rgb, ""
-    gray = rgb[..., 0] if kind == "gray" else (rgb[..., 0] > 99) * np.uint8(255)
+    gray = rgb[..., 0] if kind == "gray" else (rgb[..., 0] > 20) * np.uint8(255)
     picture = Image.fromarray(gray)
     return (
         files.encode(picture if kind == "gray" else picture.convert("1"), "BMP"),
@@ -213,8 +214,44 @@ def _profile(rng: random.Random) -> Member:
         for text in ("sRGB", "srgb"):
             for code in ("ascii", "utf-16-be"):
                 profile = profile.replace(text.encode(code), "Cam1".encode(code))
-    data = files.encode(rgb, rng.choice(("PNG", "JPEG")), icc_profile=profile)
+    kind = rng.choice(("PNG", "JPEG", "TIFF"))
+    data = files.encode(rgb, kind, icc_profile=profile)
     return data, seen(data), "" if is_srgb else stored.PROFILE_IGNORED
+
+
+def _other_colors(rng: random.Random) -> Member:
+    """Gamma, primaries and transfer function of a PNG: those of sRGB say nothing."""
+    rgb = noise(rng, 3)
+    srgb = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    adobe = (*srgb[:4], 21000, 71000, *srgb[6:])
+    chunk = files.png_chunk
+    before, is_other = rng.choice(
+        (
+            (chunk(b"gAMA", struct.pack(">I", 45455)), False),
+            (chunk(b"gAMA", struct.pack(">I", rng.choice((55556, 100000)))), True),
+            (chunk(b"cHRM", struct.pack(">8I", *srgb)), False),
+            (chunk(b"cHRM", struct.pack(">8I", *adobe)), True),
+            (chunk(b"cICP", bytes((1, 13, 0, 1))), False),
+            (chunk(b"cICP", bytes((9, 16, 0, 1))), True),
+            # The mark of sRGB counts more than a gamma beside it.
+            (chunk(b"sRGB", b"\0") + chunk(b"gAMA", b"\0\1\x86\xa0"), False),
+        )
+    )
+    data = files.write_png(rgb, bits=8, color=2, before=before)
+    return data, rgb, stored.GAMMA_IGNORED if is_other else ""
+
+
+def _dark(rng: random.Random) -> Member:
+    """A label mask taken for a picture; 9 to 12 bits in a PNG of 16."""
+    n = rng.choice((1, 3))
+    if rng.random() < 0.5:
+        labels = noise(rng, n, most=15)
+        data = files.write_png(labels, bits=8, color=0 if n == 1 else 2)
+        return data, gray_of(labels) if n == 1 else labels, stored.DARK
+    samples = noise(rng, n, most=2 ** rng.randint(9, 12) - 1).astype(np.uint16)
+    data = files.write_png(samples, bits=16, color=0 if n == 1 else 2)
+    high = (samples >> 8).astype(np.uint8)
+    return data, gray_of(high) if n == 1 else high, stored.NEARLY_BLACK
 
 
 def _orientation(rng: random.Random) -> Member:
@@ -276,5 +313,9 @@ FAMILIES: dict[str, Callable[[random.Random], Member]] = {
     "JPEG of every kind": _jpeg,
     "BMP of every kind": _bmp,
     "color profile": _profile,
+    "gamma and primaries of PNG": _other_colors,
+    "dark": _dark,
+    "palette of TIFF": tiffs.palettes,
+    "ImageJ": tiffs.imagej,
     "orientation": _orientation,
 }

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gastric_keras.imaging import stored
 from gastric_keras.imaging.deep_samples import DEPTH_STATED
-from gastric_keras.imaging.tiff import COLORS_OF_JPEG
+from gastric_keras.imaging.tiff_colors import COLORS_OF_JPEG, PALETTE_OF_8_BITS
 from tests.faults import pixel_files as files
 from tests.faults.pixel_truth import ORDERS, SIDE, Member, gray_of, laid, noise, seen
 
@@ -126,6 +126,50 @@ def jpeg_in_tiff(rng: random.Random) -> Member:
         seen(stream),
         COLORS_OF_JPEG if differs else "",
     )
+
+
+def palettes(rng: random.Random) -> Member:
+    """A palette of 16-bit values, of 8-bit values, and of more than 256 colors."""
+    kind = rng.choice(("16-bit values", "8-bit values", "more colors"))
+    bits = 16 if kind == "more colors" else 8
+    colors = np.random.default_rng(rng.randrange(2**32)).integers(0, 256, (2**bits, 3))
+    colors[:, 0] |= 0x80
+    index = noise(rng, most=2**bits - 1)
+    tags = files.tiff_tags((SIDE, SIDE), bits=[bits], photometric=3)
+    factor = 1 if kind == "8-bit values" else 257
+    tags[320] = (colors.T * factor).ravel().tolist()
+    order = rng.choice(ORDERS)
+    strip = index.astype(f"{order}u{bits // 8}").tobytes()
+    data = one_page(rng, tags, strip, order=order)
+    if kind == "more colors":
+        return data, None, ""
+    note = PALETTE_OF_8_BITS if kind == "8-bit values" else ""
+    return data, colors[index].astype(np.uint8), note
+
+
+def imagej(rng: random.Random) -> Member:
+    """Gray of 8 or 16 bits: the display range, and a stack behind one directory."""
+    import tifffile
+
+    bits, is_stack = rng.choice((8, 16)), rng.random() < 0.4
+    samples = noise(rng, most=2**bits - 1)
+    samples[0] |= 1 << (bits - 1)
+    most = rng.choice((2**bits - 1, 2**bits // 3))
+    more = {"images": 3, "slices": 3} if is_stack else {"images": 1}
+    lines = {"ImageJ": "1.53t", **more, "min": "0.0", "max": f"{most}.0"}
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream,
+        samples,
+        photometric="minisblack",
+        description="\n".join(f"{name}={value}" for name, value in lines.items()),
+        metadata=None,
+    )
+    if is_stack:
+        return stream.getvalue() + samples.tobytes() * 2, None, ""
+    is_cut = bits == 16 and most < 60000
+    truth = samples >> 8 if bits == 16 else samples
+    return stream.getvalue(), gray_of(truth), stored.RANGE_IGNORED if is_cut else ""
 
 
 def ycbcr(rng: random.Random) -> Member:

@@ -20,7 +20,9 @@ ORDERS = ("<", ">")
 def noise(rng: random.Random, *channels: int, most: int = 255) -> np.ndarray:
     """Smooth enough for JPEG, with all levels, of a tint of its own."""
     values = np.random.default_rng(rng.randrange(2**32))
-    coarse = values.random((9, 9, *channels)) * values.random(channels or (1,))
+    # No channel so dark that the picture counts as black.
+    tint = 0.15 + 0.85 * values.random(channels or (1,))
+    coarse = values.random((9, 9, *channels)) * tint
     fine = np.kron(coarse, np.ones((7, 7) + (1,) * len(channels)))
     fine = 0.9 * fine.reshape(SIDE, SIDE, *channels) + 0.1 * values.random(fine.shape)
     fine.flat[0], fine.flat[-1] = 0.0, 1.0

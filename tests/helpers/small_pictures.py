@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ def write_slide(
     *,
     levels: int = 2,
     mpp: tuple[float, float] | None = (0.5, 0.5),
+    extratags: Sequence[tuple[Any, ...]] = (),
 ) -> Path:
     """A pyramid in tiles, each level half of the one before, every second px."""
     import pytest
@@ -50,6 +52,7 @@ def write_slide(
                 resolution=resolution,
                 resolutionunit=unit,
                 metadata=None,
+                extratags=extratags,
             )
     return path
 

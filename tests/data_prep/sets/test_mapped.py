@@ -19,11 +19,13 @@ from data_prep.sets.card import describe
 from data_prep.sets.found import Found, joined
 from data_prep.sets.look import find_tissue
 from data_prep.sets.patches import NO_PIXELS
+from data_prep.sets.told import tell_maps
 from data_prep.sources.outline_places import turn_regions
 from data_prep.sources.pictures import ImageSource
 from data_prep.sources.region_maps import draw_regions
 from data_prep.sources.regions import Regions
 from gastric_keras.imaging.orientation import turn_upright
+from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import (
     box,
@@ -204,3 +206,25 @@ def test_a_map_that_changed_is_read_again(tmp_path: Path) -> None:
     for name, label in (("Epithelium", 0), ("Stroma", 1)):
         image = _image(tmp_path, [feature(name, [box(0, 0, 64, 64)])], "a.png")
         assert {ref.label for ref in _look(config, image).refs} == {label}
+
+
+def test_values_of_label_masks_are_counted_and_absent_ones_named(
+    tmp_path: Path,
+) -> None:
+    # Written 0 and 255 where the config says 0 and 1: the second class is lost.
+    mask = np.zeros((64, 64, 3), np.uint8)
+    mask[:, 32:] = 255
+    picture = write_picture(tmp_path / "0.png", _tissue(0, 64, 64))
+    values = {0: "epithelium", 1: "stroma", 255: "ignore"}
+    source = SourceConfig(images=str(tmp_path), mask_values=values)
+    config = TissueSetConfig(sources=(source,), classes=CLASSES, patch_size=32)
+    annotation = write_picture(tmp_path / "mask.png", mask)
+    image = ImageSource(picture, "0", "0", annotation=annotation)
+    found = _look(config, image)
+    assert found.mask_values == {"0": 2048, "255": 2048}
+    ledger = Ledger()
+    tell_maps(config, [(image, found)], ledger)
+    assert ledger.left_out == {"pixels of label masks, value 255: ignore": 2048}
+    assert +ledger.read == {"pixels of label masks, value 0: epithelium": 2048}
+    (warning,) = ledger.warnings
+    assert "has the value 1 (stroma) of mask_values; found: 0, 255." in warning

@@ -28,6 +28,8 @@ def _find(name: str | None, *texts: str, **labels: str) -> tuple[int | None, str
 def test_a_class_that_is_mapped_is_taken_as_it_is() -> None:
     assert _find(" Stroma ") == (3, "")
     assert _find("Stroma", "Epithelium") == (3, "")
+    # As a Mac spells it, and as all others do.
+    assert _find("Dru\u0308se", **{"Dr\u00fcse": "epithelium"}) == (2, "")
     assert _find("Ignore*", **{"Ignore*": "background"}) == (1, "")
     assert _find("Ignore*", **{"ignore*": "hole"}) == (0, "")
     positive = {"Tumor: Positive": "stroma", "Tumor": "epithelium"}

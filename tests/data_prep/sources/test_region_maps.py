@@ -139,7 +139,7 @@ def test_unannotated_pixels_may_have_a_class(tmp_path: Path) -> None:
         ("{", "Expecting property name"),
         ("3", "a int instead of Features"),
         ('[{"type": "Polygon"}]', "instead of a Feature"),
-        ('{"type": "Feature", "geometry": null}', "geometry 'None'"),
+        ('{"type": "Feature", "geometry": 7}', "geometry '7'"),
         (
             '{"type": "Feature", "properties": [1], "geometry": null}',
             "properties '[1]'",

@@ -169,6 +169,12 @@ def test_negative_regions_are_holes_of_larger_ones(tmp_path: Path) -> None:
     ]
     alone = _aperio_file(tmp_path / "b.xml", _region(hole, negative="true"))
     assert _areas(alone) == []
+    # It cuts nothing, since other layers do not count, and is told.
+    idle = {"hole outside the regions of its layer": 1}
+    assert read_outlines(alone).passed_over == idle
+    beside = _aperio_file(tmp_path / "c.xml", _region(SQUARE), _region(outer, "0", "1"))
+    assert read_outlines(path).passed_over == {}
+    assert len(_areas(beside)) == 1 and read_outlines(beside).passed_over == idle
 
 
 def test_rectangles_and_ellipses_of_two_and_four_vertices(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ import numpy.typing as npt
 import pytest
 
 from gastric_keras.imaging import dicom_decoders, native
-from gastric_keras.imaging.dicom import decode_dicom
+from gastric_keras.imaging.dicom import COLORS_OF_STREAM, decode_dicom
 from gastric_keras.imaging.images import (
     MAX_PIXELS,
     UnusableImage,
+    decode,
     is_stored_as_is,
     read_image,
 )
+from gastric_keras.imaging.stored import NEARLY_BLACK, PROFILE_IGNORED
 from gastric_keras.support.errors import InputError
 from tests.helpers.odd_pictures import (
     EXPLICIT,
@@ -78,6 +80,24 @@ def test_jpeg_inside_dicom_is_rgb(tmp_path: Path, decoder: None) -> None:
     red[..., 0] = 200
     path = write_dicom(tmp_path / "a.dcm", red, "YBR_FULL_422", syntax=JPEG)
     assert np.abs(read_image(path).astype(int) - red).max() <= 3
+
+
+def test_what_is_assumed_of_a_picture_is_told(tmp_path: Path, decoder: None) -> None:
+    pixels = noise(0, 16, 16)
+
+    def notes(name: str, *args: Any, **options: Any) -> tuple[str, ...]:
+        path = write_dicom(tmp_path / name, *args, **options)
+        return decode(path.read_bytes(), name=name).notes
+
+    assert notes("a.dcm", pixels, "RGB") == ()
+    profile = b"\0" * 128 + b"of the scanner"
+    assert notes("b.dcm", pixels, "RGB", ICCProfile=profile) == (PROFILE_IGNORED,)
+    assert notes("c.dcm", pixels, "RGB", ICCProfile=b"\0" * 128 + b"sRGB  ") == ()
+    dim = (pixels[..., 0].astype(np.uint16) << 4) | 1
+    assert notes("d.dcm", dim, "MONOCHROME2") == (NEARLY_BLACK,)
+    assert notes("e.dcm", dim, "MONOCHROME2", bits=12) == ()
+    # YCbCr as JPEG has it, and a header that says RGB.
+    assert notes("f.dcm", pixels, "RGB", syntax=JPEG) == (COLORS_OF_STREAM,)
 
 
 def test_what_is_no_single_picture_says_why(tmp_path: Path, decoder: None) -> None:

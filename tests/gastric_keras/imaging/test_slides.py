@@ -16,6 +16,7 @@ from PIL import Image
 from gastric_keras.imaging import slides
 from gastric_keras.imaging.images import UnusableImage
 from gastric_keras.imaging.slides import ArrayPicture, is_slide, open_picture
+from gastric_keras.imaging.stored import PROFILE_IGNORED
 from gastric_keras.imaging.tissue import tissue_mask, tissue_share
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import noise, write_picture, write_slide
@@ -140,6 +141,33 @@ def test_levels_of_another_shape_are_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(UnusableImage, match="the same picture.*level=1 of 64×64. Co"):
         slides.SlidePicture(path)
+
+
+def test_a_pyramid_that_is_to_be_turned_is_refused(tmp_path: Path) -> None:
+    # OpenSlide and QuPath show it as stored; without its pyramid it would be turned.
+    pixels = noise(0, 128, 128)
+    for orientation in (1, 3, 6):
+        tag = (274, 3, 1, orientation, True)
+        path = write_slide(tmp_path / f"{orientation}.tif", pixels, extratags=[tag])
+        if orientation == 1:
+            open_picture(path).close()
+            continue
+        with pytest.raises(
+            UnusableImage, match=f"got path=.*orientation={orientation}"
+        ):
+            open_picture(path)
+
+
+def test_the_color_profile_of_a_scanner_is_told(tmp_path: Path) -> None:
+    from PIL import ImageCms
+
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    other = srgb.replace(b"sRGB", b"scan").replace(b"s\0R\0G\0B", b"s\0c\0a\0n")
+    for profile, notes in ((srgb, ()), (other, (PROFILE_IGNORED,))):
+        tag = (34675, 7, len(profile), profile, True)
+        path = write_slide(tmp_path / "a.tif", noise(0, 128, 128), extratags=[tag])
+        with open_picture(path) as picture:
+            assert picture.is_slide and picture.notes == notes
 
 
 def test_a_damaged_slide_is_unusable(tmp_path: Path) -> None:
