@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.support.devices import find_device
 from gastric_keras.support.versions import PACKAGES, read_commit, read_versions
 
 TESTED_TENSORFLOW = "2.17.1"
@@ -63,6 +64,12 @@ def _devices() -> Iterator[str]:
         yield f"{gpu.name}: {details.get('device_name', 'GPU')}"
     if not gpus:
         yield "no GPU: training runs on the CPU"
+    device = find_device()
+    lacks = "; no bfloat16 in hardware, so mixed_bfloat16 is emulated"
+    yield (
+        f"{device.name}: precision auto takes {device.precisions[0]}"
+        f"{lacks * ('mixed_bfloat16' not in device.precisions)}"
+    )
 
 
 def _weights() -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.runs.precision import settle_precision
 from gastric_keras.runs.provenance import open_run
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
@@ -197,6 +198,7 @@ def _run(
 ) -> None:
     """Stages of one run, in order, under one lock."""
     run_dir = RunDir(Path(config.runtime.output) / config.name)
+    config = settle_precision(config, run_dir)
     if not is_chief():
         # A worker helps to train; the chief alone writes, and goes on from there.
         for stage in stages:

@@ -10,9 +10,12 @@ from typing import Literal
 
 from data_prep.leaks.contents import Contents
 from data_prep.leaks.find import must_differ
+from data_prep.leaks.fingerprints import find_alike
 from data_prep.sources.spelling import few, near_equal
 
-Reason = Literal["case names", "two labels", "two cases"]
+Reason = Literal[
+    "case names", "two labels", "two cases", "similar, two labels", "similar, two cases"
+]
 
 #: A side and what is there, another and what is there.
 _Pair = tuple[str, str, str, str]
@@ -27,7 +30,8 @@ class Doubt:
 
     Attributes:
         reason: case names (that spelling alone tells apart); two labels or two cases
-            (of patches with equal pixels).
+            (of patches with equal pixels); the same of patches that are similar,
+            within one side, since those of two sides are leaks.
         pairs: of each, what the first and the second is, with its side.
     """
 
@@ -41,6 +45,8 @@ class Doubt:
             "case names": "case names that spelling alone tells apart",
             "two labels": "patches of equal pixels and different labels",
             "two cases": "patches of equal pixels and different cases",
+            "similar, two labels": "similar patches of different labels in one split",
+            "similar, two cases": "similar patches of different cases in one split",
         }
         return f"{len(self.pairs)} × {what[self.reason]}: {few(named, _NAMED)}"
 
@@ -57,6 +63,8 @@ def find_doubts(contents: Sequence[Contents]) -> list[Doubt]:
     found: dict[Reason, set[_Pair]] = defaultdict(set)
     found["case names"] = set(_near_cases(contents))
     for reason, pair in _at_odds(contents):
+        found[reason].add(pair)
+    for reason, pair in _similar(contents):
         found[reason].add(pair)
     return [Doubt(why, tuple(sorted(pairs))) for why, pairs in found.items() if pairs]
 
@@ -108,6 +116,27 @@ def _at_odds(contents: Sequence[Contents]) -> Iterator[tuple[Reason, _Pair]]:
             sides = str(one), str(other)
             shown = [f"{name}, {word}" for name, word in zip(names, said)]
             yield reason, (sides[0], shown[0], sides[1], shown[1])
+
+
+def _similar(contents: Sequence[Contents]) -> Iterator[tuple[Reason, _Pair]]:
+    """Copies that were turned or compressed again, within a split of a target set."""
+    for side in contents:
+        patches = side.patches
+        # Patches of mid-level sets lie side by side, and nothing is judged on them.
+        if side.dataset != "target":
+            continue
+        for i, j, _ in find_alike(patches.pictures, patches.pictures):
+            if i >= j or patches.hashes[i] == patches.hashes[j]:
+                continue
+            keys = patches.keys[i], patches.keys[j]
+            labels = patches.labels[i], patches.labels[j]
+            cases = patches.cases[i], patches.cases[j]
+            if labels[0] != labels[1]:
+                first, second = (f"{key}, {word}" for key, word in zip(keys, labels))
+                yield "similar, two labels", (str(side), first, str(side), second)
+            elif cases[0] != cases[1]:
+                first, second = (f"{key}, case {c}" for key, c in zip(keys, cases))
+                yield "similar, two cases", (str(side), first, str(side), second)
 
 
 def _different(same: Sequence[tuple[Contents, int]]) -> list[tuple[Contents, int]]:

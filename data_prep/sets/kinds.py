@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,9 +17,12 @@ from data_prep.config.sets import (
 from data_prep.sets.cluster_labels import label_by_cluster
 from data_prep.sets.found import Found, Part, Pictures
 from data_prep.sets.look import find_nuclei, find_target, find_tissue
-from data_prep.sources.class_names import class_number
+from data_prep.sources.class_names import IGNORE, class_number
 from data_prep.sources.pictures import ImageSource, Need
+from data_prep.sources.spelling import is_empty_like
+from data_prep.sources.split_column import split_of_word
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.strict_yaml import snippet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +57,40 @@ def check_labels(config: TargetSetConfig, sources: Sequence[ImageSource]) -> Non
         try:
             numbers[class_number(image.label or "", config.classes, labels)] += 1
         except InputError as error:
-            raise InputError(f"{image.path}: {error}") from error
+            raise _unknown_label(config, image, error) from error
     empty = [n for i, n in enumerate(config.classes, start=1) if not numbers[i]]
     if empty:
         raise InputError(
             f"Each class of {', '.join(config.classes)} must have pictures, got none "
             f"of {', '.join(empty)}. Add some, or fix classes and labels in the config."
         )
+
+
+def _unknown_label(
+    config: TargetSetConfig, image: ImageSource, error: InputError
+) -> InputError:
+    """The error for a label that is no class: what it may be instead."""
+    label, source = image.label or "", config.sources[image.source]
+    is_folder = source.index is None and source.layout is None
+    ignored = snippet(labels={label: IGNORE})
+    if is_folder and split_of_word(label):
+        return InputError(
+            f"The folders of {source.images} must be classes, got {label}, which tells "
+            f"a split. Name it with --images {shlex.quote(f'{source.images}/{label}')}"
+            " for a set of its own, or list all pictures in an index with a split "
+            "column."
+        )
+    if is_folder and not label:
+        return InputError(
+            "Each picture must lie in a folder named after its class, got "
+            f"{image.path}. Move it there, or leave it out, {ignored}."
+        )
+    if is_empty_like(label):
+        return InputError(
+            f"Each picture must have a label, got {image.path} with {label!r}, which "
+            f"counts as empty. Fill it in, or leave it out, {ignored}."
+        )
+    return InputError(f"{image.path}: {error}")
 
 
 TISSUE = SetKind("tissue", TissueSetConfig, "annotation", find_tissue)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,11 +24,31 @@ _NAMED = 5
 
 
 def digest_of(patch: npt.NDArray[np.uint8]) -> int:
-    """64 bits that equal patches share; 0 for a flat one, which is like any other."""
+    """64 bits that equal patches share, however they are turned or mirrored.
+
+    They are of the histogram of each color and of the sums of the four quadrants, which
+    a right-angle turn or a flip only puts in another order.
+
+    Args:
+        patch: (H, W, 3) uint8.
+
+    Returns:
+        The digest; 0 for a flat patch, which is like any other.
+    """
     if patch[::2, ::2, 1].std() < _MIN_DEVIATION:
         return 0
-    digest = hashlib.blake2b(repr(patch.shape).encode(), digest_size=8)
-    digest.update(patch.tobytes())
+    height, width = patch.shape[:2]
+    y, x = height // 2, width // 2
+    quadrants = (
+        quadrant.sum(axis=(0, 1), dtype=np.int64).tolist()
+        for quadrant in (patch[:y, :x], patch[:y, -x:], patch[-y:, :x], patch[-y:, -x:])
+    )
+    digest = hashlib.blake2b(
+        repr((sorted((height, width)), sorted(quadrants))).encode(), digest_size=8
+    )
+    for color in range(3):
+        histogram = cv2.calcHist([patch], [color], None, [256], [0, 256])
+        digest.update(histogram.tobytes())
     return int.from_bytes(digest.digest(), "big")
 
 
@@ -43,9 +64,11 @@ class Twins:
         self._digests = array("Q")
         self._owners = array("L")
         self._owner_of: dict[_Owner, int] = {}
+        self._flat = 0
 
     def add(self, record: PatchRecord, digest: int) -> None:
         """Take one more patch in."""
+        self._flat += not digest
         if digest:
             owner = (record.label, record.case_id, record.image_id)
             self._digests.append(digest)
@@ -58,6 +81,13 @@ class Twins:
             ledger: is told.
             classes: names of the labels.
         """
+        copies = sum(
+            len(rows) - 1
+            for rows in self._groups()
+            if len({self._owners[row] for row in rows}) > 1
+        )
+        ledger.assumed["patches equal to one of another picture, or turned"] += copies
+        ledger.assumed["flat patches, nearly of one color, kept"] += self._flat
         labels, cases = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         for one, other in self._pairs():
             (label, case, image), (label_2, case_2, image_2) = one, other
@@ -72,20 +102,26 @@ class Twins:
                 ledger.warn(
                     f"{pairs.total()} × equal pixels under two {kind}: "
                     f"{'; '.join(named[:_NAMED])}{'; …' * (len(named) > _NAMED)}. "
-                    "Keep one of each; python -m data_prep check --csv lists them all."
+                    "Turned ones count. Keep one of each; "
+                    "python -m data_prep check --csv lists them all."
                 )
 
-    def _pairs(self) -> list[tuple[_Owner, _Owner]]:
+    def _groups(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Rows of equal digests, two and more."""
         digests = np.array(self._digests, np.uint64)
         order = np.argsort(digests, kind="stable")
         starts = np.flatnonzero(np.diff(digests[order], prepend=np.uint64(0)))
-        owners = [*self._owner_of]
-        pairs: list[tuple[_Owner, _Owner]] = []
         for group in np.split(order, starts[1:]) if len(starts) else ():
             if len(group) > 1:
-                # Each owner once: a hundred copies are not five thousand pairs.
-                seen = sorted({owners[self._owners[i]] for i in group}, key=_by_image)
-                pairs += combinations(seen, 2)
+                yield group
+
+    def _pairs(self) -> list[tuple[_Owner, _Owner]]:
+        owners = [*self._owner_of]
+        pairs: list[tuple[_Owner, _Owner]] = []
+        for group in self._groups():
+            # Each owner once: a hundred copies are not five thousand pairs.
+            seen = sorted({owners[self._owners[i]] for i in group}, key=_by_image)
+            pairs += combinations(seen, 2)
         return pairs
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 
 from data_prep.config.sources import SourceConfig
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.spelling import (
     clean,
     few,
+    is_date,
     is_empty_like,
     is_rounded,
     near_equal,
+    spelling_key,
 )
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 
+#: A number below 0, as programs write for a case that they do not know.
+_NEGATIVE = re.compile(r"[-−–]\d+(?:[.]0+)?")
+#: A name that ends in a block or slide: S23-01234-A, 2019/00123_B2.
+_PART = re.compile(r"(.*\d)[-_ :/#(]+(?:[a-z]\d?|\d)\)?", re.IGNORECASE)
+#: Digits of a whole name from which it may be a patient's number.
+_LEAST_DIGITS = 4
 #: Digits of a number that Excel keeps; what follows becomes 0.
 _EXCEL_DIGITS = 15
 
@@ -46,6 +55,32 @@ def case_in(source: SourceConfig, path: str) -> str:
     return case
 
 
+def check_pattern(source: SourceConfig, paths: Iterable[str], ledger: Ledger) -> None:
+    """Warn where a ``case_pattern`` cuts a number: c1 of c10 is another patient.
+
+    Args:
+        source: its pattern.
+        paths: of the pictures, with slashes.
+        ledger: is told.
+    """
+    if source.case_pattern is None:
+        return
+    cut = []
+    for path in paths:
+        match = re.search(source.case_pattern, path)
+        if match is None or not match[1]:
+            continue
+        start, end = match.span(1)
+        sides = path[start - 1 : start + 1] if start else "", path[end - 1 : end + 1]
+        if any(len(side) == 2 and side.isdecimal() for side in sides):
+            cut.append(f"{match[1]} of {path}")
+    if cut:
+        ledger.warn(
+            f"case_pattern cuts a number in {len(cut)} paths: {few(cut)}. If the rest "
+            "of the digits tells the patient too, several share a case: match all."
+        )
+
+
 def known_case(cell: str, image_id: str, ledger: Ledger) -> str:
     """A case as it is written; "" where the cell says that it is not known.
 
@@ -64,15 +99,24 @@ def known_case(cell: str, image_id: str, ledger: Ledger) -> str:
             "a spreadsheet rounded it, so several patients may share it. Format the "
             "column as text in the first table, and save it as CSV again."
         )
-    if is_empty_like(case):
+    if is_empty_like(case) or _NEGATIVE.fullmatch(case):
         if case:
             ledger.assumed[f"case {case!r} means not known"] += 1
         return ""
     return case
 
 
-def unknown_case(source: SourceConfig, image_id: str, cell: str) -> InputError:
-    """The error for a picture whose patient is not known."""
+def unknown_case(
+    source: SourceConfig, image_id: str, cell: str, columns: Sequence[str] = ()
+) -> InputError:
+    """The error for a picture whose patient is not known.
+
+    Args:
+        source: of the picture.
+        image_id: the picture.
+        cell: of the case.
+        columns: flags for other columns of the index that may tell the patient.
+    """
     wanted = (
         "Each picture must have its case (patient), since pictures of one case in two "
         f"splits make every score too good, got image={image_id}, "
@@ -84,10 +128,12 @@ def unknown_case(source: SourceConfig, image_id: str, cell: str) -> InputError:
             "count each picture as its own case."
         )
     said = f" with {cell!r}, which counts as empty" if cell.strip() else ""
+    named = f"Name the column with {few(columns)}, or give" if columns else "Give"
     return InputError(
         f"{wanted}index={source.index}, case column={source.columns.case!r}{said}. "
-        "Give an index with that column filled (--cases index.csv), or case_pattern in "
-        "the config, or add --allow-ungrouped to count each picture as its own case."
+        f"{named} an index with that column filled (--cases index.csv), or "
+        f"{'leave that column out and ' * bool(source.index)}give case_pattern in the "
+        "config, or add --allow-ungrouped to count each picture as its own case."
     )
 
 
@@ -109,6 +155,15 @@ def check_cases(images: Sequence[ImageSource], ledger: Ledger) -> None:
             f"{len(groups)} times case names differ in spelling alone, and may be one "
             f"patient: {spelled}. They are kept in one split; spell them alike."
         )
+    dates = sorted(case for case in cases if is_date(case.rpartition("/")[2]))
+    if dates:
+        ledger.warn(
+            f"{len(dates)} case names are dates: {few(dates)}. A spreadsheet may have "
+            "made them of names such as 1-2, and patients of one day share them; "
+            "format the column as text in the first table, and save it as CSV again."
+        )
+    _tell_names_of_files(images, ledger)
+    _tell_parts(cases, ledger)
     long = [
         case
         for case in sorted(cases)
@@ -120,6 +175,43 @@ def check_cases(images: Sequence[ImageSource], ledger: Ledger) -> None:
             f"cases of more than {_EXCEL_DIGITS} digits end in zeros: {few(long)}. If "
             "a spreadsheet rounded them, several patients share one; format the column "
             "as text in the first table, and save it as CSV again."
+        )
+
+
+def _tell_names_of_files(images: Sequence[ImageSource], ledger: Ledger) -> None:
+    """Cases that may be pictures and no patients."""
+    grouped = [image for image in images if image.is_grouped]
+    sizes = Counter(spelling_key(image.case_id) for image in grouped)
+    if len(sizes) == len(grouped) > 1:
+        ledger.assumed["cases of one picture: no two pictures are of one patient"] = (
+            len(sizes)
+        )
+    named = [
+        image.case_id
+        for image in grouped
+        if image.case_id.rpartition("/")[2] in (image.path.name, image.path.stem)
+    ]
+    if 2 * len(named) > len(grouped):
+        ledger.warn(
+            f"{len(named)} of {len(grouped)} pictures have their file name for a case, "
+            f"first {named[0]}. If a patient has several pictures, name the patient in "
+            "the case column."
+        )
+
+
+def _tell_parts(cases: Collection[str], ledger: Ledger) -> None:
+    """Warn of names that differ in a last letter or digit: blocks of one patient."""
+    wholes: dict[str, list[str]] = defaultdict(list)
+    for case in sorted(cases):
+        match = _PART.fullmatch(case)
+        if match and len(re.findall(r"\d", match[1])) >= _LEAST_DIGITS:
+            wholes[match[1]].append(case)
+    several = [few(parts, 3) for parts in wholes.values() if len(parts) > 1]
+    if several:
+        ledger.warn(
+            f"{len(several)} times case names differ in their last part alone: "
+            f"{few(several)}. If it is the block or slide of one patient, leave it "
+            "out of the case."
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from data_prep.sources.spelling import few
 from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
 from gastric_keras.imaging.slides import SLIDE_SUFFIXES
 from gastric_keras.records.ledger import Ledger
@@ -20,7 +21,9 @@ SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)
 #: What systems and file servers leave beside pictures, and names that begin so.
 _SYSTEM = frozenset(
     ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "icon\r")
-    + ("#recycle", "#snapshot", "lost+found", "system volume information")
+    + ("#recycle", "#snapshot", "~snapshot", "lost+found", "system volume information")
+    + ("network trash folder", "temporary items", "_macosx", "__pycache__")
+    + ("picasaoriginals",)
 )
 _SYSTEM_STARTS = (".", "@", "~$")
 #: Pictures of other formats: more than a note to whoever left them out unknowingly.
@@ -39,6 +42,8 @@ class _Walk:
     system: Counter[str] = field(default_factory=Counter)
     broken: int = 0
     again: int = 0
+    neither: int = 0
+    folders: list[str] = field(default_factory=list)
 
 
 def list_files(
@@ -73,6 +78,10 @@ def list_files(
         ledger.left_out[f"files of suffix {suffix}, not read"] += number
     ledger.left_out["links that lead nowhere"] += walk.broken
     ledger.left_out["linked folders read once already"] += walk.again
+    ledger.left_out["pipes, sockets and devices"] += walk.neither
+    filled = {path.split("/")[0] for path in wanted}
+    empty = sorted(f for f in walk.folders if "/" not in f and f not in filled)
+    ledger.left_out[f"folders without pictures, {few(empty)}"] += len(empty)
     unread = sorted(set(others) & _OTHER_PICTURES)
     if unread:
         counts = ", ".join(f"{others[suffix]} {suffix}" for suffix in unread)
@@ -84,32 +93,28 @@ def list_files(
 
 
 def count_unlisted(root: Path | str, paths: Iterable[str]) -> int:
-    """How many pictures lie beside those that an index names, and are not named.
+    """How many pictures lie in a folder of which an index names others.
 
     Files of a named picture's name but another suffix are its region maps.
 
     Args:
-        root: the folder that the paths count from.
+        root: the folder that the paths count from; folders below it count too.
         paths: as the index gives them.
     """
+    if not os.path.isdir(root):
+        # Its paths are refused in their turn.
+        return 0
     named: dict[str, set[str]] = {}
     for path in paths:
-        full = os.path.normpath(Path(root) / path.replace("\\", "/"))
+        full = os.path.abspath(Path(root) / path.replace("\\", "/"))
         folder, name = os.path.split(full)
-        named.setdefault(folder, set()).add(_fold(os.path.splitext(name)[0]))
+        named.setdefault(_fold(folder), set()).add(_fold(os.path.splitext(name)[0]))
     unlisted = 0
-    for folder, stems in named.items():
-        try:
-            names = os.listdir(folder)
-        except (OSError, ValueError):
-            # No such folder: its paths are refused in their turn.
-            continue
-        unlisted += sum(
-            os.path.splitext(name)[1].lower() in SUFFIXES
-            and not is_system_name(name)
-            and _fold(os.path.splitext(name)[0]) not in stems
-            for name in names
-        )
+    for path in _walk(Path(root)).files:
+        folder, name = os.path.split(os.path.abspath(Path(root) / path))
+        stem, suffix = os.path.splitext(name)
+        is_named = _fold(stem) in named.get(_fold(folder), ())
+        unlisted += suffix.lower() in SUFFIXES and not is_named
     return unlisted
 
 
@@ -130,6 +135,8 @@ def _walk(root: Path) -> _Walk:
             walk.again += 1
             continue
         seen.add((status.st_dev, status.st_ino))
+        if folder:
+            walk.folders.append(folder)
         with os.scandir(root / folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -141,6 +148,8 @@ def _walk(root: Path) -> _Walk:
                     walk.files.append(path)
                 elif entry.is_symlink():
                     walk.broken += 1
+                else:
+                    walk.neither += 1
     return walk
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from data_prep.config.sources import ColumnsConfig, SourceConfig
+from data_prep.sources.cases import case_in
 from data_prep.sources.folders import count_unlisted
 from data_prep.sources.spelling import clean, few, spelling_key
 from data_prep.sources.split_column import check_unused
 from data_prep.sources.table import Row, Table, read_table
+from data_prep.sources.unused_columns import tell_unused
 from gastric_keras.records.ledger import Ledger
-from gastric_keras.support.errors import InputError
+from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.strict_yaml import override, snippet
 
 #: What a set needs to know of each picture beside its pixels and its case.
@@ -45,6 +47,13 @@ def read_index(
     ledger = Ledger() if ledger is None else ledger
     path = Path(source.index or "")
     columns = source.columns
+    require(
+        bool(columns.split) or not source.splits,
+        f"sources.{position}.splits must come with columns.split",
+        "Name the column that it explains, or leave splits out.",
+        splits=source.splits,
+        split=columns.split,
+    )
     wanted = {"path": columns.path, "split": columns.split or None}
     wanted["label"] = columns.label if need == "label" else None
     wanted["annotation"] = columns.annotation if need == "annotation" else None
@@ -52,12 +61,22 @@ def read_index(
     table = read_table(path, {name for name in (*asked, columns.case) if name})
     # Without its column the case is unknown; read_sources says what to do.
     wanted["case"] = columns.case if columns.case in table.header else None
+    require(
+        wanted["case"] is None or source.case_pattern is None,
+        "The case must be told once, by a column or by case_pattern",
+        "Leave case_pattern out, or take the column out of the index.",
+        column=columns.case,
+        case_pattern=source.case_pattern,
+    )
     _check_columns(table, position, [*wanted.values(), *source.where], columns)
     rows = _rows_kept(source, position, table, ledger)
     check_unused(source, position, table, rows, ledger)
+    tell_unused(source, position, table, rows, ledger)
     entries = []
     for row in rows:
         entry = {key: row.cells[name] if name else "" for key, name in wanted.items()}
+        if wanted["case"] is None:
+            entry["case"] = case_in(source, entry["path"])
         # Files are spelled as the disk spells them, names of other things alike.
         for key in ("label", "split"):
             entry[key] = clean(entry[key])
@@ -72,6 +91,32 @@ def read_index(
     if table.form:
         ledger.assumed[f"{path.name} is {table.form}"] += 1
     return entries
+
+
+def columns_of(source: SourceConfig) -> tuple[str, ...]:
+    """The columns of a source's index; none without one."""
+    if source.index is None:
+        return ()
+    return read_table(Path(source.index), {source.columns.path}).header
+
+
+def check_without_index(source: SourceConfig, position: int) -> None:
+    """Refuse settings of an index where there is none: they would do nothing.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    given = {
+        "where": bool(source.where),
+        "columns": source.columns != ColumnsConfig(),
+        "splits": bool(source.splits),
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        raise InputError(
+            f"sources.{position}.{name} must come with an index, got "
+            f"{name}={getattr(source, name)} and index=None. Give --cases index.csv, "
+            f"or leave {name} out."
+        )
 
 
 def _check_columns(

@@ -13,15 +13,18 @@ from data_prep.sources.cases import (
     case_in,
     check_cases,
     check_fixed_splits,
+    check_pattern,
     known_case,
     unknown_case,
 )
 from data_prep.sources.folders import SUFFIXES, Finder, list_files
 from data_prep.sources.image_source import ImageSource
-from data_prep.sources.index import Need, read_index
+from data_prep.sources.index import Need, check_without_index, columns_of, read_index
+from data_prep.sources.look_alikes import check_maps, check_names
 from data_prep.sources.shared_maps import check_shared_maps
 from data_prep.sources.spelling import clean, is_empty_like
 from data_prep.sources.split_column import check_folders, guess_splits
+from data_prep.sources.unused_columns import patient_columns
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.support.errors import InputError
@@ -72,10 +75,13 @@ def read_sources(
                 "none. Check the folder, the index and its where filter."
             )
         images.extend(found)
+        root = os.path.normpath(source.images)
+        paths = [image.path.relative_to(root).as_posix() for image in found]
         if source.columns.split is None:
-            root = os.path.normpath(source.images)
-            paths = [image.path.relative_to(root).as_posix() for image in found]
             check_folders(paths, source.images, ledger)
+        check_names(paths, source.images, ledger)
+        check_pattern(source, paths, ledger)
+        check_maps(source, found, ANNOTATION_SUFFIXES, ledger)
     _check_unique(images)
     check_cases(images, ledger)
     check_fixed_splits(images, ledger)
@@ -105,6 +111,8 @@ def _read_source(
     prefix = f"{source.name}/" if source.name else ""
     has_labels = need == "annotation" and source.whole_patch_labels
     asked: Need = "label" if has_labels else need
+    if source.index is None:
+        check_without_index(source, position)
     if source.layout is not None:
         labels = {**config.labels, **source.labels}
         entries = [*_walk_layout(source, need, labels, ledger)]
@@ -119,7 +127,8 @@ def _read_source(
         image_id = prefix + _spelled(path)
         case = known_case(entry["case"], image_id, ledger)
         if not case and not allow_ungrouped:
-            raise unknown_case(source, image_id, entry["case"])
+            flags = patient_columns(source, position, columns_of(source))
+            raise unknown_case(source, image_id, entry["case"], flags)
         has_map = asked == "annotation"
         yield ImageSource(
             path=pictures.root / path,

@@ -22,6 +22,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: First bytes of .xlsx and .ods, and of .xls.
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 #: Separator -> its name; the first wins where several fit.
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 #: Excel's first line that names the separator.
@@ -95,6 +97,11 @@ def read_table(path: Path, columns: Collection[str]) -> Table:
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:
+    if data.startswith(_WORKBOOKS):
+        raise InputError(
+            f"The index must be a CSV file, got index={path}, a spreadsheet's own file "
+            "under another name. Open it there and save it as CSV UTF-8."
+        )
     marked = (encoding for mark, encoding in _MARKS if data.startswith(mark))
     encoding = next(marked, "utf-8")
     try:
@@ -102,12 +109,22 @@ def _decode(path: Path, data: bytes) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         found = f"byte 0x{data[error.start]:02x} in line {line}"
-        guess = "UTF-16LE" if data[1:2] == b"\0" else "WINDOWS-1252"
+        guess = "UTF-16LE" if data[1:2] == b"\0" else _one_byte_or_chinese(data)
         raise _no_encoding(path, found, guess) from error
     if text.count("\0") * 4 > len(text) > 0:
         guess = "UTF-16BE" if text[0] == "\0" else "UTF-16LE"
         raise _no_encoding(path, "every other byte 0", guess)
     return text, encoding
+
+
+def _one_byte_or_chinese(data: bytes) -> str:
+    """A guess: Chinese where bytes above 127 come in pairs of its letters."""
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    try:
+        data.decode("gb2312")
+    except UnicodeDecodeError:
+        return "WINDOWS-1252"
+    return "GB18030" if all(len(run) % 2 == 0 for run in runs) else "WINDOWS-1252"
 
 
 def _no_encoding(path: Path, found: str, guess: str) -> InputError:

@@ -192,13 +192,15 @@ class RuntimeConfig:
         output: folder of all runs; a run's files go to ``output/name``.
         devices: TensorFlow device names to train on, such as [GPU:0, GPU:1]; null:
             every GPU, else the CPU.
-        precision: Keras dtype policy; the head stays in float32.
+        precision: Keras dtype policy; the head stays in float32. ``auto`` takes what
+            the device has in hardware: mixed_bfloat16 on GPUs and processors with it,
+            mixed_float16 on older GPUs, else float32.
         deterministic: same bits for the same seed, at some cost in speed.
     """
 
     output: str = "tensorboard_logs"
     devices: tuple[str, ...] | None = None
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["float32", "auto", "mixed_bfloat16", "mixed_float16"] = "float32"
     deterministic: bool = False
 
 

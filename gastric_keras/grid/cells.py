@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.grid import GridConfig
+from gastric_keras.runs.precision import settle_precision
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
@@ -43,6 +44,7 @@ def load_cells(grid: GridConfig) -> list[Cell]:
 
 
 def _cells(grid: GridConfig) -> Iterator[Cell]:
+    told = set[RuntimeConfig]()
     choices = [grid.only.get(axis.name, tuple(axis.values)) for axis in grid.axes]
     for seed in grid.seeds:
         for names in itertools.product(*choices):
@@ -59,6 +61,11 @@ def _cells(grid: GridConfig) -> Iterator[Cell]:
                 )
             except InputError as error:
                 raise InputError(f"cell {cell}: {error}") from error
+            asked = config.runtime
+            config = settle_precision(
+                config, RunDir(grid.folder / cell), tells=asked not in told
+            )
+            told.add(asked)
             yield _share_mid(grid, values, seed, config)
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gastric_keras.config.experiment import RuntimeConfig
 from gastric_keras.support import workers as cluster
+from gastric_keras.support.devices import find_device
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.training import keras_faults
 
@@ -23,7 +24,11 @@ def set_up(config: RuntimeConfig, seed: int) -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         _grow_memory(gpu)
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(config.precision)
+    precision: str = config.precision
+    if precision == "auto":
+        # Of a config that no command settled.
+        precision = find_device(config.devices).precisions[0]
+    keras.config.set_dtype_policy(precision)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_ctrl_c_stops_the_workers_without_their_tracebacks(tmp_path: Path) -> No
         process.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
-        subprocess.run(["kill", "-INT", f"-{process.pid}"], check=True)
+        os.killpg(process.pid, signal.SIGINT)
         # Both pipes end only when the workers that hold them have ended.
         _, error = process.communicate(timeout=30)
     assert process.returncode == 130
