@@ -85,6 +85,7 @@ def pool(found: DrawnRuns, pairs: Sequence[Pair]) -> PooledDifference:
         setting=["/".join(p.setting) for p in pairs],
         replicate=[p.replicate for p in pairs],
         cases=found.rarer,
+        base=one,
         draws=found.draws,
     )
 

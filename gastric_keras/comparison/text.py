@@ -92,8 +92,9 @@ def _differences(comparison: Comparison) -> list[str]:
         "## Differences in AUC, two stages − one stage",
         f"By case: {comparison.bootstrap} paired bootstrap draws of cases, and of "
         "seeds where there are several; p (Holm) is its p value, adjusted over the "
-        "settings. DeLong takes patches for independent and seeds for fixed: too "
-        "bold where a case has many patches. Published: the range over the 12 "
+        "settings. With one seed, interval and p value are of these trainings only: "
+        "another seed may turn out otherwise. DeLong takes patches for independent "
+        "and seeds for fixed: too bold where a case has many patches. Published: the range over the 12 "
         "settings of Qu et al. 2018 on their data, for orientation only.",
         text_table(
             ["network", "subset", "mid-level set", *_COLUMNS, "published"],
@@ -277,15 +278,34 @@ def spell_verdict(
     )
     if p_value < LEVEL:
         answer = "helped" if pooled.difference > 0 else "made it worse"
-        if pooled.seeds == 1:
+        if _is_of_these_trainings(pooled):
+            trainings = (
+                "this one training" if pooled.settings == 1 else "these trainings"
+            )
             return (
-                f"{begin}the second stage {answer} in this one training. {figures}. "
+                f"{begin}the second stage {answer} in {trainings}. {figures}. "
                 "Interval and p value cover the choice of test cases only: another "
                 "seed may turn out otherwise."
             )
-        return f"{begin}the second stage {answer}. {figures}."
+        return f"{begin}the second stage {answer}. {figures}.{_borrowed(pooled)}"
     half = (pooled.high - pooled.low) / 2
+    few = "test cases and trainings" if pooled.borrowed else "test cases"
     return (
-        f"{begin}too few test cases to tell. {figures}: with {cases} test cases a "
+        f"{begin}too few {few} to tell. {figures}: with {cases} test cases a "
         f"difference within about ±{half:.3f} cannot be told from none."
+        f"{_borrowed(pooled)}"
+    )
+
+
+def _is_of_these_trainings(pooled: PooledDifference) -> bool:
+    """Whether nothing is known of what another training would give."""
+    return pooled.seeds == 1 and not pooled.borrowed
+
+
+def _borrowed(pooled: PooledDifference) -> str:
+    if not pooled.borrowed:
+        return ""
+    return (
+        f" {pooled.borrowed} of {pooled.settings} settings have one seed: they are "
+        "taken to vary from seed to seed as the others do."
     )

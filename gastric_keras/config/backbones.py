@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pkgutil
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.streams import warn
 
 _KERAS_HOME = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -75,6 +77,8 @@ class Backbone:
         preprocess: RGB 0…255 float tensor to what the network expects.
         image_size: side in px that its ImageNet weights were trained at.
         smallest_size: side in px below which its pooling leaves nothing.
+        three_by_three: side in px from which on its last map is 3 × 3 or more; below,
+            most of what that map sees is padding. None: not known, nothing is said.
         first_convolutions: block or stage -> its first convolution, whose responses are
             drawn; the first of them sees the picture itself.
         probed_layers: the end of each block, from the input on.
@@ -93,6 +97,7 @@ class Backbone:
     first_convolutions: Mapping[str, str]
     probed_layers: tuple[str, ...]
     gradcam_layer: str
+    three_by_three: int | None = None
     imagenet: WeightsFile | None = None
     assign_torch: Callable[..., None] | None = None
 
@@ -131,6 +136,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("keras.applications.vgg16:preprocess_input"),
         image_size=224,
         smallest_size=32,
+        three_by_three=96,
         first_convolutions={f"block{i}": f"block{i}_conv1" for i in range(1, 6)},
         probed_layers=tuple(f"block{i}_pool" for i in range(1, 6)),
         gradcam_layer="block5_conv3",
@@ -145,6 +151,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("gastric_keras.models.alexnet:preprocess_input"),
         image_size=224,
         smallest_size=63,
+        three_by_three=127,
         first_convolutions={f"conv{i}": f"conv{i}" for i in range(1, 6)},
         probed_layers=(*(f"conv{i}" for i in range(1, 6)), "pool5"),
         gradcam_layer="conv5",
@@ -157,6 +164,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("keras.applications.inception_v3:preprocess_input"),
         image_size=299,
         smallest_size=75,
+        three_by_three=139,
         # The stages are named by their grid at 299 px.
         first_convolutions={
             "stem": "conv2d_0",
@@ -252,3 +260,20 @@ def check_image_size(name: str, image_size: int | tuple[int, int]) -> None:
         "Its pooling leaves nothing of a smaller patch.",
         image_size=image_size,
     )
+
+
+@functools.cache
+def warn_of_small_maps(name: str, image_size: int | tuple[int, int]) -> None:
+    """Warn, once a process, where the last map of a network is smaller than 3 × 3.
+
+    Args:
+        name: of the network.
+        image_size: side in px, or (height, width).
+    """
+    wanted = find_backbone(name).three_by_three
+    least = image_size if isinstance(image_size, int) else min(image_size)
+    if wanted is not None and least < wanted:
+        warn(
+            f"image_size {least} leaves {name} a last map smaller than 3 × 3, most of "
+            f"it padding. Set image_size to {wanted} or more: patches are enlarged."
+        )
