@@ -57,9 +57,11 @@ class MidConfig:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
         variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
-            ``shuffled_labels``: the same, with randomly permuted labels;
-            ``more_updates``: no t=1, t=2 gets its updates; ``joint``: no t=1, but a
-            second head that learns the mid-level set during t=2, in as many updates.
+            ``shuffled_labels``: the same, with randomly permuted labels; validation
+            cannot choose there, so the last epoch of t=1 is kept;
+            ``more_updates``: no t=1, t=2 gets its updates as more steps in each epoch;
+            ``joint``: no t=1, but a second head that learns the mid-level set during
+            t=2, in as many updates.
         init: weights of a finished t=1 of the same backbone and classes, from this or
             another lab, to take instead of training it; null: train it.
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
@@ -87,6 +89,18 @@ class MidConfig:
             "It has no t=1 that they could apply to: remove both.",
             init=self.init,
             blend=self.blend,
+        )
+
+        by_validation = ("plateau" if self.fit.schedule == "plateau" else None,)
+        by_validation += (self.fit.patience, self.fit.stop_at)
+        require(
+            self.variant != "shuffled_labels" or by_validation == (None, None, None),
+            "fit must not go by validation with variant: shuffled_labels",
+            "Its validation labels are shuffled too: leave out schedule: plateau, "
+            "patience and stop_at.",
+            schedule=self.fit.schedule,
+            patience=self.fit.patience,
+            stop_at=self.fit.stop_at,
         )
 
     @property
@@ -226,6 +240,13 @@ class ExperimentConfig:
             "name must have letters, digits, '.', '_' and '-' only",
             "It becomes the name of a folder.",
             name=self.name,
+        )
+        has_epochs = self.mid is None or self.mid.has_stage or self.target.fit.epochs
+        require(
+            bool(has_epochs),
+            "target.fit.epochs must be at least 1 without a t=1",
+            "The updates of t=1 are added to the epochs of t=2: set it to 1 or more.",
+            epochs=self.target.fit.epochs,
         )
 
     @property

@@ -39,27 +39,38 @@ class TrainingData:
     steps_per_epoch: int
 
 
-def training_data(section: Section, *, seed: int, image_size: int) -> TrainingData:
+def training_data(
+    section: Section, *, seed: int, image_size: int, extra_steps: int = 0
+) -> TrainingData:
     """The training patches of one set.
 
     Args:
         section: of the config.
         seed: of order, augmentation and shuffled labels.
         image_size: side in px.
+        extra_steps: updates an epoch on top of the section's own.
     """
     fit, selection = section.fit, _labeled(section, "train", seed=seed)
-    return TrainingData(
-        batches=lambda start: train_dataset(
+    one_pass = steps_per_epoch(selection, fit.batch_size)
+    steps = count_steps(section) + extra_steps
+
+    def batches(start: int) -> tf.data.Dataset:
+        # An epoch may end in the middle of a pass: the passes go on behind it.
+        first, rest = divmod(start * steps, one_pass)
+        passes = train_dataset(
             selection,
             image_size=image_size,
             batch_size=fit.batch_size,
-            epochs=fit.epochs,
-            initial_epoch=start,
+            epochs=math.ceil(fit.epochs * steps / one_pass),
+            initial_epoch=first,
             seed=seed,
             augment_config=section.augment,
-            min_steps=fit.min_steps,
             shuffle_buffer=fit.shuffle_buffer,
-        ),
+        )
+        return passes.skip(rest).take((fit.epochs - start) * steps)
+
+    return TrainingData(
+        batches=batches,
         plain=lambda: eval_dataset(
             selection, image_size=image_size, batch_size=fit.batch_size
         ),
@@ -70,9 +81,7 @@ def training_data(section: Section, *, seed: int, image_size: int) -> TrainingDa
             seed=seed,
             shuffle_buffer=fit.shuffle_buffer,
         ),
-        steps_per_epoch=steps_per_epoch(
-            selection, fit.batch_size, min_steps=fit.min_steps
-        ),
+        steps_per_epoch=steps,
     )
 
 
@@ -109,17 +118,19 @@ def count_steps(section: Section) -> int:
     return steps_per_epoch(_patches(section), fit.batch_size, min_steps=fit.min_steps)
 
 
-def with_updates_of_mid(config: ExperimentConfig) -> TargetConfig:
-    """The target section with the updates of a t=1 on top, in whole epochs.
+def extra_steps(config: ExperimentConfig) -> int:
+    """Updates an epoch at t=2 that make up for a t=1 that is left out; 0: there is one.
+
+    More steps, not more epochs: the validation split is looked at as often, and the
+    schedule of the learning rate has the same form.
 
     Args:
-        config: of a run whose ``mid`` is not null.
+        config: of a run.
     """
-    target, mid = config.target, config.mid
-    assert mid is not None
-    updates = mid.fit.epochs * count_steps(mid)
-    epochs = target.fit.epochs + math.ceil(updates / count_steps(target))
-    return replace(target, fit=replace(target.fit, epochs=epochs))
+    mid = config.mid
+    if mid is None or mid.has_stage:
+        return 0
+    return math.ceil(mid.fit.epochs * count_steps(mid) / config.target.fit.epochs)
 
 
 def _patches(section: Section, split: str = "train") -> Selection:
