@@ -16,6 +16,7 @@ from gastric_keras.comparison.finished_runs import (
     pair_paths,
 )
 from gastric_keras.comparison.results import Efficiency, SettingDifference
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
 from gastric_keras.statistics.delong import pooled_auc_test
 from gastric_keras.statistics.draws import Draws
@@ -170,6 +171,8 @@ def efficiency_curves(found: DrawnRuns) -> tuple[Efficiency, ...]:
             i
             for i, run in enumerate(found.runs)
             if run.cell[0] == backbone and not run.is_control
+            # Of a draw of whole cases the labels are not a number to plot against.
+            and not isinstance(run.config.target.subset, CaseSubset)
         ]
         curves += _curves_of(found, backbone, chosen)
     return tuple(curves)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
 
 #: Stage of a model -> its name for a reader.
@@ -91,10 +92,13 @@ class MidConfig:
             blend=self.blend,
         )
 
-        by_validation = ("plateau" if self.fit.schedule == "plateau" else None,)
-        by_validation += (self.fit.patience, self.fit.stop_at)
+        is_by_validation = (
+            self.fit.schedule == "plateau"
+            or self.fit.patience is not None
+            or self.fit.stop_at is not None
+        )
         require(
-            self.variant != "shuffled_labels" or by_validation == (None, None, None),
+            self.variant != "shuffled_labels" or not is_by_validation,
             "fit must not go by validation with variant: shuffled_labels",
             "Its validation labels are shuffled too: leave out schedule: plateau, "
             "patience and stop_at.",
@@ -118,7 +122,9 @@ class TargetConfig:
         classes: its two classes, in the manifest's order.
         positive: the class whose probability is scored.
         subset: train on this nested subset only: a name in the manifest's subsets,
-            or a number of patches per class; null: on all.
+            a number of patches per class, or ``{cases: 3}`` for three whole cases per
+            class, with as many for validation (``validation: all``: all of them);
+            null: on all.
         subset_seed: another seed, another nested draw.
         fit: how it is fitted.
         augment: what its training patches go through.
@@ -127,7 +133,7 @@ class TargetConfig:
     records: str
     classes: tuple[str, ...] = ("benign", "malignant")
     positive: str = "malignant"
-    subset: str | int | None = None
+    subset: str | int | CaseSubset | None = None
     subset_seed: int = 0
     fit: FitConfig = field(default_factory=FitConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -11,12 +11,13 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import (
-    Selection,
     batch_keys,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
+from gastric_keras.data.selection import Selection
+from gastric_keras.records.subsets import cut_splits
 
 Section = MidConfig | TargetConfig
 
@@ -96,11 +97,12 @@ def validation_data(section: Section, *, seed: int, image_size: int) -> tf.data.
 
 def class_weight(section: Section) -> dict[int, float] | None:
     """Label -> factor of its loss; None: every class counts the same."""
-    patches = _patches(section)
-    # A subset has as many of each class.
-    if not section.fit.balance or patches.subset is not None:
+    patches = patches_of(section)
+    # A subset of patches has as many of each class; one of cases has not.
+    is_even = isinstance(patches.subset, str | int)
+    if not section.fit.balance or is_even:
         return None
-    counts = patches.manifest.counts["train"]
+    counts = patches.class_counts()
     total = sum(counts.values())
     return {
         label: total / (len(section.classes) * counts[name])
@@ -115,7 +117,7 @@ def count_steps(section: Section) -> int:
         InputError: there is not one full batch.
     """
     fit = section.fit
-    return steps_per_epoch(_patches(section), fit.batch_size, min_steps=fit.min_steps)
+    return steps_per_epoch(patches_of(section), fit.batch_size, min_steps=fit.min_steps)
 
 
 def extra_steps(config: ExperimentConfig) -> int:
@@ -133,16 +135,22 @@ def extra_steps(config: ExperimentConfig) -> int:
     return math.ceil(mid.fit.epochs * count_steps(mid) / config.target.fit.epochs)
 
 
-def _patches(section: Section, split: str = "train") -> Selection:
-    """Of one set, by the labels of their records."""
-    if isinstance(section, TargetConfig) and split == "train":
+def patches_of(section: Section, split: str = "train") -> Selection:
+    """Patches of a split that a run uses, by the labels of their records.
+
+    Args:
+        section: of the config.
+        split: train, cut to the subset; validation, cut to as many cases where the
+            subset is one of cases; or test.
+    """
+    if isinstance(section, TargetConfig) and split in cut_splits(section.subset):
         return Selection(section.records, split, section.subset, section.subset_seed)
     return Selection(section.records, split)
 
 
 def _labeled(section: Section, split: str, *, seed: int) -> Selection:
     """The same, by the labels that the variant gives them."""
-    patches = _patches(section, split)
+    patches = patches_of(section, split)
     if isinstance(section, MidConfig) and section.variant == "shuffled_labels":
         labeler = shuffle_labels(section.records, split, seed=seed)
         return replace(patches, labeler=labeler)

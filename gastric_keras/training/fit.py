@@ -26,7 +26,8 @@ def fit(plan: FitPlan) -> FitFigures:
         plan: of one stage.
 
     Returns:
-        How it ended; the weights that ``plan.keeps`` are at ``plan.run_dir.weights(plan.stage)``.
+        How it ended; the weights that are kept (``plan.keeps``) lie at
+        ``plan.run_dir.weights(plan.stage)``.
 
     Raises:
         InputError: the loss is not finite any more, a batch does not fit in memory, or

@@ -51,8 +51,8 @@ class FitPlan:
         class_weight: label -> factor of its loss; None: all 1.
         accuracy: makes the metric of the training batches.
         strategy: that the model was built under.
-        keeps: the epoch whose weights are kept: ``best`` by validation AUC, or ``last``,
-            where the validation labels mean nothing; then nothing ends the fit early.
+        keeps: the epoch whose weights are kept: ``best`` by validation AUC, or
+            ``last``, where the validation labels mean nothing.
         caption: of what TensorBoard shows; None: nothing is written for it.
         callbacks: of your own, called after ours; they see the epoch's logs.
     """

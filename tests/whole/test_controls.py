@@ -14,7 +14,8 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.data.label_shuffle import shuffle_labels
-from gastric_keras.data.pipeline import Selection, eval_dataset, train_dataset
+from gastric_keras.data.pipeline import eval_dataset, train_dataset
+from gastric_keras.data.selection import Selection
 from gastric_keras.data.stage_data import extra_steps, training_data
 from gastric_keras.records.subsets import key_of, read_labels
 from gastric_keras.runs.run_dir import RunDir
