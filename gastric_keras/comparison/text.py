@@ -105,9 +105,9 @@ def _cost(cells: Sequence[ScoreCell]) -> str:
 
     costs = [cost for cell in cells for cost in cell.costs]
     cases = [cost.train_cases for cost in costs if cost.train_cases is not None]
+    of_cases = f" from {span(cases)} cases" if cases else ""
     return (
-        f"{span([cost.train for cost in costs])} for training from "
-        f"{span(cases) if cases else 'a number not counted of'} cases, "
+        f"{span([cost.train for cost in costs])} for training{of_cases}, "
         f"{span([cost.validation for cost in costs])} for validation from "
         f"{span([cost.validation_cases for cost in costs])} cases."
     )

@@ -153,7 +153,7 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
     assert rows[0].startswith("| VGG-16") and "| +0.035 " in rows[0]
     assert ".879 .793 .863 .695" in text and "doi 10.1155/2018/8961781" in text
     assert "the same setting in " in text and " of 3 settings." in text
-    assert "1080 for training from a number not counted of cases, 144 for " in text
+    assert "Labels: 1080 for training, 144 for validation from 24 cases." in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4
     for table in tables:

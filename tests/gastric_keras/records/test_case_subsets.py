@@ -146,8 +146,8 @@ def test_too_few_cases_are_refused(experiment: ExperimentConfig) -> None:
     with pytest.raises(InputError) as caught:
         subset_keys(folder, "validation", CaseSubset(4))
     assert str(caught.value) == (
-        "target.subset.cases must be at most 3, the cases of benign in split validation "
-        f"of {folder}, got cases=4. Use fewer, or for validation alone set "
+        "target.subset.cases must be at most 3, the cases of benign in split "
+        f"validation of {folder}, got cases=4. Use fewer, or for validation alone set "
         "target.subset.validation to all."
     )
     with pytest.raises(InputError, match="cases must be at least 1, got 0. 3 draws"):
