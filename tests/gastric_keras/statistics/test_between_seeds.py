@@ -86,7 +86,6 @@ def pooled_null(seed: int, seeds: tuple[int, ...]) -> PooledDifference:
 def test_size_of_the_pooled_test_with_unequal_seeds(seeds: tuple[int, ...]) -> None:
     found = [pooled_null(trial, seeds) for trial in range(400)]
     assert (found[0].seeds, found[0].borrowed) == (min(seeds), seeds.count(1))
-    # Without borrowing, (5, 1, 1) is rejected in a fifth of the trials.
     assert 0.02 < np.mean([each.p_value < 0.05 for each in found]) < 0.08
 
 
