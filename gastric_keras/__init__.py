@@ -14,7 +14,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config.backbones": ["Backbone", "register_backbone"],
-        "data.pipeline": ["Selection", "eval_dataset", "train_dataset"],
+        "data.pipeline": ["eval_dataset", "train_dataset"],
+        "data.selection": ["Selection"],
         "models.alexnet": ["AlexNet"],
         "models.classifier": ["build_classifier"],
         "models.inference": ["predict"],

@@ -165,7 +165,8 @@ def check(folder: str) -> None:
 def train(folder: str, first: str, end: str, digest_from: str = "") -> None:
     """Epochs as training reads them; the digest is that of all from one of them."""
     from gastric_keras.config.fit import AugmentConfig
-    from gastric_keras.data.pipeline import Selection, steps_per_epoch, train_dataset
+    from gastric_keras.data.pipeline import steps_per_epoch, train_dataset
+    from gastric_keras.data.selection import Selection
 
     selection = Selection(folder)
     steps = steps_per_epoch(selection, _BATCH)
@@ -189,7 +190,8 @@ def train(folder: str, first: str, end: str, digest_from: str = "") -> None:
 
 def evaluate(folder: str) -> None:
     """Every record of train once, in order, as evaluation reads them."""
-    from gastric_keras.data.pipeline import Selection, eval_dataset
+    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.selection import Selection
 
     batches = eval_dataset(Selection(folder), image_size=SIDE, batch_size=_BATCH)
     found = sum(len(batch["label"]) for batch in batches.as_numpy_iterator())

@@ -23,7 +23,8 @@ import tensorflow as tf  # noqa: E402
 
 from gastric_keras.config.fit import AugmentConfig, FitConfig  # noqa: E402
 from gastric_keras.data.decode import decode  # noqa: E402
-from gastric_keras.data.pipeline import Selection, train_dataset  # noqa: E402
+from gastric_keras.data.pipeline import train_dataset  # noqa: E402
+from gastric_keras.data.selection import Selection  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
 from gastric_keras.records.manifest import read_manifest, shard_paths  # noqa: E402
 from gastric_keras.records.schema import parse  # noqa: E402

@@ -65,9 +65,9 @@ def cluster_patches(
 ) -> Clustering:
     """k-means of the patches by nuclei count and total nuclei area.
 
-    Both are scaled to mean 0 and deviation 1 first, as the paper does, since an area
-    in px² would drown the count. The same patches give the same clusters in any
-    order.
+    Both are scaled to mean 0 and deviation 1 first, since an area in px² would drown
+    the count: our choice, the paper says nothing of a scaling. The same patches give
+    the same clusters in any order.
 
     Args:
         counts: (N,) number of nuclei in each patch.

@@ -13,7 +13,6 @@ from data_prep.sources.folders import list_files
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.spelling import few
 from gastric_keras.records.ledger import Ledger
-from gastric_keras.support.errors import InputError
 
 #: What programs add to the name of a picture for its mask, a small view or a copy.
 _ADDED = re.compile(
@@ -69,32 +68,21 @@ def _derived(stem: str, suffixes: dict[str, list[str]]) -> Sequence[str]:
     return suffixes[stem] if others & suffixes.keys() else ()
 
 
-def check_maps(
+def count_unused_maps(
     source: SourceConfig,
     images: Sequence[ImageSource],
     suffixes: tuple[str, ...],
     ledger: Ledger,
 ) -> None:
-    """Refuse a region map of two pictures; count those of none.
+    """Count the region maps of no picture.
 
     Args:
         source: of the pictures.
         images: that were found.
         suffixes: of region maps.
         ledger: is told of maps that belong to no picture.
-
-    Raises:
-        InputError: two pictures of one name in two folders, and one map.
     """
-    used = Counter(image.annotation for image in images if image.annotation)
-    for path, times in used.most_common(1):
-        if times > 1 and not source.columns.annotation:
-            owners = [image.image_id for image in images if image.annotation == path]
-            raise InputError(
-                "Each region map must belong to one picture, got "
-                f"{path} for {few(owners)}. Put the maps into subfolders like the "
-                "pictures, or set columns.annotation in the config."
-            )
+    used = {image.annotation for image in images if image.annotation}
     if used and source.annotations and source.layout is None:
         root = Path(source.annotations)
         known = {os.path.realpath(path) for path in used}

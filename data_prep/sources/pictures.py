@@ -20,7 +20,7 @@ from data_prep.sources.cases import (
 from data_prep.sources.folders import SUFFIXES, Finder, list_files
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.index import Need, check_without_index, columns_of, read_index
-from data_prep.sources.look_alikes import check_maps, check_names
+from data_prep.sources.look_alikes import check_names, count_unused_maps
 from data_prep.sources.shared_maps import check_shared_maps
 from data_prep.sources.spelling import clean, is_empty_like
 from data_prep.sources.split_column import check_folders, guess_splits
@@ -81,7 +81,7 @@ def read_sources(
             check_folders(paths, source.images, ledger)
         check_names(paths, source.images, ledger)
         check_pattern(source, paths, ledger)
-        check_maps(source, found, ANNOTATION_SUFFIXES, ledger)
+        count_unused_maps(source, found, ANNOTATION_SUFFIXES, ledger)
     _check_unique(images)
     check_cases(images, ledger)
     check_fixed_splits(images, ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
@@ -25,11 +26,13 @@ from gastric_keras.comparison.finished_runs import (
 from gastric_keras.comparison.pictures import draw_comparison
 from gastric_keras.comparison.results import (
     Comparison,
+    LabelCost,
     ScoreCell,
     Verdict,
     table_scores,
 )
-from gastric_keras.comparison.text import spell_tables, spell_verdict
+from gastric_keras.comparison.text import spell_tables
+from gastric_keras.comparison.verdict import spell_verdict
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
@@ -136,12 +139,23 @@ def _cells(runs: Sequence[FinishedRun]) -> tuple[ScoreCell, ...]:
                 backbone,
                 subset,
                 path,
-                group[0].labels,
+                mean(run.labels for run in group),
                 runs=tuple(str(run.folder) for run in group),
+                costs=tuple(_cost(run) for run in group),
                 scores={name: tuple(each[name] for each in found) for name in found[0]},
             )
         )
     return tuple(cells)
+
+
+def _cost(run: FinishedRun) -> LabelCost:
+    scores = run.scores
+    return LabelCost(
+        train=round(run.labels * len(scores.classes)),
+        train_cases=scores.train_cases,
+        validation=scores.validation.n,
+        validation_cases=scores.validation.cases,
+    )
 
 
 def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from gastric_keras.comparison.finished_runs import (
     pair_paths,
 )
 from gastric_keras.comparison.results import Efficiency, SettingDifference
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
 from gastric_keras.statistics.delong import pooled_auc_test
 from gastric_keras.statistics.draws import Draws
@@ -85,6 +86,7 @@ def pool(found: DrawnRuns, pairs: Sequence[Pair]) -> PooledDifference:
         setting=["/".join(p.setting) for p in pairs],
         replicate=[p.replicate for p in pairs],
         cases=found.rarer,
+        base=one,
         draws=found.draws,
     )
 
@@ -169,6 +171,8 @@ def efficiency_curves(found: DrawnRuns) -> tuple[Efficiency, ...]:
             i
             for i, run in enumerate(found.runs)
             if run.cell[0] == backbone and not run.is_control
+            # Of a draw of whole cases the labels are not a number to plot against.
+            and not isinstance(run.config.target.subset, CaseSubset)
         ]
         curves += _curves_of(found, backbone, chosen)
     return tuple(curves)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 
@@ -140,11 +141,16 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     _check_classes(runs[0])
     _check_distinct(runs)
     networks = list(NETWORKS)
+    # Draws of whole cases have each another number of labels.
+    size = {
+        subset: mean(run.labels for run in runs if run.cell[1] == subset)
+        for subset in {run.cell[1] for run in runs}
+    }
 
     def place(run: FinishedRun) -> tuple:
         order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)
         network = networks.index(run.cell[0])
-        return network, run.labels, order, run.path, run.replicate
+        return network, size[run.cell[1]], order, run.path, run.replicate
 
     return sorted(runs, key=place)
 

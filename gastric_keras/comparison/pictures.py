@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from gastric_keras.comparison.finished_runs import FinishedRun
-from gastric_keras.comparison.results import PUBLISHED_GAIN, Comparison, Efficiency
+from gastric_keras.comparison.published import GAIN_RANGE
+from gastric_keras.comparison.results import Comparison, Efficiency
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.style import STYLE, color_of, png_of, style_of
@@ -63,7 +64,7 @@ def draw_comparison(
     ]
     if rows:
         figures.plot_differences(
-            out / "differences.png", rows=rows, published=PUBLISHED_GAIN
+            out / "differences.png", rows=rows, published=GAIN_RANGE
         )
     if comparison.efficiency:
         plot_efficiency(out / "labels.png", curves=comparison.efficiency)

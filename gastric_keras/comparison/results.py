@@ -11,8 +11,22 @@ from gastric_keras.statistics.mcnemar import McNemar
 from gastric_keras.statistics.paired import PooledDifference
 from gastric_keras.statistics.split_report import UnitReport
 
-#: Gain in AUC of two stages over one in all 12 settings of Qu et al. 2018.
-PUBLISHED_GAIN = (0.016, 0.053)
+
+@dataclass(frozen=True)
+class LabelCost:
+    """Experts' labels that a run took.
+
+    Attributes:
+        train: patches that it was trained on.
+        train_cases: that they are of; None: not counted by an earlier version.
+        validation: patches that chose its epoch, threshold and temperature.
+        validation_cases: that they are of.
+    """
+
+    train: int
+    train_cases: int | None
+    validation: int
+    validation_cases: int
 
 
 @dataclass(frozen=True)
@@ -23,8 +37,9 @@ class ScoreCell:
         backbone: vgg16, alexnet or inception_v3.
         subset: of the training patches.
         path: one stage, a mid-level set, or a control.
-        labels: per class.
+        labels: per class, mean over runs.
         runs: folders.
+        costs: one a run.
         scores: name in the table -> one value a run; None: not defined.
     """
 
@@ -33,6 +48,7 @@ class ScoreCell:
     path: str
     labels: float
     runs: tuple[str, ...]
+    costs: tuple[LabelCost, ...]
     scores: dict[str, tuple[float | None, ...]]
 
 

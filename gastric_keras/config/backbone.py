@@ -73,6 +73,8 @@ class Backbone:
         preprocess: RGB 0…255 float tensor to what the network expects.
         image_size: side in px that its ImageNet weights were trained at.
         smallest_size: side in px below which its pooling leaves nothing.
+        three_by_three: side in px from which on its last map is 3 × 3 or more; below,
+            most of what that map sees is padding. None: not known, nothing is said.
         first_convolutions: block or stage -> its first convolution, whose responses are
             drawn; the first of them sees the picture itself. Empty: found from the
             network, by its grids; see ``models.layers.find_layers``.
@@ -93,6 +95,7 @@ class Backbone:
     first_convolutions: Mapping[str, str] = field(default_factory=dict)
     probed_layers: tuple[str, ...] = ()
     gradcam_layer: str = ""
+    three_by_three: int | None = None
     imagenet: WeightsFile | Literal["keras"] | None = None
     assign_torch: Callable[..., None] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections import ChainMap
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 from gastric_keras.config.applications import APPLICATIONS
 from gastric_keras.config.backbone import Backbone, Deferred, WeightsFile
 from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.streams import warn
 
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
 
@@ -25,6 +27,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("keras.applications.vgg16:preprocess_input"),
         image_size=224,
         smallest_size=32,
+        three_by_three=96,
         first_convolutions={f"block{i}": f"block{i}_conv1" for i in range(1, 6)},
         probed_layers=tuple(f"block{i}_pool" for i in range(1, 6)),
         gradcam_layer="block5_conv3",
@@ -39,6 +42,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("gastric_keras.models.alexnet:preprocess_input"),
         image_size=224,
         smallest_size=63,
+        three_by_three=127,
         first_convolutions={f"conv{i}": f"conv{i}" for i in range(1, 6)},
         probed_layers=(*(f"conv{i}" for i in range(1, 6)), "pool5"),
         gradcam_layer="conv5",
@@ -51,6 +55,7 @@ BACKBONES: dict[str, Backbone] = {
         preprocess=Deferred("keras.applications.inception_v3:preprocess_input"),
         image_size=299,
         smallest_size=75,
+        three_by_three=139,
         # The stages are named by their grid at 299 px.
         first_convolutions={
             "stem": "conv2d_0",
@@ -149,3 +154,20 @@ def check_image_size(name: str, image_size: int | tuple[int, int]) -> None:
         "Its pooling leaves nothing of a smaller patch.",
         image_size=image_size,
     )
+
+
+@functools.cache
+def warn_of_small_maps(name: str, image_size: int | tuple[int, int]) -> None:
+    """Warn, once a process, where the last map of a network is smaller than 3 × 3.
+
+    Args:
+        name: of the network.
+        image_size: side in px, or (height, width).
+    """
+    wanted = find_backbone(name).three_by_three
+    least = image_size if isinstance(image_size, int) else min(image_size)
+    if wanted is not None and least < wanted:
+        warn(
+            f"image_size {least} leaves {name} a last map smaller than 3 × 3, most of "
+            f"it padding. Set image_size to {wanted} or more: patches are enlarged."
+        )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
 
 #: Stage of a model -> its name for a reader.
@@ -57,9 +58,11 @@ class MidConfig:
         records: folder of the mid-level set.
         classes: its classes, in the manifest's order.
         variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
-            ``shuffled_labels``: the same, with randomly permuted labels;
-            ``more_updates``: no t=1, t=2 gets its updates; ``joint``: no t=1, but a
-            second head that learns the mid-level set during t=2, in as many updates.
+            ``shuffled_labels``: the same, with randomly permuted labels; validation
+            cannot choose there, so the last epoch of t=1 is kept;
+            ``more_updates``: no t=1, t=2 gets its updates as more steps in each epoch;
+            ``joint``: no t=1, but a second head that learns the mid-level set during
+            t=2, in as many updates.
         init: weights of a finished t=1 of the same backbone and classes, from this or
             another lab, to take instead of training it; null: train it.
         blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
@@ -95,6 +98,21 @@ class MidConfig:
             blend=self.blend,
         )
 
+        is_by_validation = (
+            self.fit.schedule == "plateau"
+            or self.fit.patience is not None
+            or self.fit.stop_at is not None
+        )
+        require(
+            self.variant != "shuffled_labels" or not is_by_validation,
+            "fit must not go by validation with variant: shuffled_labels",
+            "Its validation labels are shuffled too: leave out schedule: plateau, "
+            "patience and stop_at.",
+            schedule=self.fit.schedule,
+            patience=self.fit.patience,
+            stop_at=self.fit.stop_at,
+        )
+
     @property
     def has_stage(self) -> bool:
         """Whether there is a t=1 that t=2 starts from."""
@@ -110,7 +128,9 @@ class TargetConfig:
         classes: its two classes, in the manifest's order.
         positive: the class whose probability is scored.
         subset: train on this nested subset only: a name in the manifest's subsets,
-            or a number of patches per class; null: on all.
+            a number of patches per class, or ``{cases: 3}`` for three whole cases per
+            class, with as many for validation (``validation: all``: all of them);
+            null: on all.
         subset_seed: another seed, another nested draw.
         fit: how it is fitted.
         augment: what its training patches go through.
@@ -119,7 +139,7 @@ class TargetConfig:
     records: str
     classes: tuple[str, ...] = ("benign", "malignant")
     positive: str = "malignant"
-    subset: str | int | None = None
+    subset: str | int | CaseSubset | None = None
     subset_seed: int = 0
     fit: FitConfig = field(default_factory=FitConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -234,6 +254,13 @@ class ExperimentConfig:
             "name must have letters, digits, '.', '_' and '-' only",
             "It becomes the name of a folder.",
             name=self.name,
+        )
+        has_epochs = self.mid is None or self.mid.has_stage or self.target.fit.epochs
+        require(
+            bool(has_epochs),
+            "target.fit.epochs must be at least 1 without a t=1",
+            "The updates of t=1 are added to the epochs of t=2: set it to 1 or more.",
+            epochs=self.target.fit.epochs,
         )
 
     @property

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
@@ -13,69 +10,12 @@ from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
 
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import augment
-from gastric_keras.data.decode import decode
-from gastric_keras.data.label_shuffle import Labeler
-from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
-from gastric_keras.records.schema import parse
-from gastric_keras.records.subsets import key_of, only, subset_keys, subset_size
+from gastric_keras.data.selection import Selection
+from gastric_keras.records.subsets import key_of
 from gastric_keras.support.errors import InputError
 
 AUTOTUNE = tf.data.AUTOTUNE
 assert_cardinality = tf.data.experimental.assert_cardinality
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which patches of a set are read, and by which labels.
-
-    ``Selection("records/target")`` is the whole training split.
-
-    Attributes:
-        folder: of the set.
-        split: of that set.
-        subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
-        subset_seed: of its draw.
-        labeler: gives a patch its label; None: the record's own.
-    """
-
-    folder: Path | str
-    split: str = "train"
-    subset: str | int | None = None
-    subset_seed: int = 0
-    labeler: Labeler | None = None
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """Of the set, read once."""
-        return read_manifest(self.folder)
-
-    @property
-    def shards(self) -> list[str]:
-        """Paths of the record files."""
-        return shard_paths(self.folder, self.manifest, self.split)
-
-    def count(self) -> int:
-        """Number of patches."""
-        if self.subset is None:
-            return self.manifest.count(self.split)
-        classes = len(self.manifest.classes)
-        return subset_size(self.manifest, self.subset) * classes
-
-    def chosen(self, records: tf.data.Dataset) -> tf.data.Dataset:
-        """Those of the split's serialized records that are in the subset."""
-        if self.subset is None:
-            return records
-        keys = subset_keys(self.folder, self.split, self.subset, seed=self.subset_seed)
-        return only(records, keys)
-
-    def example(
-        self, raw: tf.Tensor, names: Sequence[str], image_size: int
-    ) -> dict[str, tf.Tensor]:
-        """Columns of a serialized record: its image decoded, its label given."""
-        values = parse(raw, names)
-        if self.labeler is not None:
-            values["label"] = self.labeler(raw)
-        return values | {"image": decode(values["image"], image_size)}
 
 
 def steps_per_epoch(

@@ -11,12 +11,13 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import (
-    Selection,
     batch_keys,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
+from gastric_keras.data.selection import Selection
+from gastric_keras.records.subsets import cut_splits
 
 Section = MidConfig | TargetConfig
 
@@ -39,27 +40,38 @@ class TrainingData:
     steps_per_epoch: int
 
 
-def training_data(section: Section, *, seed: int, image_size: int) -> TrainingData:
+def training_data(
+    section: Section, *, seed: int, image_size: int, extra_steps: int = 0
+) -> TrainingData:
     """The training patches of one set.
 
     Args:
         section: of the config.
         seed: of order, augmentation and shuffled labels.
         image_size: side in px.
+        extra_steps: updates an epoch on top of the section's own.
     """
     fit, selection = section.fit, _labeled(section, "train", seed=seed)
-    return TrainingData(
-        batches=lambda start: train_dataset(
+    one_pass = steps_per_epoch(selection, fit.batch_size)
+    steps = count_steps(section) + extra_steps
+
+    def batches(start: int) -> tf.data.Dataset:
+        # An epoch may end in the middle of a pass: the passes go on behind it.
+        first, rest = divmod(start * steps, one_pass)
+        passes = train_dataset(
             selection,
             image_size=image_size,
             batch_size=fit.batch_size,
-            epochs=fit.epochs,
-            initial_epoch=start,
+            epochs=math.ceil(fit.epochs * steps / one_pass),
+            initial_epoch=first,
             seed=seed,
             augment_config=section.augment,
-            min_steps=fit.min_steps,
             shuffle_buffer=fit.shuffle_buffer,
-        ),
+        )
+        return passes.skip(rest).take((fit.epochs - start) * steps)
+
+    return TrainingData(
+        batches=batches,
         plain=lambda: eval_dataset(
             selection, image_size=image_size, batch_size=fit.batch_size
         ),
@@ -70,9 +82,7 @@ def training_data(section: Section, *, seed: int, image_size: int) -> TrainingDa
             seed=seed,
             shuffle_buffer=fit.shuffle_buffer,
         ),
-        steps_per_epoch=steps_per_epoch(
-            selection, fit.batch_size, min_steps=fit.min_steps
-        ),
+        steps_per_epoch=steps,
     )
 
 
@@ -87,11 +97,12 @@ def validation_data(section: Section, *, seed: int, image_size: int) -> tf.data.
 
 def class_weight(section: Section) -> dict[int, float] | None:
     """Label -> factor of its loss; None: every class counts the same."""
-    patches = _patches(section)
-    # A subset has as many of each class.
-    if not section.fit.balance or patches.subset is not None:
+    patches = patches_of(section)
+    # A subset of patches has as many of each class; one of cases has not.
+    is_even = isinstance(patches.subset, str | int)
+    if not section.fit.balance or is_even:
         return None
-    counts = patches.manifest.counts["train"]
+    counts = patches.class_counts()
     total = sum(counts.values())
     return {
         label: total / (len(section.classes) * counts[name])
@@ -106,32 +117,40 @@ def count_steps(section: Section) -> int:
         InputError: there is not one full batch.
     """
     fit = section.fit
-    return steps_per_epoch(_patches(section), fit.batch_size, min_steps=fit.min_steps)
+    return steps_per_epoch(patches_of(section), fit.batch_size, min_steps=fit.min_steps)
 
 
-def with_updates_of_mid(config: ExperimentConfig) -> TargetConfig:
-    """The target section with the updates of a t=1 on top, in whole epochs.
+def extra_steps(config: ExperimentConfig) -> int:
+    """Updates an epoch at t=2 that make up for a t=1 that is left out; 0: there is one.
+
+    More steps, not more epochs: the validation split is looked at as often, and the
+    schedule of the learning rate has the same form.
 
     Args:
-        config: of a run whose ``mid`` is not null.
+        config: of a run.
     """
-    target, mid = config.target, config.mid
-    assert mid is not None
-    updates = mid.fit.epochs * count_steps(mid)
-    epochs = target.fit.epochs + math.ceil(updates / count_steps(target))
-    return replace(target, fit=replace(target.fit, epochs=epochs))
+    mid = config.mid
+    if mid is None or mid.has_stage:
+        return 0
+    return math.ceil(mid.fit.epochs * count_steps(mid) / config.target.fit.epochs)
 
 
-def _patches(section: Section, split: str = "train") -> Selection:
-    """Of one set, by the labels of their records."""
-    if isinstance(section, TargetConfig) and split == "train":
+def patches_of(section: Section, split: str = "train") -> Selection:
+    """Patches of a split that a run uses, by the labels of their records.
+
+    Args:
+        section: of the config.
+        split: train, cut to the subset; validation, cut to as many cases where the
+            subset is one of cases; or test.
+    """
+    if isinstance(section, TargetConfig) and split in cut_splits(section.subset):
         return Selection(section.records, split, section.subset, section.subset_seed)
     return Selection(section.records, split)
 
 
 def _labeled(section: Section, split: str, *, seed: int) -> Selection:
     """The same, by the labels that the variant gives them."""
-    patches = _patches(section, split)
+    patches = patches_of(section, split)
     if isinstance(section, MidConfig) and section.variant == "shuffled_labels":
         labeler = shuffle_labels(section.records, split, seed=seed)
         return replace(patches, labeler=labeler)

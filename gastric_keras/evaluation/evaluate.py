@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import Selection, eval_dataset
+from gastric_keras.data.pipeline import eval_dataset
+from gastric_keras.data.stage_data import patches_of
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.records.checks import check_set
-from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.predictions import (
     Predictions,
     read_predictions,
@@ -31,7 +31,7 @@ from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
 
 #: Rises with what report.json holds: kept predictions of an older one are scored again.
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 
 
 def run_evaluate(
@@ -62,7 +62,13 @@ def run_evaluate(
     check_set(config.target.records, config.target.classes, key="target")
     run_dir.reopen("evaluate")
     predictions = _predictions(config, run_dir, force=force)
-    scores = score(config, predictions["validation"], predictions["test"])
+    train = patches_of(config.target)
+    scores = score(
+        config,
+        predictions["validation"],
+        predictions["test"],
+        train=(train.count(), train.case_count()),
+    )
     write_json(run_dir.report_json, asdict(scores))
     write_json(run_dir.done("evaluate"), settings | checksums(run_dir))
     if scores.unfitted:
@@ -89,11 +95,11 @@ def _predictions(
     found = {
         split: read_predictions(run_dir.predictions(split)) for split in SCORED_SPLITS
     }
-    manifest = read_manifest(config.target.records)
     for split, predictions in found.items():
-        if predictions.label.size != manifest.count(split):
+        wanted = patches_of(config.target, split).count()
+        if predictions.label.size != wanted:
             raise InputError(
-                f"The predictions must be of the {manifest.count(split)} patches in "
+                f"The predictions must be of the {wanted} patches in "
                 f"split {split}, got {predictions.label.size} in "
                 f"{run_dir.predictions(split)}. Run --stage evaluate --force."
             )
@@ -118,7 +124,7 @@ def predict_split(
         split: validation or test.
     """
     dataset = eval_dataset(
-        Selection(config.target.records, split),
+        patches_of(config.target, split),
         image_size=config.backbone.image_size,
         batch_size=config.target.fit.batch_size,
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.records.manifest import read_manifest
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.runs.predictions import Predictions, select
 from gastric_keras.runs.score_shapes import RunScores, SplitReports
 from gastric_keras.statistics import split_report
@@ -17,7 +18,11 @@ from gastric_keras.statistics.thresholds import best_threshold
 
 
 def score(
-    config: ExperimentConfig, validation: Predictions, test: Predictions
+    config: ExperimentConfig,
+    validation: Predictions,
+    test: Predictions,
+    *,
+    train: tuple[int, int] | None = None,
 ) -> RunScores:
     """Every score of a classifier.
 
@@ -26,6 +31,8 @@ def score(
         validation: chooses the threshold (Youden's J) and the temperature.
         test: is scored at that threshold, and at 0.5; its calibration before and
             after scaling by that temperature.
+        train: patches that it was trained on, and their cases; None: not counted,
+            which a subset of cases needs.
 
     Returns:
         The scores; ``unfitted`` says why the threshold stayed at 0.5 and the
@@ -60,7 +67,12 @@ def score(
         weights=config.backbone.weights,
         mid=mid,
         subset=config.target.subset,
-        labels_per_class=_labels_per_class(config),
+        labels_per_class=(
+            train[0] / len(config.target.classes)
+            if train
+            else _labels_per_class(config)
+        ),
+        train_cases=train[1] if train else None,
         seed=config.seed,
         classes=config.target.classes,
         positive=config.target.positive,
@@ -100,4 +112,5 @@ def _labels_per_class(config: ExperimentConfig) -> float:
     manifest, subset = read_manifest(config.target.records), config.target.subset
     if subset is None:
         return manifest.count("train") / len(manifest.classes)
+    assert not isinstance(subset, CaseSubset), "its patches are counted"
     return float(manifest.subsets[subset] if isinstance(subset, str) else subset)

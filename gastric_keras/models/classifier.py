@@ -6,7 +6,11 @@ import keras
 from keras import layers
 
 from gastric_keras.config.backbone import Backbone
-from gastric_keras.config.backbones import check_image_size, find_backbone
+from gastric_keras.config.backbones import (
+    check_image_size,
+    find_backbone,
+    warn_of_small_maps,
+)
 from gastric_keras.models.layers import find_layers
 from gastric_keras.models.weights import load_weights
 from gastric_keras.support.errors import InputError, require
@@ -23,6 +27,8 @@ def build_classifier(
     trainable_from: str | float | None = None,
 ) -> keras.Model:
     """Backbone, global average pooling, dropout, dense softmax head.
+
+    Warns, once a process, where the backbone's last map is smaller than 3 × 3.
 
     Args:
         backbone: a name in the table of networks, such as vgg16.
@@ -46,6 +52,7 @@ def build_classifier(
     """
     kind = find_backbone(backbone)
     check_image_size(backbone, image_size)
+    warn_of_small_maps(backbone, image_size)
     if num_classes < 2:
         raise InputError(
             f"num_classes must be at least 2, got {num_classes}. "

@@ -3,17 +3,56 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
 from gastric_keras.records.schema import parse, record_key
-from gastric_keras.support.errors import InputError
+from gastric_keras.support.errors import InputError, check_ranges, require
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class CaseSubset:
+    """Few patients: whole cases, with all their patches.
+
+    Few labels of many patients show more of what patients differ in than the same
+    labels of few.
+
+    Attributes:
+        cases: of each class, 1 or more: 3 draws 3 + 3. A case is of the class of most
+            of its patches; the later class where two have as many.
+        validation: ``alike``: as many cases of the validation split, since who has few
+            cases has few to choose by as well; ``all`` of that split.
+    """
+
+    cases: int
+    validation: Literal["alike", "all"] = "alike"
+
+    def __post_init__(self) -> None:
+        check_ranges(self, cases=("[1, inf)", "3 draws three cases of each class."))
+
+    def __str__(self) -> str:
+        """As in tables: ``3+3 cases``."""
+        all_of_validation = "" if self.validation == "alike" else ", all validation"
+        return f"{self.cases}+{self.cases} cases{all_of_validation}"
+
+
+#: A name in the manifest's subsets, patches per class, or cases per class.
+Subset = str | int | CaseSubset
+
+
+def cut_splits(subset: Subset | None) -> tuple[str, ...]:
+    """The splits of which a run uses a subset only; the test split is never cut."""
+    if subset is None:
+        return ()
+    is_alike = isinstance(subset, CaseSubset) and subset.validation == "alike"
+    return ("train", "validation") if is_alike else ("train",)
 
 
 def nested_rank(key: str, seed: int = 0) -> int:
@@ -64,19 +103,24 @@ def subset_size(manifest: Manifest, subset: str | int) -> int:
 
 
 def subset_keys(
-    folder: Path | str, split: str, subset: str | int, *, seed: int = 0
+    folder: Path | str, split: str, subset: Subset, *, seed: int = 0
 ) -> list[str]:
     """Keys of the patches in a nested subset: the first n of each class by rank.
 
     Args:
         folder: of a set.
-        split: train.
-        subset: name or number per class.
+        split: of that set.
+        subset: name or number per class, of patches or of cases.
         seed: of the draw.
 
     Returns:
-        Sorted keys, n per class.
+        Sorted keys.
+
+    Raises:
+        InputError: no such subset, or more than a class has.
     """
+    if isinstance(subset, CaseSubset):
+        return _case_keys(folder, split, subset.cases, seed=seed)
     size = subset_size(read_manifest(folder), subset)
     by_class: dict[int, list[str]] = defaultdict(list)
     for key, label in read_labels(folder, split).items():
@@ -86,19 +130,55 @@ def subset_keys(
     )
 
 
+def _case_keys(folder: Path | str, split: str, count: int, *, seed: int) -> list[str]:
+    manifest, rows = read_manifest(folder), read_rows(folder, split)
+    require(
+        manifest.is_grouped,
+        "target.subset must count patches where the cases are not known",
+        "Name the cases in the index of data_prep, or give patches per class.",
+        cases=count,
+        records=str(folder),
+    )
+    labels: dict[str, Counter[int]] = defaultdict(Counter)
+    for label, case in rows.values():
+        labels[case][label] += 1
+    chosen: set[str] = set()
+    for label, name in enumerate(manifest.classes):
+        cases = [
+            case
+            for case, found in labels.items()
+            if label == max(found, key=lambda each: (found[each], each))
+        ]
+        require(
+            count <= len(cases),
+            f"target.subset.cases must be at most {len(cases)}, the cases of {name} in "
+            f"split {split} of {folder}",
+            "Use fewer, or for validation alone set target.subset.validation to all.",
+            cases=count,
+        )
+        chosen |= first_ranked(cases, count, seed)
+    return sorted(key for key, (_, case) in rows.items() if case in chosen)
+
+
 def read_labels(folder: Path | str, split: str) -> dict[str, int]:
     """Key -> label of every patch of a split, in the order of the records."""
+    return {key: label for key, (label, _) in read_rows(folder, split).items()}
+
+
+def read_rows(folder: Path | str, split: str) -> dict[str, tuple[int, str]]:
+    """Key -> (label, case) of every patch of a split, in the order of the records."""
     import tensorflow as tf
 
-    labels: dict[str, int] = {}
-    names = ("label", "image_id", "x", "y")
+    found: dict[str, tuple[int, str]] = {}
+    names = ("label", "image_id", "x", "y", "case_id")
     paths = shard_paths(folder, read_manifest(folder), split)
     batches = tf.data.TFRecordDataset(paths).batch(256).map(lambda r: parse(r, names))
     for batch in batches.as_numpy_iterator():
         rows = zip(*(batch[name] for name in names), strict=True)
-        for label, image_id, x, y in rows:
-            labels[record_key(image_id.decode(), int(x), int(y))] = int(label)
-    return labels
+        for label, image_id, x, y, case in rows:
+            key = record_key(image_id.decode(), int(x), int(y))
+            found[key] = int(label), case.decode()
+    return found
 
 
 def key_of(raw: tf.Tensor) -> tf.Tensor:

@@ -100,6 +100,12 @@ def check_scores(found: Scores) -> None:
         _WAY_OUT,
         labels_per_class=found.labels_per_class,
     )
+    require(
+        found.train_cases is None or found.train_cases >= 1,
+        "train_cases must be at least 1",
+        _WAY_OUT,
+        train_cases=found.train_cases,
+    )
     reports = [found.validation, found.test]
     for group in found.subgroups.values():
         reports += [group.validation, group.test]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gastric_keras.config.experiment import BackboneName
+from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.split_report import Report
 
 
@@ -29,6 +30,7 @@ class Scores:
         mid: kind of the mid-level set; None: one stage.
         subset: of the training patches; None: all.
         labels_per_class: expert labels that it was trained on.
+        train_cases: that these are of; None: not counted by an earlier version.
         seed: of training and of the draws.
         classes: in label order.
         positive: one of them.
@@ -44,8 +46,9 @@ class Scores:
     backbone: str
     weights: str | None = ""
     mid: str | None = None
-    subset: str | int | None = None
+    subset: str | int | CaseSubset | None = None
     labels_per_class: float | None = None
+    train_cases: int | None = None
     seed: int
     classes: tuple[str, ...]
     positive: str
@@ -55,6 +58,18 @@ class Scores:
     validation: Report
     test: Report
     subgroups: dict[str, SplitReports] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> str:
+        """Experts' labels that it took, those of validation too; "" if not known."""
+        if self.labels_per_class is None:
+            return ""
+        train = round(self.labels_per_class * len(self.classes))
+        cases = "" if self.train_cases is None else f" from {self.train_cases} cases"
+        return (
+            f"{train} for training{cases}, {self.validation.n} for validation from "
+            f"{self.validation.cases} cases"
+        )
 
     def of_split(self, split: str) -> Report:
         """Every score of validation or test."""

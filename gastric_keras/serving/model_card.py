@@ -24,6 +24,7 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
         **vars(metadata),
         network=find_backbone(metadata.backbone).title,
         subset=scores.subset,
+        labels=scores.labels,
         confidence=scores.test.confidence,
         sets=[
             set_card(titles[stage], made_of.folder, made_of.manifest_sha256)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gastric_keras.statistics.between_seeds import Rows, seed_variance
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.intervals import (
     FewCases,
@@ -26,7 +27,9 @@ class PooledDifference:
         high: upper end.
         p_value: two-sided; None if not defined.
         settings: how many settings were averaged.
-        seeds: how many different seeds bear on it.
+        seeds: of the setting with the fewest.
+        borrowed: settings with one seed, whose variance between seeds is that of the
+            others; 0 where none has several.
         reason: in words, why the interval is missing; None if it is not.
     """
 
@@ -36,6 +39,7 @@ class PooledDifference:
     p_value: float | None
     settings: int
     seeds: int
+    borrowed: int = 0
     reason: str | None = None
 
 
@@ -46,6 +50,7 @@ def pool_differences(
     setting: Sequence[str],
     replicate: Sequence[str],
     cases: int,
+    base: Sequence[int] | None = None,
     draws: Draws = Draws(),
 ) -> PooledDifference:
     """Average differences of the same test cases over seeds and settings.
@@ -58,8 +63,9 @@ def pool_differences(
     V_seeds the variance between the seeds less what the choice of cases explains of
     it. Few cases and few seeds share the degrees of freedom (Satterthwaite 1946, doi
     10.2307/3002019): ``V² / ((V_cases·m/(m - 1))²/(m - 1) + G²/(S - 1))``, G the
-    whole variance between the seeds, and m - 1 at most. With one seed only the cases
-    are drawn.
+    whole variance between the seeds, and m - 1 at most. A setting with one seed borrows
+    its part of V_seeds from those with several (:mod:`between_seeds`). Where no setting
+    has several, only the cases are drawn: interval and p value are of these trainings.
 
     Args:
         value: (p,) differences, one for each setting and seed.
@@ -67,6 +73,8 @@ def pool_differences(
         setting: (p,) name of the setting of each.
         replicate: (p,) name of the seed of each.
         cases: m, number of test cases of the rarer class (``bootstrap.rarer_cases``).
+        base: (p,) number of the run that each is held against, which differences of two
+            settings may share; None: each has one of its own.
         draws: that ``drawn`` is of, with the confidence of the interval; the same
             seed draws the seeds.
 
@@ -75,19 +83,21 @@ def pool_differences(
     """
     seeds, which = np.unique(np.asarray(replicate), return_inverse=True)
     times = times_drawn(len(seeds), draws)
-    names = np.asarray(setting)
+    names, group = np.unique(np.asarray(setting), return_inverse=True)
+    bases = np.arange(len(value)) if base is None else np.asarray(base)
+    rows = Rows(group, which, bases)
     values, pooled = [], []
-    for name in np.unique(names):
-        rows = np.flatnonzero(names == name)
-        values.append(value[rows].mean())
-        pooled.append(draw_seeds(drawn[rows], times[:, which[rows]].T))
+    for number in range(len(names)):
+        mine = np.flatnonzero(group == number)
+        values.append(value[mine].mean())
+        pooled.append(draw_seeds(drawn[mine], times[:, which[mine]].T))
     mean = np.mean(pooled, axis=0)
     is_defined = np.isfinite(mean)
     mean = mean[is_defined]
     reason = too_few(mean.size, draws.draws, cases)
     low = high = p_value = None
     if reason is None:
-        few = _small_sample(value, drawn[:, is_defined], names, which, mean, cases)
+        few = _small_sample(value, drawn[:, is_defined], rows, mean, cases)
         low, high = wide_percentiles(mean, few, confidence=draws.confidence)
         p_value = two_sided_p(mean, few)
     return PooledDifference(
@@ -96,42 +106,25 @@ def pool_differences(
         high=high,
         p_value=p_value,
         settings=len(values),
-        seeds=len(seeds),
+        seeds=int(rows.seeds.min()),
+        borrowed=int(rows.is_borrowing.sum()),
         reason=reason,
     )
 
 
 def _small_sample(
-    value: np.ndarray,
-    drawn: np.ndarray,
-    setting: np.ndarray,
-    seed: np.ndarray,
-    pooled: np.ndarray,
-    cases: int,
+    value: np.ndarray, drawn: np.ndarray, rows: Rows, pooled: np.ndarray, cases: int
 ) -> FewCases:
     """By how much the variance of the pooled draws is wrong, and degrees of freedom."""
-    counts = np.array([(setting == name).sum() for name in setting])
-    share = 1 / (counts * np.unique(setting).size)  # of each row in the pooled mean
-    of_cases = float((share @ drawn).var(ddof=1)) * cases / (cases - 1)
-    seeds = int(seed.max()) + 1
-    between = np.zeros((seeds, len(value)))  # rows to what each seed adds to the mean
-    for row, own in enumerate(seed):
-        between[own, row] = share[row]
-        mine = setting == setting[row]
-        between[own, mine] -= share[row] / counts[row]
-    of_seeds, degrees = 0.0, float(cases - 1)
-    if seeds > 1:
-        widen = seeds / (seeds - 1)
-        gross = float(((between @ value) ** 2).sum()) * widen
-        from_cases = float((between @ drawn).var(axis=1, ddof=1).sum()) * widen
-        of_seeds = max(0.0, gross - from_cases)
+    of_cases = float((rows.share @ drawn).var(ddof=1)) * cases / (cases - 1)
+    of_seeds = seed_variance(value, drawn, rows)
+    total, degrees = of_cases + of_seeds.net, float(cases - 1)
+    if of_seeds.gross > 0:
         # A difference of two variances is known no better than the greater of them.
-        parts = of_cases**2 / (cases - 1) + gross**2 / (seeds - 1)
-        if parts > 0:
-            degrees = min(degrees, (of_cases + of_seeds) ** 2 / parts)
+        parts = of_cases**2 / (cases - 1) + of_seeds.gross**2 / of_seeds.degrees
+        degrees = min(degrees, total**2 / parts)
     spread = float(pooled.var(ddof=1))
-    factor = (of_cases + of_seeds) / spread if spread > 1e-18 else 1.0
-    return FewCases(factor, degrees)
+    return FewCases(total / spread if spread > 1e-18 else 1.0, degrees)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -225,6 +225,8 @@ def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
     for kind in kinds:
         if type(value) is kind:
             return value
+        if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+            return _read_dataclass(kind, value, path, where)
     _fail(path, where, " or ".join(map(_spell, kinds)), value, "Fix the value.")
 
 

@@ -107,11 +107,16 @@ class EpochLog(keras.callbacks.Callback):
         return max(self.rows, key=lambda row: row["val_auc"])
 
     @property
+    def kept(self) -> dict[str, float]:
+        """Row of the epoch whose weights are kept."""
+        return self.rows[-1] if self.plan.keeps == "last" else self.best
+
+    @property
     def is_finished(self) -> bool:
         """Whether every epoch was run, the patience has ended, or enough is learned."""
         if len(self.rows) >= self.config.epochs:
             return True
-        if not self.rows:
+        if not self.rows or self.plan.keeps == "last":
             return False
         stop_at, patience = self.config.stop_at, self.config.patience
         if stop_at is not None and self.best["val_auc"] >= stop_at:
@@ -179,7 +184,7 @@ class EpochLog(keras.callbacks.Callback):
             seconds = time.perf_counter() - self._started
             row = {"epoch": epoch, **logs, "seconds": seconds}
             self.rows.append(row)
-            if self.is_chief and self.best["epoch"] == epoch:
+            if self.is_chief and self.kept["epoch"] == epoch:
                 self._save_best()
         if self.is_chief:
             self._write()

@@ -26,7 +26,8 @@ def fit(plan: FitPlan) -> FitFigures:
         plan: of one stage.
 
     Returns:
-        How it ended; the best weights are at ``plan.run_dir.weights(plan.stage)``.
+        How it ended; the weights that are kept (``plan.keeps``) lie at
+        ``plan.run_dir.weights(plan.stage)``.
 
     Raises:
         InputError: the loss is not finite any more, a batch does not fit in memory, or
@@ -38,10 +39,10 @@ def fit(plan: FitPlan) -> FitFigures:
         log.keep_start()
     elif not log.is_finished:
         _train(plan, log, start)
-    best, epochs = log.best, min(len(log.rows), plan.config.epochs)
+    kept, epochs = log.kept, min(len(log.rows), plan.config.epochs)
     return FitFigures(
-        best_epoch=int(best["epoch"]),
-        val_auc=best["val_auc"],
+        best_epoch=int(kept["epoch"]),
+        val_auc=kept["val_auc"],
         epochs=epochs,
         steps=epochs * plan.data.steps_per_epoch,
         seconds=sum(row["seconds"] for row in log.rows),

@@ -14,9 +14,9 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.data.stage_data import (
     class_weight,
+    extra_steps,
     training_data,
     validation_data,
-    with_updates_of_mid,
 )
 from gastric_keras.records.checks import check_no_shared_cases, check_set
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
@@ -161,7 +161,7 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
     if mid is None or mid.has_stage:
         return target
     check_set(mid.records, mid.classes, key="mid")
-    return with_updates_of_mid(config)
+    return target
 
 
 def _check_meeting(mid: MidConfig, target: TargetConfig) -> None:
@@ -207,20 +207,24 @@ def _plan(
     stage: FitStage,
 ) -> FitPlan:
     seed, size = config.seed, config.backbone.image_size
+    mid = config.mid
+    is_shuffled = stage == "mid" and mid and mid.variant == "shuffled_labels"
+    more = extra_steps(config) if stage == "target" else 0
     plan = FitPlan(
         stage=stage,
         run_dir=run_dir,
         config=section.fit,
         model=model,
         scored=model,
-        data=training_data(section, seed=seed, image_size=size),
+        data=training_data(section, seed=seed, image_size=size, extra_steps=more),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
         strategy=strategy,
+        keeps="last" if is_shuffled else "best",
         caption=_caption(config, section, run_dir, stage),
     )
-    if stage == "target" and config.mid and config.mid.variant == "joint":
-        return plan_joint(plan, config.mid, seed=seed, image_size=size)
+    if stage == "target" and mid and mid.variant == "joint":
+        return plan_joint(plan, mid, seed=seed, image_size=size)
     return plan
 
 

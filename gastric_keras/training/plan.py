@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -50,6 +51,8 @@ class FitPlan:
         class_weight: label -> factor of its loss; None: all 1.
         accuracy: makes the metric of the training batches.
         strategy: that the model was built under.
+        keeps: the epoch whose weights are kept: ``best`` by validation AUC, or
+            ``last``, where the validation labels mean nothing.
         caption: of what TensorBoard shows; None: nothing is written for it.
         callbacks: of your own, called after ours; they see the epoch's logs.
     """
@@ -64,5 +67,6 @@ class FitPlan:
     class_weight: dict[int, float] | None = None
     accuracy: Callable[[], keras.Metric] = plain_accuracy
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
+    keeps: Literal["best", "last"] = "best"
     caption: BoardCaption | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()

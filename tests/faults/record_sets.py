@@ -66,7 +66,8 @@ def read(folder: Path) -> None:
 
 
 def _train(folder: Path) -> None:
-    from gastric_keras.data.pipeline import Selection, train_dataset
+    from gastric_keras.data.pipeline import train_dataset
+    from gastric_keras.data.selection import Selection
 
     batches = train_dataset(Selection(folder), image_size=16, batch_size=2, epochs=1)
     for images, labels in batches.as_numpy_iterator():

@@ -14,10 +14,12 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.data.label_shuffle import shuffle_labels
-from gastric_keras.data.pipeline import Selection, eval_dataset, train_dataset
-from gastric_keras.data.stage_data import training_data, with_updates_of_mid
+from gastric_keras.data.pipeline import eval_dataset, train_dataset
+from gastric_keras.data.selection import Selection
+from gastric_keras.data.stage_data import extra_steps, training_data
 from gastric_keras.records.subsets import key_of, read_labels
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.epoch_log import read_epochs
@@ -104,6 +106,10 @@ def test_shuffled_labels_reach_the_trained_t1(config: ExperimentConfig) -> None:
     stages.run_mid(true, RunDir(Path(config.runtime.output) / "true"))
     done = _run(*shuffled)
     assert done["steps"] == 4
+    # Its validation labels are shuffled as well: the last epoch, not the luckiest.
+    mid = read_json(shuffled[1].done("mid"))
+    rows = read_epochs(shuffled[1].history("mid"))
+    assert (mid["best_epoch"], mid["val_auc"]) == (1, rows[1]["val_auc"])
     report = read_json(shuffled[1].transfer_report("target"))
     assert report["source"].endswith("best.weights.h5")
     heads = [
@@ -117,12 +123,43 @@ def test_shuffled_labels_reach_the_trained_t1(config: ExperimentConfig) -> None:
 
 def test_more_updates_are_those_of_both_stages(config: ExperimentConfig) -> None:
     # t=1 would be 2 epochs of 5 updates, t=2 is 2 epochs of 2.
-    assert with_updates_of_mid(config).fit.epochs == 2 + 5
-    done = _run(*_variant(config, "more_updates"))
-    assert (done["epochs"], done["steps"]) == (7, 14)
-    run_dir = _variant(config, "more_updates")[1]
+    assert extra_steps(config) == 0
+    more, run_dir = _variant(config, "more_updates")
+    assert extra_steps(more) == 5
+    done = _run(more, run_dir)
+    # As many looks at validation as without, and the same cosine over more steps.
+    assert (done["epochs"], done["steps"]) == (2, 2 * (2 + 5))
     assert not run_dir.stage("mid").exists()
     assert read_json(run_dir.transfer_report("target"))["source"].startswith("weights")
+
+
+def test_more_steps_go_on_through_the_passes(config: ExperimentConfig) -> None:
+    section = replace(config.target, fit=replace(FIT, epochs=3))
+    options = {"seed": 1, "image_size": 64}
+    data = training_data(section, extra_steps=3, **options)  # type: ignore[arg-type]
+    whole = list(data.batches(0).as_numpy_iterator())
+    assert len(whole) == 3 * (2 + 3) and data.steps_per_epoch == 5
+    # The first pass is that of a fit without more steps.
+    plain = training_data(section, **options)  # type: ignore[arg-type]
+    pairs = list(zip(whole, plain.batches(0).as_numpy_iterator()))
+    assert len(pairs) == 6
+    resumed = list(data.batches(1).as_numpy_iterator())
+    assert len(resumed) == 10
+    pairs += zip(whole[5:], resumed, strict=True)
+    for a, b in pairs:
+        assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
+    # Batch 5 is the second of the third pass.
+    assert data.keys(5) == plain.keys(5)
+
+
+def test_what_a_control_cannot_do_is_refused(config: ExperimentConfig) -> None:
+    with pytest.raises(InputError, match="must not go by validation with variant: sh"):
+        _variant(config, "shuffled_labels", fit=replace(FIT, patience=2))
+    target = replace(config.target, fit=replace(FIT, epochs=0))
+    with pytest.raises(
+        InputError, match="target.fit.epochs must be at least 1 without"
+    ):
+        _variant(replace(config, target=target), "more_updates")
 
 
 def test_a_probe_moves_no_backbone_and_is_the_regression(
@@ -198,7 +235,7 @@ def test_a_joint_run_keeps_the_target_classifier_and_resumes_to_the_bit(
 ) -> None:
     whole, run_dir = _variant(config, "joint")
     done = _run(whole, run_dir)
-    assert (done["epochs"], done["steps"]) == (7, 14)
+    assert (done["epochs"], done["steps"]) == (2, 14)
     model = load_stage(whole, run_dir, "target")
     assert MID_HEAD not in [layer.name for layer in model.layers]
     rows = read_epochs(run_dir.history("target"))
@@ -207,14 +244,14 @@ def test_a_joint_run_keeps_the_target_classifier_and_resumes_to_the_bit(
 
     broken = replace(whole, name="joint-broken")
     broken_dir = RunDir(Path(config.runtime.output) / broken.name)
-    _stop_after_epoch(3, broken, broken_dir, monkeypatch)
+    _stop_after_epoch(1, broken, broken_dir, monkeypatch)
     stages.run_target(broken, broken_dir)
     keys = ("loss", "accuracy", "val_loss", "val_auc")
     a, b = (
         [[row[key] for key in keys] for row in read_epochs(d.history("target"))]
         for d in (run_dir, broken_dir)
     )
-    assert a == b and len(a) == 7
+    assert a == b and len(a) == 2
 
 
 def _stop_after_epoch(

@@ -23,6 +23,7 @@ from gastric_keras.evaluation.baselines.methods import (
 )
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.records.checks import check_set
+from gastric_keras.records.subsets import cut_splits, subset_keys
 from gastric_keras.runs.predictions import (
     KEYS,
     Predictions,
@@ -107,7 +108,7 @@ def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
         "grid": {name: list(values) for name, values in grid.items()},
         "classes": list(target.classes),
         "positive": target.positive,
-        "subset": target.subset,
+        "subset": config_io.to_dict(target)["subset"],
         "subset_seed": target.subset_seed,
         "seed": config.seed,
         "evaluate": asdict(config.evaluate),
@@ -115,7 +116,7 @@ def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
 
 
 def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
-    """Features of the three splits; train is cut to the subset."""
+    """Features of the three splits; cut to the subset, as the networks' are."""
     target, store = config.target, Path(config.runtime.output) / "features"
     tables = {}
     for split in ("train", "validation", "test"):
@@ -126,14 +127,11 @@ def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
             f"{time.monotonic() - started:.0f} s"
         )
     if target.subset is not None:
-        # Imported here: it needs TensorFlow, which nothing else of this stage does once
-        # the features are there.
-        from gastric_keras.records.subsets import subset_keys
-
-        keys = subset_keys(
-            target.records, "train", target.subset, seed=target.subset_seed
-        )
-        tables["train"] = tables["train"].only(keys)
+        for split in cut_splits(target.subset):
+            keys = subset_keys(
+                target.records, split, target.subset, seed=target.subset_seed
+            )
+            tables[split] = tables[split].only(keys)
     counts = np.bincount(tables["train"].label, minlength=len(target.classes))
     if counts.min() < 2:
         raise InputError(
@@ -162,7 +160,13 @@ def _run_method(
         predictions[split] = _predict(config, method, fitted, tables[split])
         write_predictions(place.predictions(split), predictions[split])
     alone = replace(config, mid=None)
-    found = score(alone, predictions["validation"], predictions["test"])
+    train = tables["train"]
+    found = score(
+        alone,
+        predictions["validation"],
+        predictions["test"],
+        train=(len(train.label), np.unique(train.case_id).size),
+    )
     report = BaselineScores(
         # Not the network that the config also names.
         **vars(found) | {"backbone": method.name, "weights": None},

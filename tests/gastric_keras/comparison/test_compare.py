@@ -68,6 +68,9 @@ def test_the_verdict_says_who_was_helped_and_who_cannot_tell(grid: tuple) -> Non
     assert vgg.startswith("VGG-16: too few test cases to tell. AUC ")
     assert "with 40 test cases a difference within about ±0.0" in vgg
     assert whole.startswith("All networks: ")
+    assert "1 of 3 settings have one seed: they are taken to vary" in whole
+    pooled = found.verdicts[-1].clustered
+    assert (pooled.seeds, pooled.borrowed, pooled.settings) == (1, 1, 3)
     assert "The smallest setting has one seed" in found.notes[0]
 
 
@@ -144,7 +147,13 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
         "tissue",
         "nuclei",
     ]
-    assert "+0.016 to +0.053" in text and "for orientation only" in text
+    header = next(line for line in text.splitlines() if "mid-level set" in line)
+    assert "gain in Qu et al. 2018, private gastric data" in header
+    rows = [line for line in text.splitlines() if "| small  | tissue" in line]
+    assert rows[0].startswith("| VGG-16") and "| +0.035 " in rows[0]
+    assert ".879 .793 .863 .695" in text and "doi 10.1155/2018/8961781" in text
+    assert "the same setting in " in text and " of 3 settings." in text
+    assert "Labels: 1080 for training, 144 for validation from 24 cases." in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4
     for table in tables:
@@ -253,6 +262,20 @@ def test_harm_is_called_harm(tmp_path: Path) -> None:
         found.verdicts[0].sentence
     )
     assert len(found.verdicts) == 1
+
+
+def test_one_seed_everywhere_gives_no_unqualified_verdict(tmp_path: Path) -> None:
+    runs = []
+    for subset in (90, "small"):
+        for mid, signal in ((None, 2), ("tissue", 0.3)):
+            name = f"{subset}_{mid}"
+            options = {"mid": mid, "signal": signal, "subset": subset, "cases": 40}
+            runs.append(run(tmp_path, name, **options))
+    (verdict,) = compare(runs, tmp_path / "out", bootstrap=200).verdicts
+    assert (
+        "the second stage made it worse in these trainings. AUC -" in verdict.sentence
+    )
+    assert "another seed may turn out otherwise" in verdict.sentence
 
 
 def test_two_perfect_runs_are_not_called_equal(tmp_path: Path) -> None:

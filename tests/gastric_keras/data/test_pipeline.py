@@ -13,12 +13,12 @@ import tensorflow as tf
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.decode import decode
 from gastric_keras.data.pipeline import (
-    Selection,
     batch_keys,
     eval_dataset,
     steps_per_epoch,
     train_dataset,
 )
+from gastric_keras.data.selection import Selection
 from gastric_keras.records.schema import PatchRecord, record_key
 from gastric_keras.records.subsets import subset_keys
 from gastric_keras.support.errors import InputError

@@ -68,7 +68,8 @@ def test_the_last_layer_scores_as_the_probed_head(
     last = probe_layers(config, model, stage="initial")[-1]
     from sklearn.metrics import roc_auc_score
 
-    from gastric_keras.data.pipeline import Selection, eval_dataset
+    from gastric_keras.data.pipeline import eval_dataset
+    from gastric_keras.data.selection import Selection
 
     def dataset(split: str) -> object:
         selection = Selection(config.target.records, split)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import applications
 
-from gastric_keras.config.backbones import BACKBONES
+from gastric_keras.config.backbones import BACKBONES, warn_of_small_maps
 from gastric_keras.config.experiment import BackboneConfig
 from gastric_keras.models import alexnet
 from gastric_keras.models.classifier import build_classifier
@@ -86,6 +86,36 @@ def test_head_and_sizes_agree_with_the_config() -> None:
         BackboneConfig(name, image_size=kind.smallest_size)
         with pytest.raises(InputError, match=f"at least {kind.smallest_size} px"):
             BackboneConfig(name, image_size=kind.smallest_size - 1)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_three_by_three_is_the_least_size_with_such_a_map(name: str) -> None:
+    kind = BACKBONES[name]
+    sizes = (kind.three_by_three - 1, kind.three_by_three)
+
+    def build(*size: int | None) -> keras.Model:
+        return kind.build(
+            include_top=False, weights=None, input_shape=(*size, 3), name="backbone"
+        )
+
+    if name == "alexnet":
+        maps = [build(size, size).output_shape[1:3] for size in sizes]
+    else:
+        # Of any size: Inception takes seconds to build.
+        model = build(None, None)
+        maps = [model.compute_output_shape((1, s, s, 3))[1:3] for s in sizes]
+    assert maps == [(2, 2), (3, 3)]
+
+
+def test_a_small_last_map_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    warn_of_small_maps.cache_clear()
+    for _ in range(2):
+        build_classifier("alexnet", 2, image_size=112, weights=None)
+    build_classifier("alexnet", 2, image_size=127, weights=None)
+    assert capsys.readouterr().err == (
+        "Warning: image_size 112 leaves alexnet a last map smaller than 3 × 3, most of "
+        "it padding. Set image_size to 127 or more: patches are enlarged.\n"
+    )
 
 
 def test_batch_norm_moves_only_when_it_is_let(classifiers: Pairs) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from gastric_keras.data.pipeline import Selection, eval_dataset
+from gastric_keras.data.pipeline import eval_dataset
+from gastric_keras.data.selection import Selection
 from gastric_keras.models.classifier import build_classifier
 from gastric_keras.models.inference import build_forward
 from gastric_keras.training.head_probe import extract_features, fit_head, probe_head

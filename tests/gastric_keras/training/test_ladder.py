@@ -19,7 +19,8 @@ from gastric_keras.config.experiment import (
     RuntimeConfig,
 )
 from gastric_keras.config.fit import AugmentConfig, FitConfig
-from gastric_keras.data.pipeline import Selection, batch_keys
+from gastric_keras.data.pipeline import batch_keys
+from gastric_keras.data.selection import Selection
 from gastric_keras.records import checks as set_checks
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.runs.run_dir import RunDir
