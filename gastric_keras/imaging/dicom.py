@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gastric_keras.imaging import dicom_decoders
 from gastric_keras.imaging.deep_samples import is_nearly_black
+from gastric_keras.imaging.dicom_gray import read_gray, without_shape
 from gastric_keras.imaging.headers import read_jpeg_header
 from gastric_keras.imaging.stored import NEARLY_BLACK, Stored, of_profile
 from gastric_keras.support.errors import InputError, require
@@ -70,7 +71,7 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> Stored:
     tensorflow-io decodes it, whose DCMTK knows the lossless JPEG forms too; pydicom
     where tensorflow-io does not load or fails, to the same pixels. More than 8 bits are
     scaled down by the stored depth; gray becomes three equal channels; windows are not
-    applied.
+    applied, which is told.
 
     Args:
         data: bytes of the file.
@@ -104,20 +105,31 @@ def decode_dicom(data: bytes, *, name: str, max_pixels: int) -> Stored:
     # DCMTK turns MONOCHROME1 over itself, to a depth of one step less: told that it
     # is MONOCHROME2, it leaves the values to us.
     plain = data.replace(b"MONOCHROME1", b"MONOCHROME2")
+    notes = _of_profile(data)
+    is_inverted = header.photometric == "MONOCHROME1"
+    if header.photometric.startswith("MONOCHROME"):
+        is_shown_inverted, said = _read_gray(header, data, name)
+        is_inverted |= is_shown_inverted
+        notes += said
+        plain = without_shape(plain)
+    pixels = _decode(plain, name)
+    values = pixels.reshape(header.rows, header.columns, -1)
+    rgb = _to_rgb(values, header.bits_stored, is_inverted=is_inverted)
+    if header.bits_stored == 16 and is_nearly_black(pixels, 16):
+        notes += (NEARLY_BLACK,)
+    return Stored(rgb, notes=notes)
+
+
+def _decode(data: bytes, name: str) -> npt.NDArray[Any]:
     try:
-        pixels = dicom_decoders.decode_tensorflow(plain)
+        return dicom_decoders.decode_tensorflow(data)
     except Exception as first:
         try:
-            pixels = dicom_decoders.decode_pydicom(plain)
+            return dicom_decoders.decode_pydicom(data)
         except ImportError:
             raise _unreadable(name, first) from first
         except Exception as error:
             raise _unreadable(name, error) from error
-    rgb = _to_rgb(pixels.reshape(header.rows, header.columns, -1), header)
-    notes = _of_profile(data)
-    if header.bits_stored == 16 and is_nearly_black(pixels, 16):
-        notes += (NEARLY_BLACK,)
-    return Stored(rgb, notes=notes)
 
 
 def _of_profile(data: bytes) -> tuple[str, ...]:
@@ -151,10 +163,20 @@ def _contradicting_jpeg(header: _Header, data: bytes, name: str) -> bytes | None
     return stream if differs else None
 
 
-def _to_rgb(values: npt.NDArray[Any], header: _Header) -> npt.NDArray[np.uint8]:
-    top = 2**header.bits_stored - 1
+def _read_gray(header: _Header, data: bytes, name: str) -> tuple[bool, tuple[str, ...]]:
+    try:
+        return read_gray(data, bits=header.bits_stored, name=name)
+    except ValueError as error:
+        # A number that is none; InputError is one of its kind.
+        raise error if isinstance(error, InputError) else _unreadable(name, error)
+
+
+def _to_rgb(
+    values: npt.NDArray[Any], bits: int, *, is_inverted: bool
+) -> npt.NDArray[np.uint8]:
+    top = 2**bits - 1
     values = np.minimum(values, top)
-    if header.photometric == "MONOCHROME1":
+    if is_inverted:
         values = top - values
     if top != 255:
         values = np.rint(values * (255 / top))

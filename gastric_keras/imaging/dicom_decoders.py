@@ -48,9 +48,6 @@ def decode_pydicom(data: bytes) -> npt.NDArray[Any]:
 
     dataset = pydicom.dcmread(io.BytesIO(data))
     bits, photometric = dataset.BitsStored, dataset.PhotometricInterpretation
-    if photometric.startswith("MONOCHROME") and _is_rescaled(dataset):
-        # DCMTK applies this, and spreads the result over more bits.
-        raise NotImplementedError("grey values that are to be rescaled")
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != _RLE:
         return pixel_array(dataset)
@@ -63,11 +60,6 @@ def decode_pydicom(data: bytes) -> npt.NDArray[Any]:
         raise ValueError("fewer bits than are stored")
     dataset.BitsStored = dataset.HighBit + 1
     return pixel_array(dataset) >> unused
-
-
-def _is_rescaled(dataset: Any) -> bool:
-    line = (dataset.get("RescaleSlope", 1), dataset.get("RescaleIntercept", 0))
-    return line != (1, 0) or "ModalityLUTSequence" in dataset
 
 
 def rgb_from_ybr(

@@ -246,21 +246,6 @@ def test_with_tensorflow_io_the_same_pixels_come_out(
     assert isinstance(preferred, str) == (truth is REFUSED)
 
 
-def test_grey_that_is_to_be_rescaled_is_for_tensorflow_io_alone(
-    tmp_path: Path, hidden: Callable[[], None]
-) -> None:
-    hidden()
-    path = write_dicom(
-        tmp_path / "a",
-        COLOR[..., 0].copy(),
-        "MONOCHROME2",
-        RescaleSlope="2",
-        RescaleIntercept="0",
-    )
-    with pytest.raises(UnusableImage, match="can decode.*to be rescaled"):
-        read_image(path)
-
-
 def test_what_no_decoder_of_tiff_knows_is_refused_in_silence(
     tmp_path: Path, hidden: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from gastric_keras.imaging import dicom_decoders, native
 from gastric_keras.imaging.dicom import COLORS_OF_STREAM, decode_dicom
+from gastric_keras.imaging.dicom_gray import WINDOW_IGNORED
 from gastric_keras.imaging.images import (
     MAX_PIXELS,
+    Decoded,
     UnusableImage,
     decode,
     is_stored_as_is,
@@ -98,6 +100,31 @@ def test_what_is_assumed_of_a_picture_is_told(tmp_path: Path, decoder: None) -> 
     assert notes("e.dcm", dim, "MONOCHROME2", bits=12) == ()
     # YCbCr as JPEG has it, and a header that says RGB.
     assert notes("f.dcm", pixels, "RGB", syntax=JPEG) == (COLORS_OF_STREAM,)
+
+
+def test_gray_is_shown_as_the_header_says_or_refused(
+    tmp_path: Path, decoder: None
+) -> None:
+    grey = np.array([[0, 1, 10], [128, 254, 255]], np.uint8)
+
+    def read(name: str, photometric: str, **elements: Any) -> Decoded:
+        path = write_dicom(tmp_path / name, grey, photometric, **elements)
+        return decode(path.read_bytes(), name=name)
+
+    inverse = {"PresentationLUTShape": "INVERSE"}
+    plain = read("a.dcm", "MONOCHROME2", PresentationLUTShape="IDENTITY")
+    assert plain.pixels[..., 0].tolist() == grey.tolist() and not plain.notes
+    for photometric in ("MONOCHROME1", "MONOCHROME2"):
+        found = read("b.dcm", photometric, **inverse).pixels[..., 0]
+        assert found.tolist() == (255 - grey).tolist(), photometric
+    window = read("c.dcm", "MONOCHROME2", WindowCenter=60, WindowWidth=40)
+    assert window.pixels[..., 0].tolist() == grey.tolist()
+    assert window.notes == (WINDOW_IGNORED,)
+    assert not read("d.dcm", "MONOCHROME2", WindowCenter=128, WindowWidth=256).notes
+    # Of these the decoders make white, or other numbers.
+    with pytest.raises(UnusableImage, match="stand for themselves.*rescale_slope=2"):
+        read("e.dcm", "MONOCHROME2", RescaleSlope=2, RescaleIntercept=-10)
+    read("f.dcm", "MONOCHROME2", RescaleSlope=1, RescaleIntercept=0)
 
 
 def test_what_is_no_single_picture_says_why(tmp_path: Path, decoder: None) -> None:
