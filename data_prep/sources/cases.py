@@ -155,7 +155,8 @@ def check_cases(images: Sequence[ImageSource], ledger: Ledger) -> None:
             f"{len(groups)} times case names differ in spelling alone, and may be one "
             f"patient: {spelled}. They are kept in one split; spell them alike."
         )
-    dates = sorted(case for case in cases if is_date(case.rpartition("/")[2]))
+    # Whole, or behind the name of its source.
+    dates = sorted(c for c in cases if is_date(c) or is_date(c.partition("/")[2]))
     if dates:
         ledger.warn(
             f"{len(dates)} case names are dates: {few(dates)}. A spreadsheet may have "

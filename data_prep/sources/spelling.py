@@ -64,7 +64,9 @@ def is_empty_like(cell: str) -> bool:
     """Whether a cell says that nothing is known: blank, nan, NA, None, -, ?."""
     text = unicodedata.normalize("NFKC", clean(cell)).casefold()
     core = text.strip(_AROUND).strip()
-    return not core or core in _EMPTY or _HASHES.fullmatch(text) is not None
+    # A pair of quotes or brackets with nothing in it; one alone may be a name.
+    is_blank = not core and len(text) != 1
+    return is_blank or core in _EMPTY or _HASHES.fullmatch(text) is not None
 
 
 def is_rounded(cell: str) -> bool:

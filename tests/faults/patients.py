@@ -20,7 +20,8 @@ from pathlib import Path
 from tests.faults.kinds import Kind
 
 #: The case of each row, by patient; what must come of it: "same" (one split, and a
-#: warning), "equal" (one case), "apart" (no warning), "unknown" or "refused".
+#: warning), "equal" (one case), "apart" (no warning), "unknown", "refused",
+#: or "told: " and what a warning says.
 _Family = tuple[dict[str, list[str]], str]
 
 
@@ -89,6 +90,9 @@ def read(folder: Path) -> None:
     assert all(len(found) == 1 for found in splits_of.values()), splits_of
     warned = [text for text in ledger.warnings if "spelling alone" in text]
     assert bool(warned) == (must == "same"), ledger.warnings
+    wanted = must.removeprefix("told: ")
+    told = [text for text in ledger.warnings if wanted in text]
+    assert bool(told) == must.startswith("told: "), ledger.warnings
     cases = {image.case_id for image in images if image.is_grouped}
     if must in ("equal", "apart"):
         assert len(cases) == len(splits_of), cases
@@ -176,6 +180,70 @@ def _full_width(rng: random.Random) -> _Family:
     return _spelled(rng, other), "same"
 
 
+def _scripts(rng: random.Random) -> _Family:
+    """Digits of another script, letters of another that look alike, Turkish ones."""
+    first = rng.choice(("\u0660", "\u06f0", "\u0966"))
+    digits = {ord("0") + i: ord(first) + i for i in range(10)}
+    letters = {
+        "P": "\u0420",
+        "S": "\u0405",
+        "a": "\u0430",
+        "c": "\u0441",
+        "e": "\u0435",
+    }
+    table = digits if rng.random() < 0.5 else str.maketrans(letters)
+    cases = _spelled(rng, lambda name: name.translate(table), number=table is digits)
+    cases["i7"] = ["i7", rng.choice(("\u01307", "I7", "\u01317"))]
+    return cases, "same"
+
+
+def _quoted(rng: random.Random) -> _Family:
+    form = rng.choice(("'{}", '="{}"', "{}'", "`{}", "+{}", '"{}"'))
+    return _spelled(rng, form.format, number=True), "same"
+
+
+def _thousands(rng: random.Random) -> _Family:
+    mark = rng.choice((",", ".", " ", "'", "\u00a0", "\u2019"))
+    numbers = rng.sample(range(1_000, 9_999_999), 4)
+    cases = {str(n): [str(n), f"{n:,}".replace(",", mark)] for n in numbers}
+    return cases, "same"
+
+
+def _barcodes(rng: random.Random) -> _Family:
+    """Samples, slides and aliquots of public sets, whose patient comes first."""
+    form, parts = rng.choice(
+        (
+            ("TCGA-A{}-{:04}", ("", "-01A", "-01Z-00-DX1", "-11A-01-TS1")),
+            ("GTEX-{}{:03}F", ("", "-0626", "-1526-SM-5EGJ1")),
+            ("C3N-0{}{:03}", ("", "-21", "-26")),
+        )
+    )
+    cases = {}
+    for number in rng.sample(range(100, 999), 3):
+        patient = form.format(rng.randint(1, 9), number)
+        cases[patient] = [patient + part for part in rng.sample(parts, 2)]
+    return cases, "same"
+
+
+def _dates(rng: random.Random) -> _Family:
+    """What a spreadsheet makes of 1-2: a date, and told to be one."""
+    form = rng.choice(
+        ("{}-Jan", "{}-Feb-24", "0{}. Mrz", "2024-01-0{} 00:00:00", "{}/1/2024")
+    )
+    cases = {f"p{i}": [form.format(i)] * 2 for i in range(1, 4)}
+    return cases, "told: case names are dates"
+
+
+def _blocks(rng: random.Random) -> _Family:
+    """Blocks of one patient, which nothing but a person can join: told."""
+    form = rng.choice(("S23-{:05}-{}", "{:06}_{}1", "H2019/{:04} ({})"))
+    cases = {}
+    for number in rng.sample(range(1_000, 9_999), 3):
+        for block in "AB":
+            cases[f"{number}{block}"] = [form.format(number, block)] * 2
+    return cases, "told: differ in their last part alone"
+
+
 def _rounded(rng: random.Random) -> _Family:
     cell = rng.choice(
         ("1.23457E+12", "1,23457E+12", "1E+15", "9.87654e+11", "-1.2E+10")
@@ -188,7 +256,8 @@ def _empty_like(rng: random.Random) -> _Family:
         (
             *("nan", "NaN", "NA", "N/A", "n/a", "None", "null", "NULL", "-", "--", "?"),
             *("#N/A", "<NA>", "unknown", "Unknown", "", " ", "\u00a0", "#####", "–"),
-            *("#REF!", "missing", "NaT", "."),
+            *("#REF!", "missing", "NaT", ".", "(blank)", "[null]", "TBD", "-1", "k.A."),
+            *("未知", "not available", "\\N", "unbekannt", "...", "_", "-999", '""'),
         )
     )
     nobody = [cell] * rng.randint(1, 4)
@@ -223,6 +292,12 @@ _FAMILIES: dict[str, Callable[[random.Random], _Family]] = {
     "separators": _separators,
     "composed otherwise": _decomposed,
     "full width": _full_width,
+    "other scripts": _scripts,
+    "quotes and signs": _quoted,
+    "thousands": _thousands,
+    "barcodes": _barcodes,
+    "dates": _dates,
+    "blocks": _blocks,
     "rounded by a spreadsheet": _rounded,
     "words for nothing": _empty_like,
     "patients that differ": _apart,

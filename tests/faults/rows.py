@@ -104,6 +104,9 @@ def _check(
         assert ledger.left_out.total() == truth["left_out"], ledger.left_out
     if "warned" in truth:
         assert bool(ledger.warnings) == truth["warned"], ledger.warnings
+    if "warning" in truth:
+        told = [text for text in ledger.warnings if "copies of others" in text]
+        assert bool(told) == bool(truth["warning"]), ledger.warnings
     if truth.get("assumed"):
         assert ledger.assumed, ledger
 
@@ -207,11 +210,11 @@ def _other_columns(rng: random.Random, folder: Path) -> _Truth:
     rows = _pictures(rng, folder)
     name, values = rng.choice(
         (
-            ("stain", ("test", "HE")),
+            ("scanner", ("test", "HE")),
             ("grade", ("1", "2", "3")),
             ("settings", ("a", "b")),
             ("splitter", ("on", "off")),
-            ("valid", ("yes", "no")),
+            ("site", ("yes", "no")),
             ("split", ("train", "train")),
             ("site", ("Tr", "Bo")),
             ("", ("train", "test")),
@@ -219,6 +222,54 @@ def _other_columns(rng: random.Random, folder: Path) -> _Truth:
     )
     _index(folder, [*_HEAD, name], [[*r, values[i % 2]] for i, r in enumerate(rows)])
     return {"rows": [[row[0], None] for row in rows], "warned": False, "left_out": 0}
+
+
+def _marked_column(rng: random.Random, folder: Path) -> _Truth:
+    """A mark at the test cases, and nothing at the others."""
+    rows = _pictures(rng, folder)
+    name = rng.choice(("test", "is_test", "Holdout", "held out", "testing"))
+    mark = rng.choice(("x", "X", "1", "yes", "\u2713", "TRUE"))
+    is_test = [number % 3 == 0 for number in range(len(rows))]
+    _index(folder, [*_HEAD, name], [[*r, mark * y] for r, y in zip(rows, is_test)])
+    used = [[r[0], "test" if y else "train"] for r, y in zip(rows, is_test)]
+    drawn = [[row[0], None] for row in rows]
+    return {"must": "refused", "advice": [["use", used], ["decline", drawn]]}
+
+
+def _selecting_column(rng: random.Random, folder: Path) -> _Truth:
+    """A column that says which pictures count, not asked for: told, none left out."""
+    rows = _pictures(rng, folder)
+    name = rng.choice(("exclude", "Include", "use", "qc_pass", "stain", "isValid"))
+    values = rng.choice((("1", "0"), ("yes", "no"), ("x", ""), ("HE", "IHC")))
+    _index(folder, [*_HEAD, name], [[*r, values[i % 2]] for i, r in enumerate(rows)])
+    kept = [[row[0], None] for row in rows]
+    return {"rows": kept, "warned": True, "assumed": True, "left_out": 0}
+
+
+def _patient_column(rng: random.Random, folder: Path) -> _Truth:
+    """A column that joins what the case column parts: told."""
+    rows = _pictures(rng, folder)
+    name = rng.choice(("patient", "Patient ID", "subject_id", "donor", "患者编号"))
+    joins = rng.random() < 0.5
+    cells = [f"q{number // 2 if joins else number}" for number in range(len(rows))]
+    _index(folder, [*_HEAD, name], [[*r, cell] for r, cell in zip(rows, cells)])
+    kept = [[row[0], None] for row in rows]
+    return {"rows": kept, "warned": joins, "assumed": True, "left_out": 0}
+
+
+def _masks_beside(rng: random.Random, folder: Path) -> _Truth:
+    """Masks, small views and copies among the pictures of a class: told."""
+    names = ("a_mask", "a (1)", "Copy of a", "a_thumb", "masks/a", "a - Kopie", "a_gt")
+    other = rng.choice((*names, "a2", "damask", "b"))
+    kept = ["benign/a.png", f"benign/{other}.png", "malignant/c.png"]
+    for path in kept:
+        _touch(folder / "pictures" / path)
+    return {
+        "overrides": ["sources.0.case_pattern='/(.*)\\.png'"],
+        "rows": [[path, None] for path in kept],
+        "warned": True,
+        "warning": "copies of others" if other in names else None,
+    }
 
 
 def _where_blanks(rng: random.Random, folder: Path) -> _Truth:
@@ -384,12 +435,18 @@ def _odd_labels(rng: random.Random, folder: Path) -> _Truth:
     blank = rng.choice(("", " ", "\u00a0"))
     _index(folder, _HEAD, [[p, name + blank, case] for p, name, case in rows])
     kept = [[row[0], None] for row in rows]
-    return {"must": "refused", "advice": [["labels", kept]]}
+    # What tells nothing is no class: the advice is to leave it out.
+    advice = [] if label in ("null", "?") else [["labels", kept]]
+    return {"must": "refused", "advice": advice}
 
 
 _FAMILIES: dict[str, Callable[[random.Random, Path], _Truth]] = {
     "a column of splits": _split_column,
     "a column of yes and no": _flag_column,
+    "a column of marks": _marked_column,
+    "a column that selects": _selecting_column,
+    "a column of patients": _patient_column,
+    "masks beside pictures": _masks_beside,
     "splits among other words": _split_among_others,
     "folds by number": _fold_numbers,
     "columns that are no splits": _other_columns,

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_prep.__main__ import main
@@ -113,3 +114,18 @@ def test_check_lists_every_pair(
     assert f"csv must be a file in a folder that exists, got csv={folder}" in (
         capsys.readouterr().err
     )
+
+
+def test_turned_copies_within_a_split_are_told(tmp_path: Path) -> None:
+    turned = encode_png(np.ascontiguousarray(np.rot90(picture(5))))
+
+    def copy(name: str, case: str, label: int) -> PatchRecord:
+        return PatchRecord(turned, label, case, name, 0, 0)
+
+    rows = [_record(5, case="a"), copy("b.png", "a", 1), copy("c.png", "c", 0)]
+    write_records(tmp_path / "set", {"train": [*rows, _record(6, case="d")]})
+    doubts = {d.reason: d.pairs for d in find_doubts(read_contents(tmp_path / "set"))}
+    (pair,) = doubts["similar, two labels"]
+    assert pair[1].startswith("5.png") and pair[3].startswith("b.png")
+    (pair,) = doubts["similar, two cases"]
+    assert pair[1].endswith("case a") and pair[3].endswith("case c")

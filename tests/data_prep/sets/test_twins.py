@@ -54,6 +54,32 @@ def test_a_digest_is_of_the_pixels() -> None:
     assert digest_of(np.full((8, 8, 3), 240, np.uint8)) == 0
 
 
+def test_a_digest_is_the_same_however_a_patch_is_turned() -> None:
+    for side in (16, 17):
+        patch = noise(0, side, side)
+        turned = [np.rot90(patch, quarter) for quarter in range(4)]
+        ways = [*turned, *(way[:, ::-1] for way in turned)]
+        assert {digest_of(np.ascontiguousarray(way)) for way in ways} == {
+            digest_of(patch)
+        }
+        # The same pixels in other places are another picture.
+        rolled = np.roll(patch, 3, axis=1)
+        assert digest_of(rolled) != digest_of(patch)
+
+
+def test_copies_and_flat_patches_are_counted() -> None:
+    twins, ledger = Twins(), Ledger()
+    rows = (("x", 5), ("y", 5), ("z", 5), ("z", 6), ("z", 6), ("w", 0))
+    for image, digest in rows:
+        twins.add(PatchRecord(b"", 0, "a", image, 0, 0), digest)
+    twins.tell(ledger, ("benign", "malignant"))
+    assert not ledger.warnings
+    assert +ledger.assumed == {
+        "patches equal to one of another picture, or turned": 2,
+        "flat patches, nearly of one color, kept": 1,
+    }
+
+
 def test_a_set_names_a_picture_of_two_labels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

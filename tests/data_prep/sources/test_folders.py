@@ -35,7 +35,20 @@ def test_what_systems_leave_is_passed_over_and_counted(tmp_path: Path) -> None:
         "hidden or system files, Thumbs.db": 1,
         "links that lead nowhere": 0,
         "linked folders read once already": 0,
+        "pipes, sockets and devices": 0,
+        "folders without pictures, b": 1,
     }
+
+
+def test_pipes_and_more_system_folders_are_counted(tmp_path: Path) -> None:
+    for folder in ("~snapshot", "Network Trash Folder", "__pycache__", "b/_MACOSX"):
+        _touch(tmp_path / folder / "x.png")
+    _touch(tmp_path / "b" / "y.png")
+    os.mkfifo(tmp_path / "b" / "z.png")
+    found, ledger = _list(tmp_path)
+    assert found == ["b/y.png"]
+    assert ledger.left_out["pipes, sockets and devices"] == 1
+    assert ledger.left_out.total() == 5
 
 
 def test_other_suffixes_are_counted_and_pictures_among_them_told(
@@ -104,5 +117,5 @@ def test_a_path_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
 def test_pictures_in_no_row_are_counted(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "b.tif", "c.png", ".d.png", "e.txt", "sub/f.png"):
         _touch(tmp_path / name)
-    assert count_unlisted(tmp_path, ["A.PNG", "b.png", "nowhere/x.png"]) == 1
+    assert count_unlisted(tmp_path, ["A.PNG", "b.png", "nowhere/x.png"]) == 2
     assert count_unlisted(tmp_path, ["a.png", "b.png", "c.png", "sub\\f.png"]) == 0

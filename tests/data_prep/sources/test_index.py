@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from data_prep.config.sets import SourceConfig, TargetSetConfig
+from data_prep.config.sets import ColumnsConfig, SourceConfig, TargetSetConfig
 from data_prep.sources.index import read_index
 from data_prep.sources.pictures import read_sources
 from gastric_keras.records.ledger import Ledger
@@ -137,3 +138,107 @@ def test_rows_that_where_leaves_out_are_counted(tmp_path: Path) -> None:
     assert row["path"] == "a.png"
     assert ledger.left_out["rows of index.csv by where, fold is x"] == 1
     assert ledger.read["rows of index.csv"] == 2
+
+
+def _written(tmp_path: Path, text: str, **options: object) -> SourceConfig:
+    path = tmp_path / "index.csv"
+    path.write_text(text)
+    for line in text.splitlines()[1:]:
+        (tmp_path / line.split(",")[0]).touch()
+    return SourceConfig(images=str(tmp_path), index=str(path), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (
+            {"where": {"a": ("b",)}},
+            "sources.0.where must come with an index, got where",
+        ),
+        ({"splits": {"a": "train"}}, "sources.0.splits must come with an index"),
+        ({"columns": ColumnsConfig(split="x")}, "sources.0.columns must come with an"),
+    ],
+)
+def test_settings_of_an_index_without_one_are_refused(
+    tmp_path: Path, options: dict[str, object], found: str
+) -> None:
+    (tmp_path / "benign").mkdir()
+    (tmp_path / "benign" / "a.png").touch()
+    source = SourceConfig(images=str(tmp_path), case_pattern="(a)", **options)
+    with pytest.raises(InputError, match=found):
+        read_sources(TargetSetConfig(sources=(source,)), "label")
+
+
+def test_splits_without_their_column_are_refused(tmp_path: Path) -> None:
+    source = _written(
+        tmp_path, "path,label,case_id\na.png,benign,a\n", splits={"a": "train"}
+    )
+    with pytest.raises(InputError, match="must come with columns.split, got splits="):
+        read_index(source, "label")
+
+
+def test_a_case_pattern_stands_for_a_missing_column_alone(tmp_path: Path) -> None:
+    text = "path,label,case_id\na1.png,benign,x\n"
+    with pytest.raises(InputError, match="must be told once, by a column or by case_"):
+        read_index(_written(tmp_path, text, case_pattern="a(1)"), "label")
+    source = _written(tmp_path, "path,label\na1.png,benign\n", case_pattern="(a1)")
+    (image,) = read_sources(TargetSetConfig(sources=(source,)), "label")
+    assert image.case_id == "a1" and image.is_grouped
+
+
+def test_another_column_of_patients_is_named(tmp_path: Path) -> None:
+    rows = "a.png,benign,s1,p\nb.png,benign,s2,p\n"
+    flag = re.escape('--set "sources.0.columns.case=Patient ID"')
+    source = _written(tmp_path, f"path,label,slide,Patient ID\n{rows}")
+    with pytest.raises(InputError, match=f"Name the column with {flag}, or give"):
+        read_sources(TargetSetConfig(sources=(source,)), "label")
+    ledger = Ledger()
+    source = _written(tmp_path, f"path,label,case_id,Patient ID\n{rows}")
+    read_index(source, "label", ledger=ledger)
+    assert re.search(f"joins several cases of the column case_id: p.*{flag}", (
+        ledger.warnings[0]
+    ))  # fmt: skip
+    assert ledger.assumed["columns of index.csv not used: Patient ID"] == 1
+    # One patient a case: nothing is parted.
+    ledger = Ledger()
+    text = "path,label,case_id,Patient ID\na.png,benign,s1,p\nb.png,benign,s2,q\n"
+    read_index(_written(tmp_path, text), "label", ledger=ledger)
+    assert not ledger.warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kept"),
+    [
+        ("exclude", "10", "exclude: ['0']"),
+        ("include", ("no", "yes"), "include: ['yes']"),
+        ("qc_pass", ("FALSE", "TRUE"), "qc_pass: ['TRUE']"),
+        ("stain", ("IHC", "HE"), "stain: [HE]"),
+        ("keep", ("", "x"), "keep: [x]"),
+    ],
+)
+def test_a_column_that_selects_rows_is_told(
+    tmp_path: Path, name: str, values: str | tuple[str, str], kept: str
+) -> None:
+    rows = "".join(f"{i}.png,benign,c{i},{v}\n" for i, v in enumerate(values))
+    ledger = Ledger()
+    source = _written(tmp_path, f"path,label,case_id,{name}\n{rows}")
+    read_index(source, "label", ledger=ledger)
+    (text,) = ledger.warnings
+    assert f"the column {name} of " in text and kept in text
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"PK\x03\x04\x14", "a spreadsheet's own file under another name"),
+        ("path,label\n\u60a3\u8005,benign\n".encode("gbk"), "iconv -f GB18030"),
+        ("path,label\nM\u00fcller,benign\n".encode("cp1252"), "iconv -f WINDOWS-1252"),
+    ],
+)
+def test_other_files_and_encodings_are_named(
+    tmp_path: Path, data: bytes, found: str
+) -> None:
+    path = tmp_path / "index.csv"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=found):
+        read_index(SourceConfig(images=str(tmp_path), index=str(path)), "label")

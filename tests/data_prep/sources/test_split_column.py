@@ -58,11 +58,11 @@ def test_a_column_that_tells_splits_is_refused_with_its_flags(
 @pytest.mark.parametrize(
     ("column", "values", "options"),
     [
-        ("stain", "test HE", {}),
+        ("grade", "test HE", {}),
         ("split", "train train", {}),
         ("fold", "mid test mid", {"where": {"fold": ("mid",)}}),
         ("fold", "train test", {"where": {"fold": ("test",)}}),
-        ("valid", "yes no", {}),
+        ("site", "yes no", {}),
         ("split", "train test", {"columns": ColumnsConfig(split="split")}),
     ],
 )
@@ -82,7 +82,10 @@ def test_folds_by_number_are_told(tmp_path: Path) -> None:
     rows, ledger = _index(tmp_path, "fold", "0 1 2 3 4")
     assert len(rows) == 5
     assert "(0, 1, 2, 3, 4) is not used: the splits are drawn" in ledger.warnings[0]
-    assert [*ledger.assumed] == ["column fold of index.csv not used (0, 1, 2, 3, 4)"]
+    assert [*ledger.assumed] == [
+        "column fold of index.csv not used (0, 1, 2, 3, 4)",
+        "columns of index.csv not used: fold",
+    ]
 
 
 def test_folders_of_splits_are_told() -> None:
@@ -93,7 +96,39 @@ def test_folders_of_splits_are_told() -> None:
     assert "the folders Train, held-out in in are not used" in ledger.warnings[0]
 
 
+def test_folders_of_folds_and_names_of_files_are_told() -> None:
+    ledger = Ledger()
+    check_folders(["a/fold1/test_x.png", "a/b/contest_y.png"], "in", ledger)
+    assert not ledger.warnings
+    check_folders(["a/fold1/x.png", "a/fold_2/y.png"], "in", ledger)
+    assert "the folders fold1, fold_2 in in are not used" in ledger.warnings[0]
+    check_folders(["a/test_x.png", "a/y-train-1.png"], "in", ledger)
+    assert "such as a/test_x.png and a/y-train-1.png, and are" in ledger.warnings[1]
+    assert len(ledger.assumed) == len(ledger.warnings) == 2
+
+
+def test_a_mark_and_a_blank_are_a_split(tmp_path: Path) -> None:
+    (tmp_path / "index.csv").write_text(
+        "path,label,case_id,holdout\na.png,benign,a,x\nb.png,benign,b,\n"
+    )
+    source = SourceConfig(images=str(tmp_path), index=str(tmp_path / "index.csv"))
+    with pytest.raises(InputError, match=r"splits=\{\? '' : train, x: test\}"):
+        read_index(source, "label")
+
+
 def test_words_for_splits() -> None:
+    for word, split in (
+        ("train_1", "train"),
+        ("val 2", "validation"),
+        ("test set A", "test"),
+        ("external validation", "test"),
+        ("训练集", "train"),
+        ("测试", "test"),
+        ("Validierung", "validation"),
+        ("train/test", None),
+        ("contest", None),
+    ):
+        assert split_of_word(word) == split, word
     assert split_of_word("Held-Out") == "test" and split_of_word("mid") is None
     assert guess_splits(["val", "mid"]) == {"val": "validation"}
     assert guess_splits(["a"]) == {"a": "train"}

@@ -76,13 +76,15 @@ def test_a_full_disk_behind_stdout_is_told() -> None:
 
 
 _MAPS = """
-import sys, time
+import signal, sys, time
 from data_prep.engine import map_items
 from gastric_keras.support.commands import run_command
 def command():
     print("begun", flush=True)
     list(map_items(time.sleep, [0.01] * 9 + [60.0] * 9, title="x", workers=2))
 if __name__ == "__main__":
+    # A shell's background job, as this test may be, starts with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run_command(command))
 """
 
