@@ -149,7 +149,8 @@ def test_what_was_passed_over_is_said_and_stands_in_the_card(
         "outlines, passed over: line": 1,
     }
     assert ledger["assumed"] == {
-        "outlines, outline without a class read as its name, Stroma": 1
+        "outlines, outline without a class read as its name, Stroma": 1,
+        "pictures of unknown scale: one scale in each source": 6,
     }
     assert len(ledger["warnings"]) == 2
     assert "left out: 2 × outlines, passed over: detection" in describe(manifest)

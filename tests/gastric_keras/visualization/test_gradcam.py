@@ -125,5 +125,7 @@ def test_half_precision_gives_the_same_map_in_float32(tmp_path: Path) -> None:
 @pytest.mark.parametrize("classes", [[0], [0, 2], [[0, 1]]])
 def test_classes_that_do_not_fit_are_refused(classes: list) -> None:
     patches = np.stack([red_in_one_place()] * 2)
-    with pytest.raises(InputError, match="One class from 0 to 1 for each of 2 patches"):
+    with pytest.raises(
+        InputError, match="classes must be one class from 0 to 1 for each of 2 patches"
+    ):
         decision_maps(build_red_or_blue(), patches, classes, backbone="alexnet")
