@@ -163,6 +163,7 @@ def load_exported(folder: Path) -> ExportedModel:
     check_checksums(
         version, way_out="Copy the model again, or export it again with --force."
     )
+    metadata = _read_metadata(version)
     try:
         signature = tf.saved_model.load(str(version)).signatures[_SIGNATURE]
         takes = signature.structured_input_signature[1]["patch"]
@@ -199,7 +200,6 @@ def load_exported(folder: Path) -> ExportedModel:
         _EXPORT,
         outputs={key: value.dtype.name for key, value in sorted(gives.items())},
     )
-    metadata = _read_metadata(version)
     return ExportedModel(
         folder=version,
         size=shape[1],
