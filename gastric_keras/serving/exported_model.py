@@ -168,6 +168,7 @@ def load_exported(folder: Path) -> ExportedModel:
     check_checksums(
         version, way_out="Copy the model again, or export it again with --force."
     )
+    metadata = _read_metadata(version)
     signature = _load_signature(version)
     takes = signature.structured_input_signature[1]["patch"]
     gives = signature.structured_outputs
@@ -192,7 +193,6 @@ def load_exported(folder: Path) -> ExportedModel:
         _EXPORT,
         outputs={key: value.dtype.name for key, value in sorted(gives.items())},
     )
-    metadata = _read_metadata(version)
     return ExportedModel(
         folder=version,
         size=shape[1],
