@@ -15,6 +15,7 @@ WORKDIR /opt/gastric_keras
 COPY setup.cfg pyproject.toml constraints.txt MANIFEST.in README.md LICENSE ./
 COPY gastric_keras gastric_keras
 COPY data_prep data_prep
+COPY configs configs
 RUN pip install -c constraints.txt '.[slides]'
 
 # Mount your folder with configs/, records/ and tensorboard_logs/ here.

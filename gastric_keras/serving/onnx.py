@@ -14,6 +14,7 @@ from gastric_keras.serving.graph import OperatingPoint
 from gastric_keras.serving.metadata import ExportMetadata
 from gastric_keras.statistics.calibration import SMALLEST
 from gastric_keras.support.errors import InputError, require
+from gastric_keras.support.versions import install_command
 
 OPSET = 18
 
@@ -28,8 +29,7 @@ def check_onnx(config: ExperimentConfig) -> None:
         if find_spec(package) is None:
             raise InputError(
                 f"export.onnx must have the package {package}, got an installation "
-                "without it. Run pip install -c constraints.txt -e '.[onnx]', or set "
-                "export.onnx=false."
+                f"without it. Run {install_command('onnx')}, or set export.onnx=false."
             )
     require(
         config.runtime.precision == "float32",
