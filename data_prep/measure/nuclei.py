@@ -20,8 +20,7 @@ from data_prep.measure.threshold import threshold_phansalkar
 
 #: µm per px of a ×40 scan: what counts where the scale is not known.
 ASSUMED_MPP = 0.25
-#: µm per px beyond which nuclei melt together (docs/NUCLEI.md): counts and areas
-#: then follow the truth less and less.
+#: µm per px beyond which nuclei melt together (docs/NUCLEI.md).
 COARSEST_MPP = 1.5
 #: µm per px at which nuclei are sought.
 WORKING_MPP = 0.5
