@@ -50,7 +50,7 @@ def test_nuclei_patches_are_clustered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(look, "measure_nuclei", _measure_by_brightness)
-    shades = {f"few{i}": 10 + i for i in range(6)} | {"blank": 255}
+    shades = {f"few{i}": 10 + i for i in range(6)} | {"glass": 255}
     shades |= {f"many{i}": 200 + i for i in range(6)}
     config = NucleiSetConfig(
         sources=(_write_shades(tmp_path / "in", shades),),

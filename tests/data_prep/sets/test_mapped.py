@@ -149,6 +149,8 @@ def test_what_was_passed_over_is_said_and_stands_in_the_card(
         "outlines, passed over: line": 1,
     }
     assert ledger["assumed"] == {
+        "cases of one picture: no two pictures are of one patient": 6,
+        "columns of index.csv not used: geojson": 1,
         "outlines, outline without a class read as its name, Stroma": 1,
         "pictures of unknown scale: one scale in each source": 6,
     }
