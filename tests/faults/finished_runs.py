@@ -133,7 +133,7 @@ def _evaluate(runs: Path) -> Any:
     answer = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     for scores in answer:
         # The set at hand is smaller than the one that the runs were made up for.
-        del scores["labels_per_class"]
+        del scores["labels_per_class"], scores["train_cases"]
     return answer
 
 
