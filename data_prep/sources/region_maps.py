@@ -67,10 +67,9 @@ def read_class_map(
         # As large as its picture, whose own limit may have been raised.
         limit = max(MAX_PIXELS, shape[0] * shape[1])
         values = read_labels(path, max_pixels=limit, known=mask_values or {})
-        drawn = _map_values(values, mask_values or {}, classes=classes, path=path)
+        drawn, met = _map_values(values, mask_values or {}, classes=classes, path=path)
         if values_met is not None:
-            found, numbers = np.unique(values, return_counts=True)
-            values_met.update(dict(zip(map(str, found), numbers.tolist())))
+            values_met.update(met)
         drawn = _at_full_size(drawn, shape, bounds=bounds, path=path)
     else:
         regions = read_regions(path, classes=classes, labels=labels or {})
@@ -206,8 +205,9 @@ def _map_values(
     *,
     classes: Sequence[str],
     path: Path | str,
-) -> ClassMap:
-    found, inverse = np.unique(values, return_inverse=True)
+) -> tuple[ClassMap, dict[str, int]]:
+    """The class map of a label mask, and how many pixels have each value."""
+    found, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     unknown = [str(value) for value in found if int(value) not in mapping]
     if unknown:
         raise InputError(
@@ -219,7 +219,8 @@ def _map_values(
         )
     # An ignored value is annotated, as of no class.
     numbers = [class_number(mapping[int(v)], classes) or NO_CLASS for v in found]
-    return np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
+    class_map = np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
+    return class_map, dict(zip(map(str, found), counts.tolist()))
 
 
 def _touching(
