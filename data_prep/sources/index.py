@@ -82,6 +82,13 @@ def read_index(
             entry[key] = clean(entry[key])
         _check_row(path, row.line, entry, need, columns.label)
         entries.append(entry)
+    _tell_read(source, table, ledger)
+    return entries
+
+
+def _tell_read(source: SourceConfig, table: Table, ledger: Ledger) -> None:
+    """What was read of an index, and what lies beside it."""
+    path, columns = table.path, source.columns
     ledger.read[f"rows of {path.name}"] += len(table.rows)
     paths = [row.cells[columns.path] for row in table.rows]
     maps = [row.cells.get(columns.annotation or "", "") for row in table.rows]
@@ -90,7 +97,6 @@ def read_index(
     ledger.left_out[f"blank rows of {path.name}"] += table.blank
     if table.form:
         ledger.assumed[f"{path.name} is {table.form}"] += 1
-    return entries
 
 
 def columns_of(source: SourceConfig) -> tuple[str, ...]:

@@ -67,11 +67,7 @@ def score(
         weights=config.backbone.weights,
         mid=mid,
         subset=config.target.subset,
-        labels_per_class=(
-            train[0] / len(config.target.classes)
-            if train
-            else _labels_per_class(config)
-        ),
+        labels_per_class=_labels_per_class(config, train),
         train_cases=train[1] if train else None,
         seed=config.seed,
         classes=config.target.classes,
@@ -107,8 +103,10 @@ def _scaled(part: Predictions, temperature: float) -> np.ndarray:
     return apply_temperature(part.probability, temperature)
 
 
-def _labels_per_class(config: ExperimentConfig) -> float:
+def _labels_per_class(config: ExperimentConfig, train: tuple[int, int] | None) -> float:
     """Expert labels that t=2 was trained on, by class; of all, the mean."""
+    if train:
+        return train[0] / len(config.target.classes)
     manifest, subset = read_manifest(config.target.records), config.target.subset
     if subset is None:
         return manifest.count("train") / len(manifest.classes)
