@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("inspect", help="the card of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_inspect)
+    command = commands.add_parser(
+        "patches", help="a set's patches as pictures, and their keys as a CSV"
+    )
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--out", required=True, metavar="DIR")
+    command.add_argument("--keys-only", action="store_true", help="only the CSV")
+    command.set_defaults(run=_patches)
     command = commands.add_parser("quality", help="figures and pictures of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_quality)
@@ -201,6 +208,16 @@ def _inspect(parsed: argparse.Namespace) -> int:
     from data_prep.sets.card import card_of
 
     print(card_of(parsed.folder))
+    return 0
+
+
+def _patches(parsed: argparse.Namespace) -> int:
+    from data_prep.sets.patch_files import KEYS_NAME, write_patch_files
+
+    count = write_patch_files(
+        parsed.folder, parsed.out, has_pictures=not parsed.keys_only
+    )
+    print(f"patches: {count} in {parsed.out}/{KEYS_NAME}")
     return 0
 
 

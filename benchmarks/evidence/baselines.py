@@ -22,7 +22,7 @@ import numpy as np
 from gastric_keras import run
 from gastric_keras.comparison.finished_runs import FinishedRun, read_runs
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.baselines.stage import Baseline, read_baselines
+from gastric_keras.runs.baselines import Baseline, read_baselines
 from gastric_keras.statistics.bootstrap import auc_draws
 from gastric_keras.statistics.scores import ranking_scores
 from gastric_keras.support import config_io

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gastric_keras.config.backbones import BackboneName, check_image_size
+from gastric_keras.config.baselines import BaselinesConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
@@ -237,6 +238,7 @@ class ExperimentConfig:
         export: the served model.
         runtime: where and how.
         seed: of initial weights, order and augmentation.
+        baselines: features made elsewhere, beside the classical methods.
     """
 
     name: str
@@ -247,6 +249,7 @@ class ExperimentConfig:
     export: ExportConfig = field(default_factory=ExportConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     seed: int = 0
+    baselines: BaselinesConfig = field(default_factory=BaselinesConfig)
 
     def __post_init__(self) -> None:
         require(

@@ -58,6 +58,13 @@ def record_key(image_id: str, x: int, y: int) -> str:
     return f"{image_id}@{x},{y}"
 
 
+def split_key(key: str) -> tuple[str, int, int]:
+    """Image id, x and y of a key of :func:`record_key`."""
+    image_id, _, place = key.rpartition("@")
+    x, _, y = place.partition(",")
+    return image_id, int(x), int(y)
+
+
 def serialize(record: PatchRecord) -> bytes:
     """A record as the bytes of a ``tf.train.Example``; equal records, equal bytes."""
     import tensorflow as tf

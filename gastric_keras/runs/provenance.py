@@ -86,7 +86,7 @@ def _identity(config: ExperimentConfig) -> dict[str, object]:
     """What decides the weights: all but where it runs, how it is scored and served."""
     tree = config_io.to_dict(config)
     runtime = {"precision": tree.pop("runtime")["precision"]}
-    del tree["evaluate"], tree["export"]
+    del tree["evaluate"], tree["export"], tree["baselines"]
     return tree | {"runtime": runtime}
 
 

@@ -86,7 +86,7 @@ class RunScores(Scores):
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineScores(Scores):
-    """Scores of a classical method: report.json of stage baselines.
+    """Scores of a baseline: report.json of stage baselines.
 
     Attributes:
         title: for a reader.
@@ -95,6 +95,8 @@ class BaselineScores(Scores):
         train: number of training patches by class, in label order.
         validation_auc: of the decision that was chosen.
         commit: of the checkout.
+        source: of features made elsewhere: file and checksum, in words; "": measured
+            here.
     """
 
     title: str
@@ -103,3 +105,4 @@ class BaselineScores(Scores):
     train: tuple[int, ...]
     validation_auc: float
     commit: str | None = None
+    source: str = ""

@@ -53,7 +53,7 @@ def read_baseline_scores(place: BaselineDir) -> BaselineScores:
         found: BaselineScores = config_io.build(BaselineScores, tree, path.name)
     except InputError as error:
         raise InputError(
-            f"{path.name} must hold the scores of a classical method, got path={path} "
+            f"{path.name} must hold the scores of a baseline, got path={path} "
             f"({error}). Run --stage baselines --force."
         ) from error
     return found

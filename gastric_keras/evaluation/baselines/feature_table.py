@@ -7,7 +7,7 @@ import io
 import itertools
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,8 @@ class FeatureTable:
         x: (n,) int, px.
         y: (n,) int, px.
         label: (n,) int, index into the manifest's classes.
-        features: name of ``texture.FEATURES`` -> (n, length) float32.
+        features: name of ``texture.FEATURES``, or of an embedding -> (n, length)
+            float32.
     """
 
     case_id: np.ndarray
@@ -86,9 +87,25 @@ def load_features(folder: Path | str, split: str, *, store: Path) -> FeatureTabl
         InputError: no such set or split, or a patch that cannot be measured.
     """
     path = store / features_digest(folder) / f"{split}.npz"
+    return keep(path, tuple(texture.FEATURES), lambda: measure_split(folder, split))
+
+
+def keep(
+    path: Path, names: Sequence[str], make: Callable[[], FeatureTable]
+) -> FeatureTable:
+    """A table out of its file, or made and written there.
+
+    Args:
+        path: of the file, .npz.
+        names: of its features.
+        make: measures them.
+
+    Raises:
+        InputError: the file is no such table, or what ``make`` raises.
+    """
     if path.is_file():
-        return _read(path)
-    table = measure_split(folder, split)
+        return _read(path, names)
+    table = make()
     content = io.BytesIO()
     columns = {key: getattr(table, key) for key in KEYS}
     np.savez(content, **columns, **{f"f_{k}": v for k, v in table.features.items()})
@@ -96,12 +113,12 @@ def load_features(folder: Path | str, split: str, *, store: Path) -> FeatureTabl
     return table
 
 
-def _read(path: Path) -> FeatureTable:
+def _read(path: Path, names: Sequence[str]) -> FeatureTable:
     try:
         # Opened here: NumPy leaves a file open that it cannot read.
         with open(path, "rb") as stream, np.load(stream) as held:
             columns = {key: held[key] for key in KEYS}
-            features = {name: held[f"f_{name}"] for name in texture.FEATURES}
+            features = {name: held[f"f_{name}"] for name in names}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"The file must be a table of features, got {path} "

@@ -1,7 +1,8 @@
-"""The classical methods: features, a classifier, and a grid from which the validation
-split chooses.
+"""Classifiers of the baselines, and a grid for each from which the validation split
+chooses.
 
-Features are centered and divided by their deviation in the training patches. What the
+Features are centered and divided by their deviation in the training patches; those of a
+linear probe by one scale for all (``head_probe.fit_head`` says why). What the
 classifier says becomes a probability by a logistic curve that is fitted to the
 validation patches and always rises (Platt 1999), so that the order stays its own.
 """
@@ -9,7 +10,7 @@ validation patches and always rises (Platt 1999), so that the order stays its ow
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -23,7 +24,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-Classifier = Literal["lda", "knn", "svm", "logistic", "subspace"]
+from gastric_keras.config.baselines import Classifier
+from gastric_keras.training.head_probe import fit_head
 
 #: What validation AUC chooses from; the first of equals, so the stiffest, stays.
 GRIDS: dict[Classifier, dict[str, tuple]] = {
@@ -32,42 +34,10 @@ GRIDS: dict[Classifier, dict[str, tuple]] = {
     "svm": {"C": (0.1, 1.0, 10.0, 100.0), "gamma": (0.001, 0.01, 0.1)},
     "logistic": {"C": (0.01, 0.1, 1.0, 10.0, 100.0)},
     "subspace": {"components": (1, 2, 4, 8, 16, 32)},
+    "probe": {"C": (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)},
 }
 #: Least slope of the logistic curve, per deviation of the decision.
 LEAST_SLOPE = 1e-3
-
-
-@dataclass(frozen=True)
-class Method:
-    """One baseline.
-
-    Attributes:
-        name: of its folder.
-        title: for a reader.
-        features: names of ``texture.FEATURES``, side by side.
-        classifier: a key of ``GRIDS``.
-    """
-
-    name: str
-    title: str
-    features: tuple[str, ...]
-    classifier: Classifier
-
-
-KATHER = ("moments", "lbp_fourier", "glcm", "perception", "gabor")
-
-METHODS = (
-    Method(
-        "color_logistic", "Color alone + logistic regression", ("color",), "logistic"
-    ),
-    Method("glcm_lda", "GLCM + LDA", ("glcm",), "lda"),
-    Method("glcm_knn", "GLCM + k-NN", ("glcm",), "knn"),
-    Method("haralick_svm", "Haralick's 14 + SVM", ("haralick",), "svm"),
-    Method("lbp_svm", "LBP + SVM", ("lbp",), "svm"),
-    Method("glcm_lbp_svm", "GLCM + LBP + SVM", ("glcm", "lbp"), "svm"),
-    Method("kather_svm", "Texture set of Kather et al. + SVM", KATHER, "svm"),
-    Method("hlac_subspace", "HLAC + PCA subspaces", ("hlac",), "subspace"),
-)
 
 
 class SubspaceClassifier(ClassifierMixin, BaseEstimator):
@@ -112,6 +82,35 @@ class SubspaceClassifier(ClassifierMixin, BaseEstimator):
             # A patch that lies in a subspace is no infinitely sure one.
             logs.append(np.log((rest**2).sum(axis=1) + 1e-9))
         return logs[0] - logs[1]
+
+
+class ProbeClassifier(ClassifierMixin, BaseEstimator):
+    """The linear probe of the networks, ``head_probe.fit_head``, on other features.
+
+    Args:
+        strength: inverse regularization, scikit-learn's C.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+    def fit(self, features: np.ndarray, label: np.ndarray) -> ProbeClassifier:
+        """Fit the regression.
+
+        Args:
+            features: (n, length) float.
+            label: (n,) 0 or 1, both there.
+        """
+        self.classes_ = np.array([0, 1])
+        self._kernel, self._bias = fit_head(
+            features, label, strength=self.strength, balance=False
+        )
+        return self
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """(n,) float, the logit of class 1."""
+        logits = features @ self._kernel + self._bias
+        return logits[:, 1] - logits[:, 0]
 
 
 @dataclass(frozen=True)
@@ -160,9 +159,7 @@ def fit_best(
     """
     best: tuple[float, dict, Pipeline] | None = None
     for parameters in ParameterGrid(GRIDS[classifier]):
-        model = make_pipeline(
-            StandardScaler(), _build(classifier, parameters, len(train[1]))
-        ).fit(*train)
+        model = _build(classifier, parameters, len(train[1])).fit(*train)
         auc = float(roc_auc_score(validation[1], _decide(model, validation[0])))
         if best is None or auc > best[0]:
             best = auc, parameters, model
@@ -179,16 +176,20 @@ def fit_best(
     )
 
 
-def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Any:
+def _build(classifier: Classifier, parameters: dict[str, Any], n: int) -> Pipeline:
+    if classifier == "probe":
+        return make_pipeline(ProbeClassifier(parameters["C"]))
     if classifier == "lda":
-        return LinearDiscriminantAnalysis(solver="lsqr", **parameters)
-    if classifier == "knn":
-        return KNeighborsClassifier(min(parameters["n_neighbors"], n))
-    if classifier == "svm":
-        return SVC(kernel="rbf", **parameters)
-    if classifier == "logistic":
-        return LogisticRegression(max_iter=1000, **parameters)
-    return SubspaceClassifier(int(parameters["components"]))
+        model: Any = LinearDiscriminantAnalysis(solver="lsqr", **parameters)
+    elif classifier == "knn":
+        model = KNeighborsClassifier(min(parameters["n_neighbors"], n))
+    elif classifier == "svm":
+        model = SVC(kernel="rbf", **parameters)
+    elif classifier == "logistic":
+        model = LogisticRegression(max_iter=1000, **parameters)
+    else:
+        model = SubspaceClassifier(int(parameters["components"]))
+    return make_pipeline(StandardScaler(), model)
 
 
 def _decide(model: Pipeline, features: np.ndarray) -> np.ndarray:

@@ -1,38 +1,26 @@
-"""Stage baselines: the classical methods on the splits that judge the networks."""
+"""Stage baselines: classical methods, and linear probes of features made elsewhere, on
+the splits that judge the networks."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 
+from gastric_keras.config.baselines import Method
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.baselines.feature_table import (
-    FeatureTable,
-    features_digest,
-    load_features,
-)
-from gastric_keras.evaluation.baselines.methods import (
-    GRIDS,
-    METHODS,
-    Fitted,
-    Method,
-    fit_best,
-)
+from gastric_keras.evaluation.baselines.feature_table import FeatureTable
+from gastric_keras.evaluation.baselines.methods import GRIDS, Fitted, fit_best
+from gastric_keras.evaluation.baselines.sources import Source, find_sources
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.records.checks import check_set
 from gastric_keras.records.subsets import cut_splits, subset_keys
-from gastric_keras.runs.predictions import (
-    KEYS,
-    Predictions,
-    read_predictions,
-    write_predictions,
-)
+from gastric_keras.runs.baselines import read_baselines
+from gastric_keras.runs.predictions import KEYS, Predictions, write_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, BaselineDir, RunDir
 from gastric_keras.runs.score_shapes import BaselineScores
-from gastric_keras.runs.scores import read_baseline_scores
 from gastric_keras.statistics.split_report import Score, UnitReport
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support import config_io
@@ -42,34 +30,10 @@ from gastric_keras.support.text import text_table
 from gastric_keras.support.versions import read_commit
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """A finished classical method, for a comparison; rows in the order of their keys.
-
-    Attributes:
-        name: of its folder.
-        title: for a reader.
-        parameters: the point of the grid that validation chose.
-        scores: of its report.json.
-        rows: (case_id, image_id, x, y, label) of each test patch, label 1 for the
-            positive class, as in ``finished_runs.FinishedRun``.
-        label: (n,) int64, 1 for the positive class.
-        score: (n,) float64, probability of the positive class.
-    """
-
-    name: str
-    title: str
-    parameters: dict[str, float]
-    scores: BaselineScores
-    rows: tuple[tuple, ...]
-    label: np.ndarray
-    score: np.ndarray
-
-
 def run_baselines(
     config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
 ) -> None:
-    """Fit every classical method, score it on validation and test, write the table.
+    """Fit every baseline, score it on validation and test, write the table.
 
     Parameters are chosen on validation; the test split is scored once a method.
 
@@ -79,26 +43,28 @@ def run_baselines(
         force: do finished methods again.
 
     Raises:
-        InputError: the set does not fit the config, or fewer than two training patches
-            of a class.
+        InputError: the set does not fit the config, fewer than two training patches
+            of a class, or features that do not fit the set.
     """
     folder = config.target.records
     check_set(folder, config.target.classes, key="target")
-    digest = features_digest(folder)
-    tables: dict[str, FeatureTable] = {}
-    for method in METHODS:
+    loaded: dict[str, dict[str, FeatureTable]] = {}
+    sources = find_sources(config)
+    for method, source in sources.items():
         place, settings = run_dir.baseline(method.name), _settings(config, method)
-        settings["features_digest"] = digest
+        settings["features_digest"] = source.digest
         if place.done.is_file() and read_json(place.done) == settings and not force:
             print(f"baselines: {method.title}: finished, kept in {place.root}")
             continue
-        tables = tables or _load_tables(config)
+        if source.digest not in loaded:
+            # The tables of one source at a time are in memory.
+            loaded = {source.digest: _load_tables(config, source)}
         place.done.unlink(missing_ok=True)
         started = time.monotonic()
-        report = _run_method(config, method, tables, place)
+        report = _run_method(config, method, source, loaded[source.digest], place)
         write_json(place.done, settings)
         print(f"baselines: {_spell(report)}; {time.monotonic() - started:.0f} s")
-    write_summary(run_dir)
+    write_summary(run_dir, [method.name for method in sources])
 
 
 def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
@@ -115,13 +81,12 @@ def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
     }
 
 
-def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
+def _load_tables(config: ExperimentConfig, source: Source) -> dict[str, FeatureTable]:
     """Features of the three splits; cut to the subset, as the networks' are."""
-    target, store = config.target, Path(config.runtime.output) / "features"
-    tables = {}
+    target, tables = config.target, {}
     for split in ("train", "validation", "test"):
         started = time.monotonic()
-        tables[split] = load_features(target.records, split, store=store)
+        tables[split] = source.load(split)
         print(
             f"baselines: features of {len(tables[split].label)} {split} patches, "
             f"{time.monotonic() - started:.0f} s"
@@ -145,6 +110,7 @@ def _load_tables(config: ExperimentConfig) -> dict[str, FeatureTable]:
 def _run_method(
     config: ExperimentConfig,
     method: Method,
+    source: Source,
     tables: dict[str, FeatureTable],
     place: BaselineDir,
 ) -> BaselineScores:
@@ -176,6 +142,7 @@ def _run_method(
         train=tuple(np.bincount(tables["train"].label).tolist()),
         validation_auc=fitted.validation_auc,
         commit=read_commit(),
+        source=source.words,
     )
     write_json(place.report_json, asdict(report))
     return report
@@ -201,9 +168,12 @@ def _spell(report: BaselineScores) -> str:
     )
 
 
-def write_summary(run_dir: RunDir) -> None:
-    """Write ``baselines.md`` and ``baselines.csv``: every method, whole and hard."""
-    reports = [found.scores for found in read_baselines(run_dir.root)]
+def write_summary(run_dir: RunDir, names: Sequence[str]) -> None:
+    """Write ``baselines.md`` and ``baselines.csv``: every finished
+    baseline, on all patches and on each subgroup."""
+    # A SavedModel that the config names no more may be of other labels.
+    found = [each for each in read_baselines(run_dir.root) if each.name in names]
+    reports = [each.scores for each in found]
     names = list(_columns(reports[0].test.patch))
     rows: list[list[str | float | None]] = []
     lines = []
@@ -235,40 +205,3 @@ def _columns(unit: UnitReport) -> dict[str, Score]:
         "precision": calls["precision"],
         "recall": calls["sensitivity"],
     }
-
-
-def read_baselines(folder: Path) -> list[Baseline]:
-    """The finished classical methods of a run, in the order of ``METHODS``.
-
-    Args:
-        folder: of the run.
-
-    Raises:
-        InputError: none is finished, or the scores of one are damaged.
-    """
-    run_dir = RunDir(Path(folder))
-    places = {method: run_dir.baseline(method.name) for method in METHODS}
-    found = [
-        _read(method, place) for method, place in places.items() if place.done.is_file()
-    ]
-    if not found:
-        raise InputError(
-            "The run must have finished baselines, got "
-            f"{folder} without any. Run --stage baselines first."
-        )
-    return found
-
-
-def _read(method: Method, place: BaselineDir) -> Baseline:
-    scores = read_baseline_scores(place)
-    test = read_predictions(place.predictions("test"))
-    rows, label, score_of = test.rows_by_key(scores.positive)
-    return Baseline(
-        name=method.name,
-        title=method.title,
-        parameters=scores.parameters,
-        scores=scores,
-        rows=rows,
-        label=label,
-        score=score_of,
-    )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from gastric_keras.config.baselines import METHODS
 from gastric_keras.config.experiment import (
     BackboneConfig,
     EvaluateConfig,
@@ -24,10 +25,10 @@ from gastric_keras.evaluation.baselines.feature_table import (
     load_features,
     measure_split,
 )
-from gastric_keras.evaluation.baselines.methods import METHODS
-from gastric_keras.evaluation.baselines.stage import read_baselines, run_baselines
+from gastric_keras.evaluation.baselines.stage import run_baselines
 from gastric_keras.records.schema import read_records, record_key
 from gastric_keras.records.subsets import subset_keys
+from gastric_keras.runs.baselines import read_baselines
 from gastric_keras.runs.predictions import read_predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support.errors import InputError
