@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
+from gastric_keras.comparison.baselines import compare_baselines, has_baselines_only
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
     control_pairs,
@@ -65,7 +66,8 @@ def compare(
     ``differences.png``, and if there are several numbers of labels ``labels.png``.
 
     Args:
-        run_folders: folders of finished runs, of any networks, subsets and seeds.
+        run_folders: folders of finished runs, of any networks, subsets and seeds; the
+            finished baselines in them, and folders of baselines alone, join the tables.
         out: folder to write to.
         bootstrap: number of paired draws of cases, 100 or more.
         seed: of the draws.
@@ -77,9 +79,11 @@ def compare(
         InputError: as :func:`gastric_keras.finished_runs.read_runs`.
     """
     draws = Draws(bootstrap, CONFIDENCE, seed)
-    runs = read_runs([Path(folder) for folder in run_folders])
+    folders = [Path(folder) for folder in run_folders]
+    runs = read_runs([each for each in folders if not has_baselines_only(each)])
     pairs = find_pairs(runs)
     found = draw_runs(runs, draws)
+    baselines, against = compare_baselines(folders, found)
     comparison = Comparison(
         patches=len(runs[0].rows),
         cases=found.cases,
@@ -92,6 +96,8 @@ def compare(
         quality=read_quality(runs, pairs, found.auc),
         verdicts=_verdicts(_pooled(found, pairs), found.cases),
         notes=_notes(runs, pairs),
+        baselines=baselines,
+        against=against,
     )
     write_atomic(out / "tables.md", spell_tables(comparison))
     write_json(out / "comparison.json", asdict(comparison))

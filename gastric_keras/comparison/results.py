@@ -81,6 +81,55 @@ class SettingDifference:
 
 
 @dataclass(frozen=True)
+class BaselineCell:
+    """Scores of one baseline on one subset over its draws of the labels.
+
+    Attributes:
+        name: of its folder.
+        title: for a reader.
+        subset: of the training patches.
+        draws: seeds of the draws of the subset.
+        runs: folders.
+        source: of features made elsewhere, in words; "": measured here.
+        validation_auc: one a draw.
+        scores: name in the table -> one value a draw; None: not defined.
+    """
+
+    name: str
+    title: str
+    subset: str
+    draws: tuple[int, ...]
+    runs: tuple[str, ...]
+    source: str
+    validation_auc: tuple[float, ...]
+    scores: dict[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True)
+class BaselineDifference:
+    """AUC of a network less that of a baseline with the same labels.
+
+    Attributes:
+        backbone: of the network.
+        subset: of the training patches.
+        path: of the network, such as one stage.
+        baseline: title of the other.
+        seeds: name -> difference with that seed of the network.
+        clustered: over cases and seeds.
+        p_holm: its p value, adjusted over all differences of its table; None: not
+            defined.
+    """
+
+    backbone: str
+    subset: str
+    path: str
+    baseline: str
+    seeds: dict[str, float]
+    clustered: PooledDifference
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer for one network, or over all.
 
@@ -130,6 +179,8 @@ class Comparison:
         quality: what t=1 did to the features, for runs that were probed.
         verdicts: one a network, then one over all; empty: nothing to compare.
         notes: what limits the answer.
+        baselines: their score table; empty: no folder has finished ones.
+        against: networks against them.
     """
 
     patches: int
@@ -143,6 +194,8 @@ class Comparison:
     quality: tuple[MidQuality, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
+    baselines: tuple[BaselineCell, ...] = ()
+    against: tuple[BaselineDifference, ...] = ()
 
 
 def table_scores(unit: UnitReport) -> dict[str, float | None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import mean
 
+from gastric_keras.comparison.baseline_text import spell_baselines
+from gastric_keras.comparison.cells import spell_interval, spell_mean, spell_p_cell
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
 from gastric_keras.comparison.published import (
     SETS,
@@ -19,10 +21,7 @@ from gastric_keras.comparison.results import (
     SettingDifference,
 )
 from gastric_keras.config.backbones import find_backbone
-from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.label_efficiency import spell_saving
-from gastric_keras.statistics.paired import PooledDifference
-from gastric_keras.statistics.words import spell_p
 from gastric_keras.support.text import markdown_name, text_table
 
 
@@ -38,6 +37,7 @@ def spell_tables(comparison: Comparison) -> str:
         "same for every run.",
         *_scores(comparison.cells),
         *_differences(comparison),
+        *spell_baselines(comparison),
         *_controls(comparison.controls),
         *_efficiency(comparison.efficiency),
         *_quality(comparison.quality),
@@ -78,7 +78,7 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
                 find_backbone(cell.backbone).title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
-                *(_mean_sd(cell.scores[score]) for score in scores),
+                *(spell_mean(cell.scores[score]) for score in scores),
                 _paper(cell),
             ]
             for cell in mine
@@ -163,8 +163,10 @@ def _calls(differences: Sequence[SettingDifference]) -> list[str]:
         [
             *_names(d.backbone, d.subset, d.path),
             f"{mean(test.difference for test in d.calls.values()):+.3f}",
-            ", ".join(_p(test.p_clustered) or "not defined" for test in tests),
-            ", ".join(_p(test.p_value) for test in tests),
+            ", ".join(
+                spell_p_cell(test.p_clustered) or "not defined" for test in tests
+            ),
+            ", ".join(spell_p_cell(test.p_value) for test in tests),
         ]
         for d in differences
         for tests in [list(d.calls.values())]
@@ -274,27 +276,8 @@ def _cells_of(found: SettingDifference) -> list[str]:
     return [
         str(len(found.seeds)),
         f"{found.clustered.difference:+.3f}",
-        _interval(found.clustered),
-        _p(found.p_holm),
-        _interval(found.delong),
-        _p(found.delong.p_value),
+        spell_interval(found.clustered),
+        spell_p_cell(found.p_holm),
+        spell_interval(found.delong),
+        spell_p_cell(found.delong.p_value),
     ]
-
-
-def _mean_sd(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return "not defined"
-    if len(known) == 1:
-        return f"{known[0]:.3f}"
-    return f"{mean(known):.3f} ± {stdev(known):.3f}"
-
-
-def _interval(found: PooledDifference | PairedTest) -> str:
-    if found.low is None:
-        return "not defined"
-    return f"{found.low:+.3f} to {found.high:+.3f}"
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else spell_p(value).removeprefix("= ")

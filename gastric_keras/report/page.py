@@ -10,6 +10,7 @@ from typing import Any
 import gastric_keras
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.report.baselines import baseline_table
 from gastric_keras.report.operating_points import PromiseRow, operating_points
 from gastric_keras.report.pictures import (
     Inline,
@@ -117,6 +118,7 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "version": gastric_keras.__version__,
         "visualized": visualized_pictures(run_dir),
         **_results(scores, predictions),
+        "baselines": baseline_table(run_dir, config, scores, predictions["test"]),
         "sets": (cards := _sets(config, provenance)),
         "meeting": doubts_where_sets_meet(cards),
         "leaks": leak_rows(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gastric_keras.statistics.between_seeds import Rows, seed_variance
+from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.intervals import (
     FewCases,
@@ -15,6 +16,7 @@ from gastric_keras.statistics.intervals import (
     two_sided_p,
     wide_percentiles,
 )
+from gastric_keras.statistics.scores import ranking_scores
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,35 @@ def _small_sample(
         degrees = min(degrees, total**2 / parts)
     spread = float(pooled.var(ddof=1))
     return FewCases(total / spread if spread > 1e-18 else 1.0, degrees)
+
+
+def auc_difference(
+    label: np.ndarray,
+    score: np.ndarray,
+    base: np.ndarray,
+    case_id: np.ndarray,
+    draws: Draws = Draws(),
+) -> PooledDifference:
+    """AUC of one score less that of another on the same patches, paired by case.
+
+    Args:
+        label: (n,) 0 or 1, both there.
+        score: (n,) float.
+        base: (n,) float, of the one that it is held against.
+        case_id: (n,) str; cases are drawn whole.
+        draws: how many, and from which seed.
+    """
+    both = np.stack([score, base])
+    whole = [ranking_scores(label, s, np.ones((1, label.size)))["auc"][0] for s in both]
+    drawn = auc_draws(label, both, case_id, draws)
+    return pool_differences(
+        np.array([whole[0] - whole[1]]),
+        drawn[:1] - drawn[1:],
+        setting=["one"],
+        replicate=["one"],
+        cases=rarer_cases(label, case_id),
+        draws=draws,
+    )
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

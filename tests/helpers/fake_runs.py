@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from gastric_keras.records.manifest import (
 )
 from gastric_keras.runs.predictions import Predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import BaselineScores
 from gastric_keras.support import config_io
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
 
@@ -174,6 +175,37 @@ def make_run(
     write_json(run_dir.done("evaluate"), {"report": run_dir.report_json.name})
     write_json(run_dir.provenance, _provenance(config))
     return config
+
+
+def add_baseline(
+    config: ExperimentConfig,
+    name: str,
+    title: str,
+    *,
+    signal: float = 1.0,
+    seed: int = 500,
+    test_seed: int = 0,
+    cases: int = 24,
+    source: str = "",
+) -> None:
+    """A finished baseline in the folder of a run."""
+    place = RunDir(Path(config.runtime.output) / config.name).baseline(name)
+    names = {"signal": signal, "classes": config.target.classes}
+    validation = predictions(seed + 50, test_seed=7, **names)
+    test = predictions(seed, test_seed=test_seed, cases=cases, **names)
+    write_predictions(place.predictions("test"), test)
+    found = score(replace(config, mid=None), validation, test)
+    made = BaselineScores(
+        **vars(found) | {"backbone": name, "weights": None},
+        title=title,
+        parameters={"C": 0.1},
+        subset_seed=config.target.subset_seed,
+        train=(50, 50),
+        validation_auc=0.9,
+        source=source,
+    )
+    write_json(place.report_json, asdict(made))
+    write_json(place.done, {})
 
 
 def write_report(config: ExperimentConfig) -> Path:
