@@ -15,11 +15,11 @@ from tests.faults.kinds import Kind
 from tests.faults.mutations import JUNK, cut, flip, nested, spoil_bytes, spoil_tree
 
 CLASSES = ("benign", "malignant")
-_SPLITS = ("train", "validation")
+SPLITS = ("train", "validation")
 
 
 @functools.cache
-def _sound() -> Path:
+def sound_set() -> Path:
     """A whole set, written once."""
     from tests.helpers.small_sets import write_small_set
 
@@ -33,12 +33,12 @@ def _sound() -> Path:
 def _records() -> tuple:
     from gastric_keras.records.schema import read_records
 
-    return tuple(r for split in _SPLITS for r in read_records(_sound(), split))
+    return tuple(r for split in SPLITS for r in read_records(sound_set(), split))
 
 
 def write(rng: random.Random, folder: Path) -> str:
     """Draw one fault, and put it into a copy of the set."""
-    shutil.copytree(_sound(), folder / "set")
+    shutil.copytree(sound_set(), folder / "set")
     name = rng.choice(sorted(_FAULTS))
     must = _FAULTS[name](rng, folder / "set")
     (folder / "truth.json").write_text(json.dumps({"must": must}))
@@ -55,7 +55,7 @@ def read(folder: Path) -> None:
     must = json.loads((folder / "truth.json").read_text())["must"]
     try:
         check_set(str(folder / "set"), CLASSES, key="target")
-        found = tuple(r for s in _SPLITS for r in read_records(folder / "set", s))
+        found = tuple(r for s in SPLITS for r in read_records(folder / "set", s))
         if len(str(folder)) and hash(folder.name) % 8 == 0:
             _train(folder / "set")
     except InputError as error:
@@ -164,7 +164,7 @@ def _leads_outside(rng: random.Random, folder: Path) -> str:
 
 def _wrong_counts(rng: random.Random, folder: Path) -> str:
     manifest = _manifest(folder)
-    counts = manifest["counts"][rng.choice(_SPLITS)]
+    counts = manifest["counts"][rng.choice(SPLITS)]
     counts[rng.choice(CLASSES)] += rng.choice((-1, 1, 40, 10**12, -100))
     _save(folder, manifest)
     return "refused"
@@ -177,7 +177,7 @@ def _wrong_places(rng: random.Random, folder: Path) -> str:
         shard = rng.choice(manifest["shards"])
         shard["split"] = rng.choice(("test", "validation", "train", "", "Train"))
         return _save(folder, manifest) or (
-            "either" if manifest == _manifest(_sound()) else "refused"
+            "either" if manifest == _manifest(sound_set()) else "refused"
         )
     manifest["shards"].append(rng.choice(manifest["shards"]))
     _save(folder, manifest)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.faults import (
     configs,
+    embeddings,
+    feature_files,
     finished_runs,
     indexes,
     label_masks,
@@ -41,6 +43,8 @@ KINDS: dict[str, Kind] = {
         weights_files,
         requests,
         finished_runs,
+        feature_files,
+        embeddings,
         slides_damaged,
         scales,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,18 @@ from gastric_keras.support.errors import InputError, require
 
 #: Names of the two arrays of the short form.
 KEYS, FEATURES = "keys", "features"
+#: What NumPy, zipfile and h5py raise on damaged files.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _SUFFIXES = (".npz", ".h5", ".hdf5")
 _KEYS_HELP = "python -m data_prep patches SET --out DIR lists the keys in keys.csv."
 
@@ -61,9 +74,15 @@ def read_vectors(path: Path | str) -> Vectors:
     try:
         read = _read_npz if path.suffix.lower() == ".npz" else _read_h5
         keys, rows = read(path)
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(
+            "path must hold vectors that fit into memory, got "
+            f"{path}, {path.stat().st_size} bytes, which asks for more. Save fewer, or "
+            "in float16; of a damaged file, copy it again."
+        ) from error
+    except _UNREADABLE as error:
         raise InputError(
             "path must be a whole file of numbers as numpy.savez or h5py writes it, "
             f"got {path} ({type(error).__name__}: {str(error)[:200]}). Copy it again, "
@@ -76,8 +95,10 @@ def read_vectors(path: Path | str) -> Vectors:
 def _read_npz(path: Path) -> tuple[list[str], Sequence[Any]]:
     # Opened here: NumPy leaves a file open that it cannot read.
     with open(path, "rb") as stream:
-        if not zipfile.is_zipfile(stream):
-            raise ValueError("no zip archive")
+        # All checksums first: a damaged header asks for any amount of memory.
+        with zipfile.ZipFile(stream) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"{damaged} is damaged")
         stream.seek(0)
         with np.load(stream, allow_pickle=False) as held:
             names = list(held.files)
