@@ -84,6 +84,12 @@ STAGES = {
         takes=frozenset({"runs", "out"}),
         needs=("runs",),
     ),
+    "ensemble": Stage(
+        "ensemble.stage:run_ensemble",
+        "runs of several seeds as one model, its spread and referral curve",
+        takes=frozenset({"runs", "out", "force"}),
+        needs=("runs",),
+    ),
     "heatmap": Stage(
         "heatmap.stage:run_heatmap",
         "a slide read whole by an exported model",
@@ -129,7 +135,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "out": {
         "type": Path,
         "metavar": "DIR",
-        "help": "where the files go; compare: tensorboard_logs/compare; heatmap: "
+        "help": "where the files go; compare: tensorboard_logs/compare; "
+        "ensemble: tensorboard_logs/ensemble; heatmap: "
         "heatmaps/SLIDE of the model's run; configs: configs",
     },
 }
@@ -137,8 +144,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _MISSING = {
     "config": "A stage of a run needs a config file, got no --config. Copy examples "
     "with --stage configs and name one with --config FILE.",
-    "runs": "Stage compare needs folders of finished runs, got no --runs. Name them "
-    "with --runs DIR DIR.",
+    "runs": "Stages compare and ensemble need folders of finished runs, got no --runs. "
+    "Name them with --runs DIR DIR.",
     "slide": "Stage heatmap needs a slide, got no --slide. Name the slide with --slide "
     "FILE and the exported model with --model DIR.",
     "model": "Stage heatmap needs a model, got no --model. Name the slide with --slide "

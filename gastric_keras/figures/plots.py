@@ -23,6 +23,7 @@ from gastric_keras.figures.curves import (
 )
 from gastric_keras.figures.filters import plot_filters
 from gastric_keras.figures.overlay import plot_overlay
+from gastric_keras.figures.referral import plot_referral
 from gastric_keras.figures.responses import plot_responses
 from gastric_keras.figures.style import (
     BLUE,
@@ -47,6 +48,7 @@ __all__ = [
     "plot_history",
     "plot_overlay",
     "plot_precision_recall",
+    "plot_referral",
     "plot_reliability",
     "plot_responses",
     "plot_roc",

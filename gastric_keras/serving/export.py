@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -58,12 +59,39 @@ def run_export(
     version = next_version(run_dir.export)
     metadata = collect_metadata(config, run_dir, version=version, point=point)
     run_dir.reopen("export")
-    # TF Serving watches the folder: it must never see half a version.
-    partial = run_dir.export / ".partial"
-    shutil.rmtree(partial, ignore_errors=True)
     model = load_stage(config, run_dir, "target")
+    folder = write_version(
+        model, run_dir.export, metadata=metadata, scores=scores, onnx=config.export.onnx
+    )
+    write_json(done, {"version": version} | settings)
+    print(f"export: SavedModel for TF Serving in {folder}")
+
+
+def write_version(
+    model: keras.Model,
+    export: Path,
+    *,
+    metadata: ExportMetadata,
+    scores: RunScores,
+    onnx: bool = False,
+) -> Path:
+    """Write a version whole: TF Serving watches the folder and must never see half.
+
+    Args:
+        model: see :func:`gastric_keras.serving.graph.write_saved_model`.
+        export: folder of the versions.
+        metadata: with the number of the version.
+        scores: of the model.
+        onnx: ``model.onnx`` too.
+
+    Returns:
+        The folder of the version.
+    """
+    point = operating_point(scores)
+    partial = export / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
     write_saved_model(model, partial, point=point, normalization=metadata.normalization)
-    if config.export.onnx:
+    if onnx:
         write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
     write_json(partial / "assets" / "metadata.json", asdict(metadata))
     write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
@@ -71,10 +99,9 @@ def run_export(
     write_warmup(partial, _warmup_requests(metadata))
     # The card is for people, who may add to it.
     write_checksums(partial, leave=("model_card.md",))
-    folder = run_dir.export / str(version)
+    folder = export / str(metadata.version)
     os.replace(partial, folder)
-    write_json(done, {"version": version} | settings)
-    print(f"export: SavedModel for TF Serving in {folder}")
+    return folder
 
 
 def operating_point(scores: RunScores) -> OperatingPoint:

@@ -75,10 +75,13 @@ def write_saved_model(
     and ``raw_probabilities`` (N, classes) float32, the network's own. ``features``
     takes ``image_bytes`` and gives ``features`` (N, channels) float32, the pooled
     backbone. N is 1 to MAX_PICTURES; one bad picture fails its request, and the error
-    names it.
+    names it. An ensemble also gives ``spread`` (N,) float32, the standard deviation of
+    its members' raw probabilities.
 
     Args:
-        model: two-class classifier out of ``build_classifier``.
+        model: two-class classifier out of ``build_classifier``, or ensemble with the
+            outputs ``probability`` and ``spread``; its layer ``pool`` gives the
+            features.
         folder: to be made.
         point: of the run.
         normalization: of the stain of the training patches. Pictures go through it,
@@ -89,17 +92,25 @@ def write_saved_model(
     assert height == width, "a run's patches are square"
     backbone = keras.Model(model.input, model.get_layer("pool").output)
 
+    def answer(patches: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = model(patches, training=False)
+        if not isinstance(found, dict):
+            return call(found, point)
+        # Of two classes both spread alike.
+        spread = {"spread": found["spread"][:, point.index]}
+        return call(found["probability"], point) | spread
+
     def predict_array(patch: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([_check_shape(patch, "patch")]):
             patch = tf.identity(patch)
         with tf.control_dependencies([_check_count(tf.shape(patch)[0], "patch")]):
-            return call(model(tf.identity(patch), training=False), point)
+            return answer(tf.identity(patch))
 
     def read(image_bytes: tf.Tensor) -> tf.Tensor:
         return decode_all(image_bytes, height, normalize=normalize)
 
     def predict_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return call(model(read(image_bytes), training=False), point)
+        return answer(read(image_bytes))
 
     def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         pooled = backbone(read(image_bytes), training=False)

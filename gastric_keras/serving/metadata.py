@@ -29,6 +29,23 @@ class TrainedOn:
 
 
 @dataclass(frozen=True)
+class EnsembleMember:
+    """A run whose network is one of an ensemble's.
+
+    Attributes:
+        name: of the run.
+        seed: of its training.
+        subset_seed: of the draw of its labels.
+        weights_sha256: of its checkpoint.
+    """
+
+    name: str
+    seed: int
+    subset_seed: int
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
 class ExportMetadata:
     """The file, key by key.
 
@@ -53,6 +70,8 @@ class ExportMetadata:
         commit: of the checkout that trained it; None: not known.
         weights_sha256: of the checkpoint.
         records: stage -> set that it was trained on.
+        members: of an ensemble, whose seed is that of the first, and weights_sha256
+            the SHA-256 of the members' joined; empty: one network.
     """
 
     name: str
@@ -73,6 +92,7 @@ class ExportMetadata:
     commit: str | None
     weights_sha256: str
     records: dict[str, TrainedOn]
+    members: tuple[EnsembleMember, ...] = ()
 
 
 def collect_metadata(

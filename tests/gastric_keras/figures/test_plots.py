@@ -16,11 +16,13 @@ from gastric_keras.figures.filters import mosaic
 from gastric_keras.figures.overlay import lay_over
 from gastric_keras.figures.responses import most_changed
 from gastric_keras.figures.style import LARGEST_FILE, color_of, style_of
+from gastric_keras.statistics.referral import ReferralCurve
 from gastric_keras.support.errors import InputError
 
 RNG = np.random.default_rng(0)
 LABEL = RNG.integers(0, 2, 300)
 SCORE = np.clip(0.5 + 0.3 * (LABEL - 0.5) + RNG.normal(0, 0.2, 300), 0, 1)
+REFERRAL = ReferralCurve((0, 0.5, 0.9), (0.8, 0.9, 1), (0.7, 0.8, 0.9), (0.9, 1, 1))
 HISTORY = {
     "epoch": [0, 1, 2],
     "loss": [0.7, 0.5, 0.4],
@@ -60,6 +62,9 @@ def all_plots(path: Path | None = None) -> dict[str, bytes]:
         ),
         "differences": figures.plot_differences(
             path, rows=[figures.Difference("VGG-16", 0.03, 0.01, 0.05)]
+        ),
+        "referral": figures.plot_referral(
+            path, curves={"entropy": REFERRAL, "spread": REFERRAL}
         ),
         "responses": figures.plot_responses(
             path,
