@@ -77,12 +77,11 @@ def baseline_table(
     rows, label, score = test.rows_by_key(scores.positive)
     found: list[Baseline] = []
     left_out: list[Baseline] = []
+    target = config.target
+    # All labels are the same whatever the draw.
+    wanted = (target.subset, target.subset_seed if target.subset else 0)
     for each in read_baselines(run_dir.root):
-        is_same = (
-            each.rows == rows
-            and each.scores.subset == config.target.subset
-            and each.scores.subset_seed == config.target.subset_seed
-        )
+        is_same = each.rows == rows and _labels_of(each) == wanted
         (found if is_same else left_out).append(each)
     network = BaselineRow(
         find_backbone(config.backbone.name).title, "this run", _cells(scores)
@@ -109,6 +108,11 @@ def baseline_table(
         ),
         left_out=tuple(each.title for each in left_out),
     )
+
+
+def _labels_of(found: Baseline) -> tuple:
+    scores = found.scores
+    return scores.subset, scores.subset_seed if scores.subset else 0
 
 
 def _cells(scores: Scores) -> tuple[SpelledScore, ...]:
