@@ -54,7 +54,7 @@ def coverage(cases: int, distance: float, *, trials: int, draws: int) -> list[fl
     """
     places = [SHARES.index(share) for share in ASKED]
     rng = np.random.default_rng(SEED)
-    many = curve_of(draw_sample(rng, POPULATION, distance), Draws(1))
+    many = curve_of(draw_sample(rng, POPULATION, distance), Draws(100))
     truth = np.array(many.accuracy)[places]
     inside = []
     for trial in range(trials):
