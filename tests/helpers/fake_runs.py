@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from gastric_keras.records.manifest import (
 )
 from gastric_keras.runs.predictions import Predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.score_shapes import BaselineScores
+from gastric_keras.runs.score_shapes import BaselineScores, Scores
 from gastric_keras.support import config_io
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
 
@@ -195,8 +195,9 @@ def add_baseline(
     test = predictions(seed, test_seed=test_seed, cases=cases, **names)
     write_predictions(place.predictions("test"), test)
     found = score(replace(config, mid=None), validation, test)
+    shared = {each.name: getattr(found, each.name) for each in fields(Scores)}
     made = BaselineScores(
-        **vars(found) | {"backbone": name, "weights": None},
+        **shared | {"backbone": name, "weights": None},
         title=title,
         parameters={"C": 0.1},
         subset_seed=config.target.subset_seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from gastric_keras.records.subsets import cut_splits, subset_keys
 from gastric_keras.runs.baselines import read_baselines
 from gastric_keras.runs.predictions import KEYS, Predictions, write_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, BaselineDir, RunDir
-from gastric_keras.runs.score_shapes import BaselineScores
+from gastric_keras.runs.score_shapes import BaselineScores, Scores
 from gastric_keras.statistics.split_report import Score, UnitReport
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support import config_io
@@ -133,9 +133,11 @@ def _run_method(
         predictions["test"],
         train=(len(train.label), np.unique(train.case_id).size),
     )
+    # Of a network's scores what every classifier has.
+    shared = {each.name: getattr(found, each.name) for each in fields(Scores)}
     report = BaselineScores(
         # Not the network that the config also names.
-        **vars(found) | {"backbone": method.name, "weights": None},
+        **shared | {"backbone": method.name, "weights": None},
         title=method.title,
         parameters=fitted.parameters,
         subset_seed=config.target.subset_seed,
