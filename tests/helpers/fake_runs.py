@@ -184,7 +184,6 @@ def add_baseline(
     *,
     signal: float = 1.0,
     seed: int = 500,
-    test_seed: int = 0,
     cases: int = 24,
     source: str = "",
 ) -> None:
@@ -192,7 +191,7 @@ def add_baseline(
     place = RunDir(Path(config.runtime.output) / config.name).baseline(name)
     names = {"signal": signal, "classes": config.target.classes}
     validation = predictions(seed + 50, test_seed=7, **names)
-    test = predictions(seed, test_seed=test_seed, cases=cases, **names)
+    test = predictions(seed, cases=cases, **names)
     write_predictions(place.predictions("test"), test)
     found = score(replace(config, mid=None), validation, test)
     shared = {each.name: getattr(found, each.name) for each in fields(Scores)}
