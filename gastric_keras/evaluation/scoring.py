@@ -39,14 +39,7 @@ def score(
         temperature at 1, where the validation split could choose neither; else None.
     """
     positive = config.target.classes.index(config.target.positive)
-    unfitted = _unfitted(validation)
-    threshold, temperature = 0.5, 1.0
-    if unfitted is None:
-        threshold = best_threshold(
-            validation.label == positive, validation.probability[:, positive]
-        )
-        temperature = fit_temperature(validation.label, validation.probability)
-
+    threshold, temperature, unfitted = _choose(validation, positive)
     evaluate = config.evaluate
     draws = Draws(evaluate.bootstrap, evaluate.confidence, config.seed)
 
@@ -84,6 +77,17 @@ def score(
             for name, pattern in config.evaluate.subgroups.items()
         },
     )
+
+
+def _choose(validation: Predictions, positive: int) -> tuple[float, float, str | None]:
+    """Threshold and temperature of a validation split, and why it chose none."""
+    unfitted = _unfitted(validation)
+    if unfitted is not None:
+        return 0.5, 1.0, unfitted
+    threshold = best_threshold(
+        validation.label == positive, validation.probability[:, positive]
+    )
+    return threshold, fit_temperature(validation.label, validation.probability), None
 
 
 def _unfitted(validation: Predictions) -> str | None:
