@@ -49,12 +49,13 @@ def score(
             part.probability[:, positive],
             part.case_id,
             threshold=threshold,
-            calibrated=_scaled(part, temperature)[:, positive],
+            calibrated=scaled(part, temperature)[:, positive],
             draws=draws,
         )
 
     mid = read_manifest(config.mid.records).dataset if config.mid else None
     return RunScores(
+        fold=read_manifest(config.target.records).fold,
         name=config.name,
         backbone=config.backbone.name,
         weights=config.backbone.weights,
@@ -100,8 +101,8 @@ def _unfitted(validation: Predictions) -> str | None:
     return None
 
 
-def _scaled(part: Predictions, temperature: float) -> np.ndarray:
-    """(n, classes) after temperature scaling; as it is where it is not numbers."""
+def scaled(part: Predictions, temperature: float) -> np.ndarray:
+    """(n, classes) after temperature scaling; as they are where not numbers."""
     if not_numbers(part.probability):
         return part.probability
     return apply_temperature(part.probability, temperature)
