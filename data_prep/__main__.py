@@ -72,6 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="DIR")
     command.add_argument("--keys-only", action="store_true", help="only the CSV")
     command.set_defaults(run=_patches)
+    command = commands.add_parser(
+        "folds", help="a finished target set to the k sets of a cross-validation"
+    )
+    command.add_argument("folder", metavar="DIR", help="of the target set")
+    command.add_argument("--folds", type=int, default=5, metavar="K", help="default: 5")
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the deal; another is a repetition"
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="of the k sets")
+    command.set_defaults(run=_folds)
     command = commands.add_parser("quality", help="figures and pictures of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_quality)
@@ -218,6 +228,18 @@ def _patches(parsed: argparse.Namespace) -> int:
         parsed.folder, parsed.out, has_pictures=not parsed.keys_only
     )
     print(f"patches: {count} in {parsed.out}/{KEYS_NAME}")
+    return 0
+
+
+def _folds(parsed: argparse.Namespace) -> int:
+    from data_prep.sets.card import describe
+    from data_prep.sets.folds import write_folds
+    from gastric_keras.records.manifest import read_manifest
+
+    for folder in write_folds(
+        parsed.folder, parsed.out, folds=parsed.folds, seed=parsed.seed
+    ):
+        print(f"{folder}\n{describe(read_manifest(folder))}")
     return 0
 
 
