@@ -1,13 +1,18 @@
-"""Whose a picture is: its case, by its path or by a cell of an index."""
+"""Whose a picture is: its case, by its path or by a cell of an index; and by which
+rule a case is called."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.spelling import clean, few, is_empty_like, is_rounded
 from gastric_keras.support.errors import InputError
+
+#: How the patches of a case become its one score, see ``statistics.case_rules``.
+CaseRule = Literal["mean", "maximum", "top_mean", "any_of"]
 
 #: A number below 0, as programs write for a case that they do not know.
 _NEGATIVE = re.compile(r"[-−–]\d+(?:[.]0+)?")
