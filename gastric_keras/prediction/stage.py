@@ -40,7 +40,7 @@ _FORMAT = 1
 def run_predict(
     config: PredictConfig,
     *,
-    images: Sequence[str],
+    images: Sequence[Path | str],
     model: Path,
     out: Path,
     cases: Path | None = None,

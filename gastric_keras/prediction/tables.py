@@ -232,8 +232,8 @@ def tell_pixels(found: Found, side: int | None, ledger: Ledger) -> None:
     if far:
         (width, height), ids = next(iter(far.items()))
         ledger.warn(
-            f"{sum(map(len, far.values()))} pictures are of a size far from that of the "
-            f"training patches, {side} px, and are resized; first {ids[0]}, of "
+            f"{sum(map(len, far.values()))} pictures are of a size far from that of "
+            f"the training patches, {side} px, and are resized; first {ids[0]}, of "
             f"{width}×{height} px. The network sees them at another scale: cut them "
             f"into patches with --set pictures=slide --set side={side}."
         )
