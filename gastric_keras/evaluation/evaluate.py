@@ -56,7 +56,7 @@ def run_evaluate(
         for split in SCORED_SPLITS:
             check_untouched(run_dir, run_dir.predictions(split))
         if has_scores(run_dir, settings):
-            print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
+            print(f"evaluate: finished, the scores are in {run_dir.report_json}")
             return
     require_target(run_dir)
     check_set(config.target.records, config.target.classes, key="target")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +56,20 @@ def _whole(path: Path, **how: Any) -> Iterator[IO[Any]]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Find out whether a disk has room before a library begins a file there.
+
+    Args:
+        folder: that exists.
+        size: of the file, bytes.
+
+    Raises:
+        OSError: ENOSPC, it has not.
+    """
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def write_json(path: Path | str, value: Any) -> None:
