@@ -13,6 +13,7 @@ from typing import Any
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.config.predict import PredictConfig
 from gastric_keras.runs.precision import settle_precision
 from gastric_keras.runs.provenance import open_run
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
@@ -96,9 +97,16 @@ STAGES = {
         takes=frozenset({"runs", "out", "force"}),
         needs=("runs",),
     ),
+    "predict": Stage(
+        "prediction.stage:run_predict",
+        "new pictures and slides by an exported model, called by case too",
+        takes=frozenset({"config", "set", "images", "cases", "model", "out", "force"}),
+        needs=("images", "model", "out"),
+        schema=PredictConfig,
+    ),
     "heatmap": Stage(
         "heatmap.stage:run_heatmap",
-        "a slide read whole by an exported model",
+        "slides read whole by an exported model",
         takes=frozenset({"config", "set", "slide", "model", "out", "force"}),
         needs=("slide", "model"),
         schema=HeatmapConfig,
@@ -124,7 +132,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "images": {
         "nargs": "+",
         "metavar": "FILE",
-        "help": "pictures of your own, PNG, JPEG or BMP",
+        "help": "pictures of your own, PNG, JPEG or BMP; predict: any that data_prep "
+        "reads, slides, and folders of them",
+    },
+    "cases": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "index CSV with the columns path and case_id",
     },
     "runs": {
         "nargs": "+",
@@ -132,7 +146,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "DIR",
         "help": "folders of finished runs",
     },
-    "slide": {"type": Path, "metavar": "FILE", "help": "a slide or picture"},
+    "slide": {
+        "nargs": "+",
+        "type": Path,
+        "metavar": "FILE",
+        "help": "slides or pictures",
+    },
     "model": {
         "type": Path,
         "metavar": "DIR",
@@ -150,12 +169,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _MISSING = {
     "config": "A stage of a run needs a config file, got no --config. Copy examples "
     "with --stage configs and name one with --config FILE.",
-    "runs": "This stage needs folders of finished runs, got no --runs. Name them with "
-    "--runs DIR DIR.",
-    "slide": "Stage heatmap needs a slide, got no --slide. Name the slide with --slide "
+    "runs": "Stage {stage} needs folders of finished runs, got no --runs. Name them "
+    "with --runs DIR DIR.",
+    "slide": "Stage {stage} needs a slide, got no --slide. Name the slide with --slide "
     "FILE and the exported model with --model DIR.",
-    "model": "Stage heatmap needs a model, got no --model. Name the slide with --slide "
-    "FILE and the exported model with --model DIR.",
+    "images": "Stage {stage} needs pictures, got no --images. Name files or a folder "
+    "with --images, the exported model with --model DIR and the folder to write with "
+    "--out DIR.",
+    "model": "Stage {stage} needs an exported model, got no --model. Name its folder, "
+    "such as RUN/export, with --model DIR.",
+    "out": "Stage {stage} needs a folder to write, got no --out. Name it with --out "
+    "DIR.",
 }
 
 
@@ -195,7 +219,7 @@ def _check_options(name: str, stage: Stage, options: dict[str, Any]) -> None:
         )
     for option in stage.needs:
         if option not in options:
-            raise InputError(_MISSING[option])
+            raise InputError(_MISSING[option].format(stage=name))
 
 
 def _spell(options: Iterable[str]) -> str:

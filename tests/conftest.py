@@ -49,6 +49,7 @@ SLOW = (
     "gastric_keras/evaluation/test_layer_probe.py",
     "gastric_keras/visualization/test_gradcam.py",
     "gastric_keras/heatmap/test_stage.py",
+    "gastric_keras/prediction/test_stage.py",
     "gastric_keras/training/test_snapshots.py",
     "gastric_keras/training/test_optimizers.py",
     "gastric_keras/training/test_head_probe.py",

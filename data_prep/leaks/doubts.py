@@ -11,7 +11,7 @@ from typing import Literal
 from data_prep.leaks.contents import Contents
 from data_prep.leaks.find import must_differ
 from data_prep.leaks.fingerprints import find_alike
-from data_prep.sources.spelling import few, near_equal
+from gastric_keras.records.spelling import few, near_equal
 
 Reason = Literal[
     "case names", "two labels", "two cases", "similar, two labels", "similar, two cases"

@@ -237,23 +237,28 @@ def _link_set(
         }
         for split in SPLITS
     }
-    fitting = min(by_class["train"].values())
-    subsets = {name: n for name, n in manifest.subsets.items() if n <= fitting}
-    if left_out := sorted(manifest.subsets.keys() - subsets):
-        warn(
-            f"{folder.name} is without the subset {', '.join(left_out)}: its training "
-            f"split has {fitting} patches of the rarest class."
-        )
     made = dataclasses.replace(
         manifest,
         counts=by_class,
         cases=cases,
         shards=tuple(shards),
-        subsets=subsets,
+        subsets=_subsets(manifest, by_class["train"], folder.name),
         fold=fold,
     )
     write_tfds_metadata(folder, made)
     write_manifest(folder, made)
+
+
+def _subsets(manifest: Manifest, train: dict[str, int], name: str) -> dict[str, int]:
+    """The named subsets that a training split still holds; the others are told."""
+    most = min(train.values())
+    subsets = {key: size for key, size in manifest.subsets.items() if size <= most}
+    if left_out := sorted(manifest.subsets.keys() - subsets):
+        warn(
+            f"{name} is without the subset {', '.join(left_out)}: its training split "
+            f"has {most} patches of the rarest class."
+        )
+    return subsets
 
 
 def _link(file: Path, name: Path) -> None:

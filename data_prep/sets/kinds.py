@@ -19,8 +19,8 @@ from data_prep.sets.found import Found, Part, Pictures
 from data_prep.sets.look import find_nuclei, find_target, find_tissue
 from data_prep.sources.class_names import IGNORE, class_number
 from data_prep.sources.pictures import ImageSource, Need
-from data_prep.sources.spelling import is_empty_like
 from data_prep.sources.split_column import split_of_word
+from gastric_keras.records.spelling import is_empty_like
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import snippet
 

@@ -12,9 +12,9 @@ from data_prep.sets import splits
 from data_prep.sets.found import Pictures
 from data_prep.sets.patches import PatchRef
 from data_prep.sources.pictures import ImageSource
-from data_prep.sources.spelling import near_equal
 from gastric_keras.records.manifest import SPLITS
 from gastric_keras.records.schema import record_key
+from gastric_keras.records.spelling import near_equal
 from gastric_keras.records.subsets import nested_rank
 
 #: Patches that are cut in one go, of one picture or several: their bytes are in

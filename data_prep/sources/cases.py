@@ -4,106 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from data_prep.config.sources import SourceConfig
 from data_prep.sources.image_source import ImageSource
-from data_prep.sources.spelling import (
-    clean,
-    few,
-    is_date,
-    is_empty_like,
-    is_rounded,
-    near_equal,
-    spelling_key,
-)
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import few, is_date, near_equal, spelling_key
 from gastric_keras.support.errors import InputError
 
-#: A number below 0, as programs write for a case that they do not know.
-_NEGATIVE = re.compile(r"[-−–]\d+(?:[.]0+)?")
 #: A name that ends in a block or slide: S23-01234-A, 2019/00123_B2.
 _PART = re.compile(r"(.*\d)[-_ :/#(]+(?:[a-z]\d?|\d)\)?", re.IGNORECASE)
 #: Digits of a whole name from which it may be a patient's number.
 _LEAST_DIGITS = 4
 #: Digits of a number that Excel keeps; what follows becomes 0.
 _EXCEL_DIGITS = 15
-
-
-def case_in(source: SourceConfig, path: str) -> str:
-    """The case that a path tells by the source's ``case_pattern``; "" without one.
-
-    Raises:
-        InputError: a pattern that is none, or a path without a case.
-    """
-    if source.case_pattern is None:
-        return ""
-    try:
-        match = re.search(source.case_pattern, path)
-        case = match.group(1) if match else None
-    except (re.error, IndexError) as error:
-        raise InputError(
-            "case_pattern must be a regular expression with one group, got "
-            f"case_pattern={source.case_pattern!r} ({error}). "
-            r"Example: case_pattern: '(case-\d+)'"
-        ) from error
-    if not case:
-        raise InputError(
-            f"Each path must hold the case, got {path}, "
-            f"case_pattern={source.case_pattern!r}. Fix the pattern or the name."
-        )
-    return case
-
-
-def check_pattern(source: SourceConfig, paths: Iterable[str], ledger: Ledger) -> None:
-    """Warn where a ``case_pattern`` cuts a number: c1 of c10 is another patient.
-
-    Args:
-        source: its pattern.
-        paths: of the pictures, with slashes.
-        ledger: is told.
-    """
-    if source.case_pattern is None:
-        return
-    cut = []
-    for path in paths:
-        match = re.search(source.case_pattern, path)
-        if match is None or not match[1]:
-            continue
-        start, end = match.span(1)
-        sides = path[start - 1 : start + 1] if start else "", path[end - 1 : end + 1]
-        if any(len(side) == 2 and side.isdecimal() for side in sides):
-            cut.append(f"{match[1]} of {path}")
-    if cut:
-        ledger.warn(
-            f"case_pattern cuts a number in {len(cut)} paths: {few(cut)}. If the rest "
-            "of the digits tells the patient too, several share a case: match all."
-        )
-
-
-def known_case(cell: str, image_id: str, ledger: Ledger) -> str:
-    """A case as it is written; "" where the cell says that it is not known.
-
-    Args:
-        cell: of the case.
-        image_id: the picture, for the message.
-        ledger: is told of cells such as ``nan``.
-
-    Raises:
-        InputError: a number that a spreadsheet rounded.
-    """
-    case = clean(cell)
-    if is_rounded(case):
-        raise InputError(
-            f"Each case must be written in full, got case={case} for image={image_id}: "
-            "a spreadsheet rounded it, so several patients may share it. Format the "
-            "column as text in the first table, and save it as CSV again."
-        )
-    if is_empty_like(case) or _NEGATIVE.fullmatch(case):
-        if case:
-            ledger.assumed[f"case {case!r} means not known"] += 1
-        return ""
-    return case
 
 
 def unknown_case(

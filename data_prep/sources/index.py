@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from data_prep.config.sources import ColumnsConfig, SourceConfig
-from data_prep.sources.cases import case_in
-from data_prep.sources.folders import count_unlisted
-from data_prep.sources.spelling import clean, few, spelling_key
 from data_prep.sources.split_column import check_unused
-from data_prep.sources.table import Row, Table, read_table
 from data_prep.sources.unused_columns import tell_unused
+from gastric_keras.imaging.slides import SUFFIXES
+from gastric_keras.records.cases import case_in
+from gastric_keras.records.folders import count_unlisted
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import clean, few, spelling_key
+from gastric_keras.records.table import Row, Table, read_table
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.strict_yaml import override, snippet
 
@@ -76,7 +77,7 @@ def read_index(
     for row in rows:
         entry = {key: row.cells[name] if name else "" for key, name in wanted.items()}
         if wanted["case"] is None:
-            entry["case"] = case_in(source, entry["path"])
+            entry["case"] = case_in(source.case_pattern, entry["path"])
         # Files are spelled as the disk spells them, names of other things alike.
         for key in ("label", "split"):
             entry[key] = clean(entry[key])
@@ -92,7 +93,7 @@ def _tell_read(source: SourceConfig, table: Table, ledger: Ledger) -> None:
     ledger.read[f"rows of {path.name}"] += len(table.rows)
     paths = [row.cells[columns.path] for row in table.rows]
     maps = [row.cells.get(columns.annotation or "", "") for row in table.rows]
-    unlisted = count_unlisted(source.images, [*paths, *maps])
+    unlisted = count_unlisted(source.images, [*paths, *maps], SUFFIXES)
     ledger.left_out[f"pictures beside those of {path.name}, in no row"] += unlisted
     ledger.left_out[f"blank rows of {path.name}"] += table.blank
     if table.form:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.config.sources import SourceConfig
-from data_prep.sources.folders import list_files
 from data_prep.sources.image_source import ImageSource
-from data_prep.sources.spelling import few
+from gastric_keras.records.folders import list_files
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import few
 
 #: What programs add to the name of a picture for its mask, a small view or a copy.
 _ADDED = re.compile(

@@ -9,24 +9,19 @@ from pathlib import Path
 
 from data_prep.config.layouts import Kind, class_of, find_layout, lay_out
 from data_prep.config.sets import SetConfig, SourceConfig
-from data_prep.sources.cases import (
-    case_in,
-    check_cases,
-    check_fixed_splits,
-    check_pattern,
-    known_case,
-    unknown_case,
-)
-from data_prep.sources.folders import SUFFIXES, Finder, list_files
+from data_prep.sources.cases import check_cases, check_fixed_splits, unknown_case
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.index import Need, check_without_index, columns_of, read_index
 from data_prep.sources.look_alikes import check_names, count_unused_maps
 from data_prep.sources.shared_maps import check_shared_maps
-from data_prep.sources.spelling import clean, is_empty_like
 from data_prep.sources.split_column import check_folders, guess_splits
 from data_prep.sources.unused_columns import patient_columns
+from gastric_keras.imaging.slides import SUFFIXES
+from gastric_keras.records.cases import case_in, check_pattern, known_case
+from gastric_keras.records.folders import Finder, list_files
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.records.manifest import SPLITS
+from gastric_keras.records.spelling import clean, is_empty_like, spelled
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import override
 
@@ -80,7 +75,7 @@ def read_sources(
         if source.columns.split is None:
             check_folders(paths, source.images, ledger)
         check_names(paths, source.images, ledger)
-        check_pattern(source, paths, ledger)
+        check_pattern(source.case_pattern, paths, ledger)
         count_unused_maps(source, found, ANNOTATION_SUFFIXES, ledger)
     _check_unique(images)
     check_cases(images, ledger)
@@ -124,7 +119,7 @@ def _read_source(
     pictures, maps = Finder(root, ledger), _maps(source, ledger)
     for entry in entries:
         path = pictures.find(entry["path"], "picture")
-        image_id = prefix + _spelled(path)
+        image_id = prefix + spelled(path)
         case = known_case(entry["case"], image_id, ledger)
         if not case and not allow_ungrouped:
             flags = patient_columns(source, position, columns_of(source))
@@ -133,7 +128,7 @@ def _read_source(
         yield ImageSource(
             path=pictures.root / path,
             image_id=image_id,
-            case_id=prefix + _spelled(case) if case else image_id,
+            case_id=prefix + spelled(case) if case else image_id,
             source=position,
             label=clean(entry["label"]) if asked == "label" else None,
             annotation=_annotation(source, entry, path, maps) if has_map else None,
@@ -142,19 +137,13 @@ def _read_source(
         )
 
 
-def _spelled(name: str) -> str:
-    """A name as the records spell it: NFC, and what is not UTF-8 escaped."""
-    data = name.encode("utf-8", "surrogateescape")
-    return clean(data.decode("utf-8", "backslashreplace"))
-
-
 def _walk(source: SourceConfig, need: Need, ledger: Ledger) -> Iterator[dict[str, str]]:
     beside = ANNOTATION_SUFFIXES if need == "annotation" else ()
     for path in list_files(Path(source.images), SUFFIXES, ledger, beside=beside):
         folder, *rest = path.split("/")
         yield {
             "path": path,
-            "case": case_in(source, path),
+            "case": case_in(source.case_pattern, path),
             # In a folder of classes the first folder is the class.
             "label": folder if rest else "",
             "annotation": "",
@@ -186,7 +175,7 @@ def _walk_layout(
             continue
         yield {
             "path": found.path,
-            "case": case_in(source, found.path),
+            "case": case_in(source.case_pattern, found.path),
             "label": label,
             "annotation": found.annotation,
             "split": "",

@@ -11,8 +11,8 @@ from pathlib import Path
 from data_prep.config.sources import SourceConfig
 from data_prep.sources.image_source import ImageSource
 from data_prep.sources.region_maps import is_label_mask
-from data_prep.sources.spelling import few
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import few
 from gastric_keras.support.errors import InputError
 
 #: An id, as QuPath gives each of its objects.

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.config.sources import SourceConfig
-from data_prep.sources.spelling import clean, few, is_empty_like
-from data_prep.sources.table import Row, Table
 from data_prep.sources.unused_columns import YES, words_of
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import clean, few, is_empty_like
+from gastric_keras.records.table import Row, Table
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.strict_yaml import override, snippet
 

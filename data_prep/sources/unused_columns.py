@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from data_prep.config.sources import SourceConfig
-from data_prep.sources.spelling import clean, few, is_empty_like
-from data_prep.sources.table import Row, Table
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import clean, few, is_empty_like
+from gastric_keras.records.table import Row, Table
 from gastric_keras.support.strict_yaml import override
 
 #: Words in the name of a column that tells the patient.

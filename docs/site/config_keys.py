@@ -41,6 +41,7 @@ _TITLES = {
     "ExperimentConfig": ("One run", "`configs/*.yaml`, `--stage all` and its stages"),
     "GridConfig": ("A grid of runs", "`--stage grid`"),
     "HeatmapConfig": ("Heatmap of a slide", "`--stage heatmap`"),
+    "PredictConfig": ("Prediction", "`--stage predict`, besides those of a heatmap"),
     "SetConfig": ("All three sets", "`data_prep tissue`, `nuclei` and `target`"),
     "TissueSetConfig": ("Tissue set", "`data_prep tissue`, besides the keys above"),
     "NucleiSetConfig": ("Nuclei set", "`data_prep nuclei`, besides the keys above"),

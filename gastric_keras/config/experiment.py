@@ -9,6 +9,7 @@ from typing import Literal
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.baselines import BaselinesConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.records.cases import CaseRule
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
 
@@ -200,9 +201,19 @@ class ExportConfig:
 
     Attributes:
         onnx: ``model.onnx`` too; needs ``.[onnx]`` and precision float32.
+        case_rule: how ``--stage predict`` makes one score of the patches of a case or
+            slide, unless it is told otherwise: ``mean``, as evaluation does;
+            ``maximum``; ``top_mean``, the mean of the highest; ``any_of``, the share
+            called positive. The threshold of each is chosen on validation.
+        case_top: how many patches ``top_mean`` takes.
     """
 
     onnx: bool = False
+    case_rule: CaseRule = "mean"
+    case_top: int = 10
+
+    def __post_init__(self) -> None:
+        check_ranges(self, case_top=("[1, inf)", "1 is the maximum; 10 is usual."))
 
 
 @dataclass(frozen=True)

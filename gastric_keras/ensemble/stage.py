@@ -24,7 +24,12 @@ from gastric_keras.figures.plots import plot_referral
 from gastric_keras.runs.predictions import KEYS, Predictions, write_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.scores import checksums
-from gastric_keras.serving.export import next_version, operating_point, write_version
+from gastric_keras.serving.export import (
+    choose_case_calls,
+    next_version,
+    operating_point,
+    write_version,
+)
 from gastric_keras.serving.metadata import ExportMetadata, collect_metadata
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import auc_difference, holm
@@ -210,6 +215,7 @@ def _metadata(
         RunDir(first.folder),
         version=next_version(place.export),
         point=operating_point(found.scores),
+        case_calls=choose_case_calls(first.config, place, found.scores),
     )
     joined = "".join(member.weights_sha256 for member in found.members)
     return replace(

@@ -1,12 +1,15 @@
-"""Every patch of a slide through the model, and how fast that went."""
+"""Patches through the model, batch by batch, and how fast that went."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from gastric_keras.heatmap.patches import PatchPlan, patch_batches
@@ -15,6 +18,8 @@ from gastric_keras.imaging.slides import Picture
 from gastric_keras.serving.exported_model import Answer, ExportedModel
 from gastric_keras.support.errors import require
 from gastric_keras.support.progress import with_progress
+
+Key = TypeVar("Key")
 
 #: The model alone is timed for this long, s, but for no more batches than that.
 _BARE_SECONDS, _BARE_BATCHES = 1.0, 20
@@ -67,14 +72,10 @@ def predict_patches(
         InputError: the slide is damaged where it is read, or the model answers with
             NaN.
     """
-    ready = tf.zeros(
-        (min(batch_size, len(plan.origins)), *(model.size,) * 2, 3), tf.uint8
-    )
-    # The first call prepares; it is no measure.
-    threshold = model.predict(ready).threshold
-    before = _time_bare(model, ready)
-    probability = np.full(len(plan.origins), np.nan, np.float32)
-    label = np.full(len(plan.origins), "", object)
+    n = len(plan.origins)
+    clock = Clock(model, min(batch_size, n))
+    probability, raw = np.full((2, n), np.nan, np.float32)
+    label = np.full(n, "", object)
     batches = patch_batches(
         picture,
         plan,
@@ -84,26 +85,89 @@ def predict_patches(
         readers=readers,
         fit=fit,
     )
-    total = -(-len(plan.origins) // batch_size)
-    is_known = False
-    started = time.perf_counter()
+    total = -(-n // batch_size)
+    clock.start()
     with closing(batches):
-        for indices, patches in with_progress(
-            batches, total, "heatmap", unit="batches"
-        ):
-            found = model.predict(patches, is_known=is_known)
-            is_known = True
+        counted = with_progress(batches, total, "heatmap", unit="batches")
+        for indices, found in answers(model, counted):
             probability[indices], label[indices] = found.probability, found.label
-    seconds = time.perf_counter() - started
-    require(
-        bool(np.isfinite(probability).all()),
-        "The model must give a probability for each patch",
-        "Train and export it again.",
-        not_finite=int((~np.isfinite(probability)).sum()),
-    )
-    after = _time_bare(model, ready)
-    speed = Speed(seconds, len(probability) / seconds, 2 / (1 / before + 1 / after))
-    return Answer(probability, label, threshold), speed
+            if found.raw is not None:
+                raw[indices] = found.raw
+    speed = clock.stop(n)
+    has_raw = model.raw_point is not None
+    return Answer(probability, label, clock.threshold, raw if has_raw else None), speed
+
+
+def answers(
+    model: ExportedModel,
+    batches: Iterable[tuple[Key, tf.Tensor | npt.NDArray[np.uint8]]],
+) -> Iterator[tuple[Key, Answer]]:
+    """Ask a model for each batch of patches.
+
+    Args:
+        model: the model.
+        batches: what each is known by, and its (n, size, size, 3) uint8 patches.
+
+    Yields:
+        The same with the answer; the first one is checked, see ``predict``.
+
+    Raises:
+        InputError: the model fails, contradicts itself or answers with NaN.
+    """
+    is_known = False
+    for key, patches in batches:
+        found = model.predict(patches, is_known=is_known)
+        is_known = True
+        is_bad = ~np.isfinite(found.probability)
+        require(
+            not is_bad.any(),
+            "The model must give a probability for each patch",
+            "Train and export it again.",
+            not_finite=int(is_bad.sum()),
+        )
+        yield key, found
+
+
+def answer_columns(model: ExportedModel) -> list[str]:
+    """What a table holds of an answer; ``raw_…`` where the model tells it."""
+    raw = [] if model.raw_point is None else [f"raw_{model.positive}_probability"]
+    return [f"{model.positive}_probability", *raw, "label"]
+
+
+def answer_cells(answer: Answer) -> Iterator[tuple[str, ...]]:
+    """The cells of each patch; floats in digits that bring them back to the bit."""
+    columns = [answer.probability, answer.label]
+    if answer.raw is not None:
+        columns.insert(1, answer.raw)
+    for cells in zip(*columns, strict=True):
+        yield tuple(map(str, cells))
+
+
+class Clock:
+    """Times patches, and the model alone before and after.
+
+    Args:
+        model: the model.
+        batch_size: patches at once.
+    """
+
+    def __init__(self, model: ExportedModel, batch_size: int) -> None:
+        self._model = model
+        self._ready = tf.zeros((batch_size, model.size, model.size, 3), tf.uint8)
+        # The first call prepares; it is no measure.
+        self.threshold = model.predict(self._ready).threshold
+        self._before = _time_bare(model, self._ready)
+
+    def start(self) -> None:
+        """Begin to time."""
+        self._started = time.perf_counter()
+
+    def stop(self, patches: int) -> Speed:
+        """The speed of so many patches since the start."""
+        seconds = time.perf_counter() - self._started
+        after = _time_bare(self._model, self._ready)
+        bare = 2 / (1 / self._before + 1 / after)
+        return Speed(seconds, patches / seconds, bare)
 
 
 def _time_bare(model: ExportedModel, ready: tf.Tensor) -> float:

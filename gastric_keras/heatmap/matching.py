@@ -80,6 +80,25 @@ def tell_assumed(picture: Picture, name: str) -> None:
         )
 
 
+def stain_method(model: ExportedModel) -> str | None:
+    """How the stain of a model's training patches was normalized.
+
+    Args:
+        model: knows it, or does not; a warning then says so.
+
+    Returns:
+        ``reinhard`` or ``macenko``; None: pictures are read as they are.
+    """
+    metadata = model.metadata
+    if "records" in metadata and "normalization" not in metadata:
+        warn(
+            "the model was exported by an earlier version, which did not record "
+            "whether its training patches were normalized: pictures are read as they "
+            "are. Export the model again with --force."
+        )
+    return model.normalization
+
+
 def fit_stain_of(picture: Picture, model: ExportedModel) -> StainFit | None:
     """The map of a slide's stain to that of the training patches.
 
@@ -91,14 +110,8 @@ def fit_stain_of(picture: Picture, model: ExportedModel) -> StainFit | None:
         None: the slide is read as it is, and a warning says so where that is not
         what the model was trained on.
     """
-    method = model.normalization
+    method = stain_method(model)
     if method is None:
-        if "records" in model.metadata and "normalization" not in model.metadata:
-            warn(
-                "the model was exported by an earlier version, which did not record "
-                "whether its training patches were normalized: the slide is read as "
-                "it is. Export the model again with --force."
-            )
         return None
     fit = fit_picture(picture, method)
     if fit is None:

@@ -28,6 +28,8 @@ from gastric_keras.support.fonts import choose_fonts
 _COLORS = colormaps["viridis"]
 #: Inches: longer side of the slide; room above, below, and for the bar; least width.
 _LONG, _TOP, _BOTTOM, _BAR, _LEAST = 9.0, 0.75, 0.75, 1.75, 6.0
+#: Dots an inch at least: of a small picture the letters too must be drawn.
+_LEAST_DPI = 80.0
 #: Share of the slide's width that a scale bar may take.
 _SCALE_SHARE = 0.25
 
@@ -71,7 +73,8 @@ def draw_overlay(
         opacity: of the map, in [0, 1].
 
     Returns:
-        PNG, whose picture of the slide is about as large as the view.
+        PNG, whose picture of the slide is about as large as the view, or larger where
+        that is under 720 px.
     """
     height, width = view.shape[:2]
     scale = _LONG / max(height, width)
@@ -98,7 +101,8 @@ def draw_overlay(
         _write(figure, caption, has_regions=bool(regions))
         choose_fonts(figure)
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=max(height, width) / _LONG)
+        dpi = max(max(height, width) / _LONG, _LEAST_DPI)
+        figure.savefig(stream, format="png", dpi=dpi)
     return stream.getvalue()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.imaging.colors import to_rgb
+from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
 from gastric_keras.imaging.images import decode, read_bytes, resize
 from gastric_keras.imaging.picture import (
     ArrayPicture,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Formats that are slides whatever they hold.
 SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
+#: Pictures and whole slides.
+SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)
 #: Formats that hold ordinary pictures or slides.
 _PERHAPS_SLIDES = (".tif", ".tiff", ".dcm")
 

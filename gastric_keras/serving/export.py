@@ -14,15 +14,17 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.runs.scores import read_scores, require_target
+from gastric_keras.runs.scores import read_scores, read_split, require_target
 from gastric_keras.serving.graph import OperatingPoint, write_saved_model
 from gastric_keras.serving.metadata import ExportMetadata, collect_metadata
 from gastric_keras.serving.model_card import render_model_card
 from gastric_keras.serving.onnx import check_onnx, write_onnx
 from gastric_keras.serving.warmup import write_warmup
+from gastric_keras.statistics.case_rules import CaseCalls, fit_case_calls
 from gastric_keras.support.checksums import write_checksums
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_object, write_atomic, write_json
+from gastric_keras.support.streams import warn
 from gastric_keras.training.start import load_stage
 
 
@@ -57,7 +59,13 @@ def run_export(
     scores = read_scores(run_dir)
     point = operating_point(scores)
     version = next_version(run_dir.export)
-    metadata = collect_metadata(config, run_dir, version=version, point=point)
+    metadata = collect_metadata(
+        config,
+        run_dir,
+        version=version,
+        point=point,
+        case_calls=choose_case_calls(config, run_dir, scores),
+    )
     run_dir.reopen("export")
     model = load_stage(config, run_dir, "target")
     folder = write_version(
@@ -125,6 +133,34 @@ def operating_point(scores: RunScores) -> OperatingPoint:
         raw_threshold=scores.threshold,
         temperature=scores.temperature,
     )
+
+
+def choose_case_calls(
+    config: ExperimentConfig, run_dir: RunDir, scores: RunScores
+) -> CaseCalls:
+    """How cases are called; by their patches' raw probabilities, as evaluation does.
+
+    Args:
+        config: its section export names the rule.
+        run_dir: with predictions of the validation split, which chooses thresholds.
+        scores: of the same run.
+    """
+    validation = read_split(run_dir, "validation", scores)
+    label, score = validation.positives(scores.positive)
+    calls = fit_case_calls(
+        label,
+        score,
+        validation.case_id,
+        rule=config.export.case_rule,
+        top=config.export.case_top,
+        threshold=scores.threshold,
+    )
+    if calls.rule not in calls.thresholds:
+        warn(
+            f"the validation split cannot choose a threshold for case_rule "
+            f"{calls.rule}: --stage predict will ask for case_threshold."
+        )
+    return calls
 
 
 def next_version(folder: Path) -> int:

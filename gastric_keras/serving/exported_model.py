@@ -12,15 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from gastric_keras.imaging.normalization import STAIN_METHODS
+from gastric_keras.serving.exported_metadata import (
+    RawPoint,
+    find_case_calls,
+    find_raw_point,
+    read_metadata,
+)
+from gastric_keras.statistics.case_rules import CaseCalls
 from gastric_keras.support.checksums import check_checksums
 from gastric_keras.support.errors import InputError, require
-from gastric_keras.support.files import read_json, sha256_of
+from gastric_keras.support.files import sha256_of
 
 _SIGNATURE = "predict_array"
 _SUFFIX = "_probability"
-#: Of the patches that a model was trained on, µm/px and px: beyond, it is a mistake.
-_MOST_MPP, _MOST_SIDE = 100, 4096
+_RAW = "raw_probabilities"
 _EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
 
 
@@ -31,11 +36,14 @@ class Answer(NamedTuple):
         probability: (n,) float32 of the positive class, in [0, 1].
         label: (n,) object, names of classes at the threshold.
         threshold: from validation.
+        raw: (n,) float32, the same out of the network, by which evaluation calls; None
+            where the model or its metadata do not tell it.
     """
 
     probability: npt.NDArray[np.float32]
     label: npt.NDArray[np.object_]
     threshold: float
+    raw: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class ExportedModel:
         mpp: µm/px of those patches; 0: not known.
         normalization: of the stain of those patches, which ``predict`` does not do;
             None: none, or the metadata do not say.
+        raw_point: how the network's own probabilities are called; None: not told.
+        case_calls: how the patches of a case become one call; None: not told.
         metadata: of the export; empty where there are none.
         checksum: SHA-256 of graph and weights.
     """
@@ -61,6 +71,8 @@ class ExportedModel:
     patch_size: int
     mpp: float
     normalization: str | None
+    raw_point: RawPoint | None
+    case_calls: CaseCalls | None
     # Those of another program's model are kept unchanged.
     metadata: dict[str, Any]
     checksum: str
@@ -92,8 +104,11 @@ class ExportedModel:
         probability = found[self.positive + _SUFFIX].numpy()
         if not is_known:
             self._check(len(patches), probability, label, found["threshold"].numpy())
+        raw = None
+        if self.raw_point is not None:
+            raw = found[_RAW].numpy()[:, self.raw_point.column]
         return Answer(
-            probability, np.array(label, object), float(found["threshold"][0])
+            probability, np.array(label, object), float(found["threshold"][0]), raw
         )
 
     def _check(
@@ -168,7 +183,7 @@ def load_exported(folder: Path) -> ExportedModel:
     check_checksums(
         version, way_out="Copy the model again, or export it again with --force."
     )
-    metadata = _read_metadata(version)
+    metadata = read_metadata(version)
     signature = _load_signature(version)
     takes = signature.structured_input_signature[1]["patch"]
     gives = signature.structured_outputs
@@ -200,9 +215,21 @@ def load_exported(folder: Path) -> ExportedModel:
         patch_size=metadata.get("patch_size") or shape[1],
         mpp=float(metadata.get("mpp") or 0),
         normalization=metadata.get("normalization"),
+        raw_point=find_raw_point(metadata, positive[0]) if _is_raw(gives) else None,
+        case_calls=find_case_calls(metadata, version),
         metadata=metadata,
         checksum=_checksum(version),
         _signature=signature,
+    )
+
+
+def _is_raw(gives: dict[str, tf.TensorSpec]) -> bool:
+    """Whether the network's own probabilities of two classes are among the outputs."""
+    found = gives.get(_RAW)
+    return (
+        found is not None
+        and found.dtype == tf.float32
+        and found.shape.as_list()[1:] == [2]
     )
 
 
@@ -222,37 +249,6 @@ def _load_signature(version: Path) -> Any:
             "A SavedModel must be one that TensorFlow can load, got "
             f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
         ) from error
-
-
-# See ``ExportedModel.metadata``.
-def _read_metadata(version: Path) -> dict[str, Any]:
-    path = version / "assets" / "metadata.json"
-    if not path.is_file():
-        return {}
-    metadata = read_json(path)
-    is_read = isinstance(metadata, dict) and all(
-        type(metadata.get(key)) in kinds and 0 <= (metadata.get(key) or 0) <= most
-        for key, kinds, most in (
-            ("mpp", (int, float, type(None)), _MOST_MPP),
-            ("patch_size", (int, type(None)), _MOST_SIDE),
-        )
-    )
-    require(
-        is_read,
-        f"Metadata must have mpp and patch_size as numbers up to {_MOST_MPP} and "
-        f"{_MOST_SIDE}, 0 or null where they are not known",
-        "Export the model again with --force.",
-        path=str(path),
-    )
-    method = metadata.get("normalization")
-    require(
-        method is None or method in STAIN_METHODS,
-        f"normalization must be null or one of {', '.join(STAIN_METHODS)}",
-        "Export the model again with --force.",
-        path=str(path),
-        normalization=method,
-    )
-    return dict(metadata)
 
 
 def _checksum(version: Path) -> str:

@@ -10,6 +10,7 @@ from gastric_keras.records.treatment import Treatment, treatment_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_provenance
 from gastric_keras.serving.graph import OperatingPoint
+from gastric_keras.statistics.case_rules import CaseCalls
 from gastric_keras.support.files import sha256_of
 
 
@@ -63,6 +64,7 @@ class ExportMetadata:
             itself; whoever asks ``predict_array`` or the ONNX file does it before.
         patch_size: side of the records, px.
         image_size: side that the network takes, px.
+        case_calls: how the patches of a case become one call; of raw probabilities.
         backbone: network.
         weights: that it began with.
         precision: of its arithmetic.
@@ -85,6 +87,7 @@ class ExportMetadata:
     normalization: str | None
     patch_size: int
     image_size: int
+    case_calls: CaseCalls
     backbone: str
     weights: str
     precision: str
@@ -96,7 +99,12 @@ class ExportMetadata:
 
 
 def collect_metadata(
-    config: ExperimentConfig, run_dir: RunDir, *, version: int, point: OperatingPoint
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    *,
+    version: int,
+    point: OperatingPoint,
+    case_calls: CaseCalls,
 ) -> ExportMetadata:
     """Collect the metadata of a run that is exported.
 
@@ -105,6 +113,7 @@ def collect_metadata(
         run_dir: of the run.
         version: of the export.
         point: of the run.
+        case_calls: of the run.
 
     Raises:
         InputError: the target set or the provenance is missing.
@@ -128,6 +137,7 @@ def collect_metadata(
         normalization=made.normalization,
         patch_size=made.patch_size,
         image_size=config.backbone.image_size,
+        case_calls=case_calls,
         backbone=config.backbone.name,
         weights=config.backbone.weights,
         precision=config.runtime.precision,

@@ -7,6 +7,7 @@ from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.sets import set_card
 from gastric_keras.serving.metadata import ExportMetadata
+from gastric_keras.statistics.case_rules import rule_words
 from gastric_keras.support.pages import render
 
 
@@ -17,6 +18,8 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
         metadata: that of the export.
         scores: of the run.
     """
+    calls = metadata.case_calls
+    threshold = calls.thresholds.get(calls.rule)
     titles = {"mid": "Mid-level set, t=1", "target": "Target set, t=2"}
     return render(
         "gastric_keras.serving",
@@ -26,6 +29,12 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
         subset=scores.subset,
         labels=scores.labels,
         confidence=scores.test.confidence,
+        case_rule=rule_words(calls.rule, calls.top),
+        case_threshold=(
+            "a threshold that validation could not choose"
+            if threshold is None
+            else f"{threshold:.4f}"
+        ),
         sets=[
             set_card(titles[stage], made_of.folder, made_of.manifest_sha256)
             for stage, made_of in metadata.records.items()

@@ -139,13 +139,7 @@ def report(
         )
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
-    thresholds = np.broadcast_to(np.asarray(threshold, float), label.shape)
-    require(
-        bool(np.all((0 <= thresholds) & (thresholds <= 1))),
-        "threshold must be in [0, 1]",
-        "Take it from best_threshold on the validation split.",
-        threshold=threshold,
-    )
+    thresholds = _check_thresholds(threshold, label.size)
     case_names, case_label, case_score = case_means(label, score, names[case])
     case_calibrated = None
     if calibrated is not None:
@@ -238,6 +232,18 @@ def _unit_report(
         at_half=point(half, at_half),
         at_threshold=point(threshold, at_threshold),
     )
+
+
+def _check_thresholds(threshold: float | np.ndarray, size: int) -> np.ndarray:
+    """(n,) in [0, 1], one for each patch."""
+    thresholds = np.broadcast_to(np.asarray(threshold, float), (size,))
+    require(
+        bool(np.all((0 <= thresholds) & (thresholds <= 1))),
+        "threshold must be in [0, 1]",
+        "Take it from best_threshold on the validation split.",
+        threshold=threshold,
+    )
+    return thresholds
 
 
 def _mean(threshold: np.ndarray) -> float:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
-import io
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -33,18 +32,24 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     Raises:
         InputError: the path is a folder.
     """
-    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    with _whole(Path(path), mode="wb") as stream:
+        stream.write(data)
+
+
+@contextmanager
+def _whole(path: Path, **how: Any) -> Iterator[IO[Any]]:
+    """A stream that becomes the file when the block ends without an error."""
     if path.is_dir():
         raise InputError(
             f"The path of a new file must be free, got path={path}, a folder. "
             "Move it away."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "wb") as stream:
-            stream.write(data)
+        with open(partial, **how) as stream:
+            yield stream
             stream.flush()
             # Rename alone orders nothing after a power cut: the data go down first.
             os.fsync(stream.fileno())
@@ -75,12 +80,14 @@ def write_json(path: Path | str, value: Any) -> None:
 def write_csv(
     path: Path | str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Write a table as CSV, atomically: a header, then a line a row."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_atomic(path, text.getvalue())
+    """Write a table as CSV, atomically: a header, then a line a row.
+
+    The rows go to the disk as they come: a table may be larger than memory.
+    """
+    with _whole(Path(path), mode="w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def read_json(path: Path | str) -> Any:

@@ -112,7 +112,7 @@ def _read_patches(slide: Path, model: Path, out: Path) -> dict[tuple[str, str], 
     # All of it, glass too: what counts as tissue hangs on the level that is looked at.
     config = HeatmapConfig(side=_SIDE, min_tissue=0.0, readers=1, batch_size=8)
     with contextlib.redirect_stdout(io.StringIO()):
-        run_heatmap(config, slide=slide, model=model, out=out)
+        run_heatmap(config, slide=[slide], model=model, out=out)
     json.loads((out / "heatmap.geojson").read_text())
     with open(out / "patches.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -30,6 +30,7 @@ from gastric_keras.config.experiment import (
 )
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.config.predict import PredictConfig
 from gastric_keras.evaluation.evaluate import run_evaluate
 from gastric_keras.heatmap.matching import fit_stain_of
 from gastric_keras.heatmap.patches import patch_batches, plan_patches
@@ -37,6 +38,7 @@ from gastric_keras.heatmap.stage import run_heatmap
 from gastric_keras.imaging.images import read_image
 from gastric_keras.imaging.normalization import REFERENCE_AMOUNTS
 from gastric_keras.imaging.slides import open_picture
+from gastric_keras.prediction.stage import run_predict
 from gastric_keras.records.schema import read_records
 from gastric_keras.runs.predictions import read_predictions
 from gastric_keras.runs.provenance import open_run
@@ -157,12 +159,19 @@ def test_served_and_mapped_probabilities_are_those_of_evaluation(
     lost = np.abs(unlike["raw_probabilities"].numpy()[:, 1] - wanted).max()
     assert apart < 0.01 and apart < lost / 5
     config = HeatmapConfig(slide_mpp=0.5, min_tissue=0.0)
-    run_heatmap(config, slide=paths[0], model=run_dir.export, out=tmp_path / "map")
+    run_heatmap(config, slide=paths[:1], model=run_dir.export, out=tmp_path / "map")
     with (tmp_path / "map" / "patches.csv").open(newline="") as stream:
         (row,) = csv.DictReader(stream)
     answer = served["malignant_probability"].numpy()[0]
     assert float(row["malignant_probability"]) == pytest.approx(answer, abs=0.01)
     assert read_json(tmp_path / "map" / "summary.json")["is_normalized"] is True
+    # The pictures themselves, normalized as data_prep did.
+    out = tmp_path / "predicted"
+    run_predict(PredictConfig(), images=paths, model=run_dir.export, out=out)
+    with (out / "predictions.csv").open(newline="") as stream:
+        found = {row["image_id"]: row for row in csv.DictReader(stream)}
+    raw = [float(found[path.name]["raw_malignant_probability"]) for path in paths]
+    np.testing.assert_allclose(raw, wanted, atol=1e-5)
 
 
 def test_card_provenance_metadata_and_model_card_say_so(

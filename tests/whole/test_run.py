@@ -18,6 +18,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.config.predict import PredictConfig
 from gastric_keras.imaging.native import find_tensorflow_io
 from gastric_keras.runs.run_dir import RUN_STAGES, RunDir
 from gastric_keras.support import config_io
@@ -178,6 +179,7 @@ def test_an_option_that_a_stage_does_not_take_is_refused(
         "--set": ["seed=3"],
         "--force": [],
         "--images": ["a.png"],
+        "--cases": ["index.csv"],
         "--runs": ["a", "b"],
         "--slide": ["a.png"],
         "--model": ["export"],
@@ -208,9 +210,15 @@ def test_the_stages_without_a_run_get_what_was_given(
         ((), {"runs": runs[:1], "out": Path("c")}),
         (
             (HeatmapConfig(stride=0.5),),
-            {"slide": Path("s"), "model": Path("m"), "force": True},
+            {"slide": [Path("s")], "model": Path("m"), "force": True},
         ),
     ]
+    predict = ["--stage", "predict", "--images", "a.png", "b", "--model", "m"]
+    assert run.main([*predict, "--out", "c", "--set", "rule=maximum"]) == 0
+    given = {"images": ["a.png", "b"], "model": Path("m"), "out": Path("c")}
+    assert asked[-1][1:] == ((PredictConfig(rule="maximum"),), given)
+    assert run.main(predict) == 2
+    assert "Stage predict needs a folder to write, got" in capsys.readouterr().err
     for stage, missing in (("compare", "--runs"), ("grid", "--config")):
         assert run.main(["--stage", stage]) == 2
         assert f"got no {missing}." in capsys.readouterr().err

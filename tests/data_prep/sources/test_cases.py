@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from data_prep.config.sets import ColumnsConfig, SourceConfig, TargetSetConfig
-from data_prep.sources.cases import check_pattern, known_case
 from data_prep.sources.pictures import ImageSource, read_sources
-from data_prep.sources.spelling import clean, is_empty_like, near_equal
+from gastric_keras.records.cases import check_pattern, known_case
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import clean, is_empty_like, near_equal
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_pictures import write_index
 
@@ -155,7 +155,7 @@ def test_a_negative_number_is_no_case(tmp_path: Path) -> None:
 def test_a_pattern_that_cuts_a_number_is_told() -> None:
     ledger = Ledger()
     paths = ["a/c1_0.png", "a/c10_0.png"]
-    check_pattern(SourceConfig(case_pattern="(c[0-9]+)"), paths, ledger)
+    check_pattern("(c[0-9]+)", paths, ledger)
     assert not ledger.warnings
-    check_pattern(SourceConfig(case_pattern="(c[0-9])"), paths, ledger)
+    check_pattern("(c[0-9])", paths, ledger)
     assert "cuts a number in 1 paths: c1 of a/c10_0.png." in ledger.warnings[0]

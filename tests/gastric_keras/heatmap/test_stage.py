@@ -14,6 +14,7 @@ from shapely.geometry import shape as shape_of
 from data_prep.sources.region_maps import read_class_map
 from gastric_keras import run
 from gastric_keras.heatmap import inference as slide_inference
+from gastric_keras.heatmap import stage
 from gastric_keras.imaging.normalization import (
     REFERENCE_AMOUNTS,
     STAIN_METHODS,
@@ -350,9 +351,46 @@ def test_a_model_that_answers_nan_is_told(
 
 
 def test_slide_and_model_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], ["--model", "m"], ["--slide", "s"]):
+    wanted = {
+        "needs a slide, got no --slide. Name the slide with": ["--model", "m"],
+        "needs an exported model, got no --model. Name its": ["--slide", "s"],
+    }
+    for message, arguments in wanted.items():
         assert run.main(["--stage", "heatmap", *arguments]) == 2
-        assert "with --slide FILE and the exported" in capsys.readouterr().err
+        assert f"Stage heatmap {message}" in capsys.readouterr().err
+
+
+def test_many_slides_are_read_by_one_model(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, pixels = _draw_blocks()
+    slides = [write_picture(tmp_path / f"{i}.png", pixels[i:]) for i in range(2)]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    loads: list[Path] = []
+    load = stage.load_exported
+    monkeypatch.setattr(
+        stage, "load_exported", lambda path: (loads.append(path), load(path))[1]
+    )
+    out, paths = tmp_path / "out", [slides[0], broken, slides[1]]
+    arguments = ["--model", str(model), "--out", str(out), "--set", "side=16"]
+    named = ["--stage", "heatmap", "--slide", *map(str, paths)]
+    assert run.main([*named, *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "Each of 3 slides must be read, got 1 that failed, first" in said
+    assert "finished slides are kept" in said and loads == [model]
+    assert _run(slides[1], model, tmp_path / "alone", "--set", "side=16") == 0
+    for name in FILES:
+        held = (out / "1.png" / name).read_bytes()
+        assert held == (tmp_path / "alone" / name).read_bytes()
+    assert _rows(out / "0.png") != _rows(out / "1.png")
+    assert not (out / "broken.png" / "summary.json").exists()
+    twice = ["--stage", "heatmap", "--slide", "a/x.svs", "b/x.svs", *arguments]
+    assert run.main(twice) == 2
+    assert "names of their own, got slide=['x.svs']" in capsys.readouterr().err
 
 
 def test_a_folder_in_use_is_left_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import dataclasses
 import json
 import re
@@ -22,13 +23,16 @@ from gastric_keras.config.experiment import (
     BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
+    ExportConfig,
     FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.config.predict import PredictConfig
 from gastric_keras.evaluation import evaluate
 from gastric_keras.models.classifier import build_classifier
+from gastric_keras.prediction.stage import run_predict
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.records.schema import read_records
 from gastric_keras.runs.predictions import (
@@ -41,7 +45,9 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving import export
 from gastric_keras.serving.warmup import WARMUP
 from gastric_keras.statistics.calibration import apply_temperature, scale_threshold
+from gastric_keras.statistics.case_rules import fit_case_calls
 from gastric_keras.statistics.scores import Score
+from gastric_keras.statistics.split_report import case_means
 from gastric_keras.statistics.thresholds import best_threshold
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
@@ -168,6 +174,61 @@ def test_a_process_with_only_tensorflow_serves_what_was_evaluated(
     ]
 
 
+def test_predict_says_of_a_patch_and_a_case_what_evaluation_said(
+    run: tuple[ExperimentConfig, RunDir], tmp_path: Path
+) -> None:
+    config, run_dir = run
+    rows = ["path,case_id"]
+    for number, record in enumerate(read_records(config.target.records, "test")):
+        (tmp_path / f"{number:02}.jpg").write_bytes(record.image)
+        rows.append(f"{number:02}.jpg,{record.case_id}")
+    index = tmp_path / "index.csv"
+    index.write_text("\n".join(rows) + "\n")
+    out = tmp_path / "out"
+    run_predict(
+        PredictConfig(), images=[tmp_path], model=run_dir.export, out=out, cases=index
+    )
+    test, report = (
+        read_predictions(run_dir.predictions("test")),
+        read_json(run_dir.report_json),
+    )
+    found = _columns(out / "predictions.csv")
+    raw, threshold = test.probability[:, 1], report["threshold"]
+    np.testing.assert_allclose(
+        np.array(found["raw_malignant_probability"], float), raw, atol=1e-5
+    )
+    names = np.array(["benign", "malignant"])
+    called = names[(raw.astype(float) >= threshold).astype(int)]
+    assert found["label"] == called.tolist()
+    case_id, _, mean = case_means(test.label, raw.astype(float), test.case_id)
+    found = _columns(out / "cases.csv")
+    assert found["case_id"] == case_id.tolist()
+    np.testing.assert_allclose(
+        np.array(found["malignant_score"], float), mean, atol=1e-5
+    )
+    assert found["label"] == names[(mean >= threshold).astype(int)].tolist()
+    confusion = report["test"]["case"]["at_threshold"]["confusion"]
+    positives = sum(row[1] for row in confusion)
+    assert found["label"].count("malignant") == positives
+
+
+def _columns(path: Path) -> dict[str, list[str]]:
+    with open(path, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _fitted_calls(run_dir: RunDir, report: dict[str, Any]) -> dict[str, Any]:
+    validation = read_predictions(run_dir.predictions("validation"))
+    label, score = validation.positives("malignant")
+    rule, threshold = ExportConfig().case_rule, report["threshold"]
+    calls = fit_case_calls(
+        label, score, validation.case_id, rule=rule, top=10, threshold=threshold
+    )
+    assert calls.thresholds["mean"] == threshold and len(calls.thresholds) == 4
+    return dataclasses.asdict(calls)
+
+
 def test_metadata_and_card_are_those_of_the_run(
     run: tuple[ExperimentConfig, RunDir],
 ) -> None:
@@ -188,6 +249,7 @@ def test_metadata_and_card_are_those_of_the_run(
         "mpp": manifest.mpp,
         "patch_size": 80,
         "image_size": 64,
+        "case_calls": _fitted_calls(run_dir, report),
         "backbone": "alexnet",
         "name": "exported",
         "version": 1,
@@ -214,6 +276,7 @@ def test_metadata_and_card_are_those_of_the_run(
         "train 12 (6), validation 10 (6), test 12 (6)",
         f"temperature {report['temperature']:.3f}",
         "no diagnostic device",
+        f"or\nabove {report['threshold']:.4f}, fixed on",
     ):
         assert words in card, words
     # What a template leaves behind when a value was not there.

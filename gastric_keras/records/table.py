@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.sources.spelling import clean, trim
+from gastric_keras.records.spelling import clean, trim
 from gastric_keras.support.errors import InputError
 
 #: Mark at the start of a file -> its encoding; UTF-32 begins as UTF-16 does.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.sources.folders import Finder, count_unlisted, list_files
+from gastric_keras.records.folders import Finder, count_unlisted, list_files
 from gastric_keras.records.ledger import Ledger
 from gastric_keras.support.errors import InputError
 
@@ -117,5 +117,8 @@ def test_a_path_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
 def test_pictures_in_no_row_are_counted(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "b.tif", "c.png", ".d.png", "e.txt", "sub/f.png"):
         _touch(tmp_path / name)
-    assert count_unlisted(tmp_path, ["A.PNG", "b.png", "nowhere/x.png"]) == 2
-    assert count_unlisted(tmp_path, ["a.png", "b.png", "c.png", "sub\\f.png"]) == 0
+    assert count_unlisted(tmp_path, ["A.PNG", "b.png", "nowhere/x.png"], (".png",)) == 2
+    assert (
+        count_unlisted(tmp_path, ["a.png", "b.png", "c.png", "sub\\f.png"], (".png",))
+        == 0
+    )

@@ -60,6 +60,12 @@ def clean(cell: str) -> str:
     return unicodedata.normalize("NFC", trim(cell))
 
 
+def spelled(name: str) -> str:
+    """A name as records and tables spell it: NFC, and what is not UTF-8 escaped."""
+    data = name.encode("utf-8", "surrogateescape")
+    return clean(data.decode("utf-8", "backslashreplace"))
+
+
 def is_empty_like(cell: str) -> bool:
     """Whether a cell says that nothing is known: blank, nan, NA, None, -, ?."""
     text = unicodedata.normalize("NFKC", clean(cell)).casefold()

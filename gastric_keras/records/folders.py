@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from data_prep.sources.spelling import few
-from gastric_keras.imaging.images import SUFFIXES as PICTURE_SUFFIXES
-from gastric_keras.imaging.slides import SLIDE_SUFFIXES
 from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.spelling import few
 from gastric_keras.support.errors import InputError
 
-#: Pictures and whole slides.
-SUFFIXES = (*PICTURE_SUFFIXES, *SLIDE_SUFFIXES)
 #: What systems and file servers leave beside pictures, and names that begin so.
 _SYSTEM = frozenset(
     ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "icon\r")
@@ -92,7 +88,9 @@ def list_files(
     return wanted
 
 
-def count_unlisted(root: Path | str, paths: Iterable[str]) -> int:
+def count_unlisted(
+    root: Path | str, paths: Iterable[str], suffixes: tuple[str, ...]
+) -> int:
     """How many pictures lie in a folder of which an index names others.
 
     Files of a named picture's name but another suffix are its region maps.
@@ -100,6 +98,7 @@ def count_unlisted(root: Path | str, paths: Iterable[str]) -> int:
     Args:
         root: the folder that the paths count from; folders below it count too.
         paths: as the index gives them.
+        suffixes: of pictures, in small letters.
     """
     if not os.path.isdir(root):
         # Its paths are refused in their turn.
@@ -114,7 +113,7 @@ def count_unlisted(root: Path | str, paths: Iterable[str]) -> int:
         folder, name = os.path.split(os.path.abspath(Path(root) / path))
         stem, suffix = os.path.splitext(name)
         is_named = _fold(stem) in named.get(_fold(folder), ())
-        unlisted += suffix.lower() in SUFFIXES and not is_named
+        unlisted += suffix.lower() in suffixes and not is_named
     return unlisted
 
 

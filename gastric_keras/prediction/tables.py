@@ -1,0 +1,239 @@
+"""The tables of predictions: by patch, by picture and by case."""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gastric_keras.heatmap.inference import answer_columns
+from gastric_keras.heatmap.whole_slide import PATCHES, patch_columns
+from gastric_keras.prediction.calls import Calls
+from gastric_keras.prediction.inputs import Input
+from gastric_keras.prediction.pictures import Part, Seen, read_part
+from gastric_keras.records.ledger import Ledger
+from gastric_keras.records.treatment import MOST_RATIO
+from gastric_keras.serving.exported_model import ExportedModel
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import write_csv
+
+
+@dataclass
+class Found:
+    """What there is to write, filled while the table of patches is written.
+
+    Attributes:
+        read: pictures and slides that were read, in the order of the table.
+        set_aside: image_id -> why it was not.
+        scores: of every patch, float32.
+        units: place in ``read`` of every patch.
+        notes: what was assumed of pixels -> image ids.
+        sizes: of the pictures that are one patch -> how many, the first of them.
+    """
+
+    read: list[Input] = field(default_factory=list)
+    set_aside: dict[str, str] = field(default_factory=dict)
+    scores: array = field(default_factory=lambda: array("f"))
+    units: array = field(default_factory=lambda: array("q"))
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    sizes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many there were: patches, pictures and slides, cases; and called positive."""
+
+    patches: int
+    pictures: int
+    cases: int
+    patches_called: int
+    pictures_called: int
+    cases_called: int
+
+
+def write_patches(
+    path: Path,
+    parts: Sequence[Part],
+    slides: Mapping[Input, Path],
+    *,
+    model: ExportedModel,
+    calls: Calls,
+    found: Found,
+) -> None:
+    """Write one row a patch; the rows go to the disk as they are read.
+
+    Args:
+        path: of the table.
+        parts: pictures, all answered.
+        slides: slide -> its heatmap's folder.
+        model: the model.
+        calls: names the column of the score.
+        found: is filled.
+
+    Raises:
+        InputError: a part or a heatmap was changed by hand.
+    """
+    columns = answer_columns(model)
+    place = columns.index(calls.column)
+
+    def rows() -> Iterator[Sequence[object]]:
+        for part in parts:
+            for each, (seen, cells) in zip(part.inputs, read_part(part, model)):
+                if _keep(found, each, seen):
+                    found.scores.append(float(cells[place]))
+                    found.units.append(len(found.read) - 1)
+                    place_of = (0, 0, seen.width, seen.height)
+                    yield (each.case_id, each.image_id, *place_of, *cells)
+        for each, folder in slides.items():
+            found.read.append(each)
+            for x, y, width, _, *cells in _rows_of(folder / PATCHES, model):
+                found.scores.append(float(cells[place]))
+                found.units.append(len(found.read) - 1)
+                yield (each.case_id, each.image_id, x, y, width, width, *cells)
+
+    keys = ["case_id", "image_id", "x", "y", "width", "height"]
+    write_csv(path, [*keys, *columns], rows())
+
+
+def _keep(found: Found, each: Input, seen: Seen) -> bool:
+    if seen.fault:
+        found.set_aside[each.image_id] = seen.fault
+        return False
+    found.read.append(each)
+    for note in seen.notes:
+        found.notes.setdefault(note, []).append(each.image_id)
+    found.sizes.setdefault((seen.width, seen.height), []).append(each.image_id)
+    return True
+
+
+def _rows_of(path: Path, model: ExportedModel) -> Iterator[list[str]]:
+    with open(path, encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream)
+        if next(reader, []) != patch_columns(model):
+            raise InputError(
+                f"The table must be as --stage heatmap writes it, got {path} with "
+                "other columns. Run the command again with --force."
+            )
+        yield from reader
+
+
+def write_calls(
+    folder: Path, found: Found, *, names: tuple[str, str], calls: Calls
+) -> Totals:
+    """Write one row a picture or slide, and one row a case.
+
+    Args:
+        folder: of the tables.
+        found: filled by :func:`write_patches`; one picture at least was read.
+        names: of the positive class, and of the other.
+        calls: the rule.
+    """
+    positive = names[0]
+    scores = np.frombuffer(found.scores, np.float32)
+    units = np.frombuffer(found.units, np.int64)
+    case_ids, cases = np.unique(
+        [each.case_id for each in found.read], return_inverse=True
+    )
+    is_called = scores.astype(np.float64) >= calls.patch_threshold
+
+    def table(unit: np.ndarray) -> tuple[list[tuple[object, ...]], int]:
+        score = calls.scores(scores, unit)
+        called = score >= calls.threshold
+        columns = (
+            np.bincount(unit).tolist(),
+            np.bincount(unit, weights=is_called).astype(int).tolist(),
+            score.tolist(),
+            np.where(called, *names).tolist(),
+        )
+        return list(zip(*columns, strict=True)), int(called.sum())
+
+    header = ["patches", f"patches_{positive}", f"{positive}_score", "label"]
+    by_picture, pictures_called = table(units)
+    write_csv(
+        folder / "pictures.csv",
+        ["case_id", "image_id", *header],
+        (
+            (each.case_id, each.image_id, *row)
+            for each, row in zip(found.read, by_picture, strict=True)
+        ),
+    )
+    by_case, cases_called = table(cases[units])
+    pictures = np.bincount(cases).tolist()
+    write_csv(
+        folder / "cases.csv",
+        ["case_id", "pictures", *header],
+        (
+            (name, number, *row)
+            for name, number, row in zip(case_ids, pictures, by_case, strict=True)
+        ),
+    )
+    return Totals(
+        patches=len(scores),
+        pictures=len(found.read),
+        cases=len(case_ids),
+        patches_called=int(is_called.sum()),
+        pictures_called=pictures_called,
+        cases_called=cases_called,
+    )
+
+
+def write_set_aside(path: Path, found: Found, ledger: Ledger) -> None:
+    """List what could not be read, and count it by reason.
+
+    Args:
+        path: of the list.
+        found: what there is.
+        ledger: is told.
+    """
+    rows = sorted(found.set_aside.items())
+    write_csv(path, ["image_id", "reason"], rows)
+    # What must hold comes first in a message, then what came.
+    reasons = Counter(reason.partition(", got ")[0] for _, reason in rows)
+    for reason, number in reasons.items():
+        ledger.left_out[f"pictures and slides that cannot be read: {reason}"] += number
+    if rows:
+        counts = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common())
+        ledger.warn(
+            f"{len(rows)} of {len(rows) + len(found.read)} pictures and slides cannot "
+            f"be read and are left out: {counts}. {path} lists them."
+        )
+
+
+def tell_pixels(found: Found, side: int | None, ledger: Ledger) -> None:
+    """What was assumed of the pixels and the size of pictures that are one patch.
+
+    Args:
+        found: what there is.
+        side: of the training patches, px; None: they differed, or it is not told.
+        ledger: is told.
+    """
+    for note, images in sorted(found.notes.items()):
+        ledger.assumed[f"pictures: {note}"] += len(images)
+        s = "s" * (len(images) > 1)
+        ledger.warn(f"{len(images)} picture{s}: {note}; first {images[0]}.")
+    oblong = sum(len(ids) for (w, h), ids in found.sizes.items() if w != h)
+    ledger.assumed["pictures that are not square, squeezed to squares"] += oblong
+    if side is None:
+        return
+    others = {size: ids for size, ids in found.sizes.items() if size != (side, side)}
+    ledger.assumed[
+        "pictures of another size than the training patches, resized"
+    ] += sum(map(len, others.values()))
+    far = {
+        size: ids
+        for size, ids in others.items()
+        if max(max(size), side) > MOST_RATIO * min(min(size), side)
+    }
+    if far:
+        (width, height), ids = next(iter(far.items()))
+        ledger.warn(
+            f"{sum(map(len, far.values()))} pictures are of a size far from that of "
+            f"the training patches, {side} px, and are resized; first {ids[0]}, of "
+            f"{width}×{height} px. The network sees them at another scale: cut them "
+            f"into patches with --set pictures=slide --set side={side}."
+        )

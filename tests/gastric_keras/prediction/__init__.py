@@ -1,0 +1,1 @@
+"""Tests of gastric_keras/prediction/."""
