@@ -10,8 +10,8 @@ from typing import Literal
 
 from data_prep.leaks.contents import Contents
 from data_prep.leaks.find import must_differ
-from data_prep.leaks.fingerprints import find_alike
 from data_prep.sources.spelling import few, near_equal
+from gastric_keras.imaging.fingerprints import find_alike
 
 Reason = Literal[
     "case names", "two labels", "two cases", "similar, two labels", "similar, two cases"
