@@ -150,8 +150,7 @@ def _find(image: npt.NDArray[np.uint8], config: NucleiConfig) -> _Found:
     stain.check_image(image)
     small = _to_working_scale(image, config.mpp or ASSUMED_MPP)
     amount = _blur(stain.hematoxylin(small), config.smoothing_um / WORKING_MPP)
-    unit = _stain_unit(amount, config)
-    light = stain.transmittance_from_amount(amount, unit=unit)
+    light = stain.transmittance_from_amount(amount, unit=_stain_unit(amount, config))
     radius = max(1, round(config.radius_um / WORKING_MPP))
     margin = threshold_phansalkar(light, radius) - light
     mask = cv2.compare(margin, 0, cv2.CMP_GT)

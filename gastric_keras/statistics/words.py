@@ -43,6 +43,15 @@ def spell_score(score: Score, digits: int = 3) -> SpelledScore:
     return SpelledScore(value, f"{score.low:.{digits}f}–{score.high:.{digits}f}{mark}")
 
 
+def spell_auc(auc: Score) -> str:
+    """An AUC with its interval, for a line on the terminal."""
+    if auc.value is None:
+        return f"AUC not defined ({auc.reason})"
+    if auc.low is None:
+        return f"AUC {auc.value:.3f} (no interval: {auc.reason})"
+    return f"AUC {auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f})"
+
+
 def spell_p(value: float) -> str:
     """A p value with its sign of comparison: ``= 0.031`` or ``< 0.001``."""
     return "< 0.001" if value < 0.001 else f"= {value:.3g}"

@@ -31,8 +31,8 @@ def load(
 
     Args:
         schema: the dataclass; nested dataclasses, ``X | None``, ``Literal``,
-            ``Annotated[str, choices]``, ``tuple[X, ...]`` and ``dict[str, X]`` of
-            leaves are understood.
+            ``Annotated[str, choices]``, ``tuple[X, ...]`` and ``dict[str, X]`` are
+            understood.
         path: the YAML file; None: all from the defaults and the overrides.
         overrides: ``dotted.key=value`` strings, value in YAML, applied in order.
 

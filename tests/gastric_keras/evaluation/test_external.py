@@ -1,0 +1,134 @@
+"""A finished run meets other hospitals: scored, checked for leaks, never again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gastric_keras.config.cohorts import CohortConfig
+from gastric_keras.config.experiment import (
+    EvaluateConfig,
+    ExperimentConfig,
+    RuntimeConfig,
+)
+from gastric_keras.config.fit import FitConfig
+from gastric_keras.evaluation import external
+from gastric_keras.evaluation.evaluate import run_evaluate
+from gastric_keras.runs.cohorts import read_cohort_scores, read_cohorts
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import read_scores
+from gastric_keras.training import ladder
+from tests.helpers.small_experiments import write_experiment
+from tests.helpers.small_sets import write_small_set
+
+CLASSES = ("benign", "malignant")
+
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
+
+def draw_pale(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
+    """Dots as of ``draw_dots``, in the pale red of another hospital."""
+    image = rng.integers(200, 250, (size, size, 3)).astype(np.uint8)
+    for _ in range(2 + 8 * label):
+        center = tuple(int(v) for v in rng.integers(4, size - 4, 2))
+        cv2.circle(image, center, 4, (220, 120, 160), -1)
+    return image
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, Path]:
+    """A run that is trained and evaluated, and two cohorts beside its sets."""
+    root = tmp_path_factory.mktemp("external")
+    config = write_experiment(
+        root,
+        "run",
+        target={"train": 8, "validation": 6, "test": 6},
+        fit=FitConfig(epochs=1, batch_size=8),
+        evaluate=EvaluateConfig(bootstrap=100),
+        runtime=RuntimeConfig(output=str(root / "runs")),
+    )
+    for name, splits in (("north", {"train": 6, "test": 6}), ("south", {"test": 8})):
+        write_small_set(
+            root / name,
+            "target",
+            CLASSES,
+            per_class=splits,
+            draw=draw_pale,
+            source=name,
+        )
+    run_dir = RunDir(root / "runs" / "run")
+    ladder.run_target(config, run_dir)
+    run_evaluate(config, run_dir)
+    return config, root
+
+
+def ask(config: ExperimentConfig, **cohorts: CohortConfig) -> ExperimentConfig:
+    """The same run, with these cohorts."""
+    evaluate = dataclasses.replace(config.evaluate, external=cohorts)
+    return dataclasses.replace(config, evaluate=evaluate)
+
+
+def run_dir_of(config: ExperimentConfig) -> RunDir:
+    return RunDir(Path(config.runtime.output) / config.name)
+
+
+def test_a_cohort_is_scored_and_the_run_is_left_alone(
+    lab: tuple[ExperimentConfig, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, root = lab
+    run_dir = run_dir_of(config)
+    own = {p: p.stat().st_mtime_ns for p in run_dir.stage("evaluate").iterdir()}
+    asked = ask(config, north=CohortConfig(str(root / "north")))
+    run_evaluate(asked, run_dir)
+    out = capsys.readouterr().out
+    assert (
+        "north: 12 benign from 6 cases, 12 malignant from 6 cases (train + test)"
+        in (out)
+    )
+    (scores,) = read_cohort_scores(run_dir)
+    run = read_scores(run_dir)
+    assert (scores.report.n, scores.report.cases) == (24, 12)
+    assert scores.report.threshold == run.threshold == scores.threshold
+    for unit in ("patch", "case"):
+        before = getattr(run.test, unit).scores["auc"].value
+        after = getattr(scores.report, unit).scores["auc"].value
+        change = scores.changes[unit]["auc"]
+        assert change.value == pytest.approx(after - before)
+    names = {shift.name: shift for shift in scores.shifts}
+    # The dots are paler, and the scale is the same for every patch.
+    assert names["hematoxylin_mean"].smd < -1
+    assert (
+        names["patch_width_um"].before.mean == 32 == names["patch_width_um"].after.mean
+    )
+    assert [drift.label for drift in scores.drift] == list(CLASSES)
+
+    # A second cohort: the first is not touched, the run is not read by the network.
+    asked = ask(config, **asked.evaluate.external, south=CohortConfig(f"{root}/south"))
+    seen = []
+    predict = external.predict_selections
+    monkeypatch.setattr(
+        external,
+        "predict_selections",
+        lambda config, model, parts: seen.extend(parts)
+        or predict(config, model, parts),
+    )
+    run_evaluate(asked, run_dir)
+    assert [Path(part.folder).name for part in seen] == ["south"]
+    assert "north: finished" in capsys.readouterr().out
+    assert [c.scores.name for c in read_cohorts(run_dir)] == ["north", "south"]
+    assert own == {p: p.stat().st_mtime_ns for p in run_dir.stage("evaluate").iterdir()}
+
+    # With fewer draws all is scored again, and nothing predicted.
+    seen.clear()
+    few = dataclasses.replace(asked.evaluate, bootstrap=120)
+    run_evaluate(dataclasses.replace(asked, evaluate=few), run_dir)
+    assert not seen
+    assert {c.report.bootstrap for c in read_cohort_scores(run_dir)} == {120}
+    run_evaluate(config, run_dir)
+    run_evaluate(asked, run_dir)
