@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
+from gastric_keras.comparison.cohorts import compare_cohorts
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
     control_pairs,
@@ -90,6 +91,7 @@ def compare(
         controls=setting_differences(found, control_pairs(runs)),
         efficiency=efficiency_curves(found),
         quality=read_quality(runs, pairs, found.auc),
+        cohorts=compare_cohorts(runs, draws),
         verdicts=_verdicts(_pooled(found, pairs), found.cases),
         notes=_notes(runs, pairs),
     )

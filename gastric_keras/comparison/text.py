@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import mean
 
+from gastric_keras.comparison.cells import (
+    COLUMNS,
+    difference_cells,
+    spell_mean,
+    spell_names,
+    spell_p_value,
+)
+from gastric_keras.comparison.cohort_text import spell_cohorts
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
 from gastric_keras.comparison.published import (
     SETS,
@@ -19,10 +27,7 @@ from gastric_keras.comparison.results import (
     SettingDifference,
 )
 from gastric_keras.config.backbones import find_backbone
-from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.label_efficiency import spell_saving
-from gastric_keras.statistics.paired import PooledDifference
-from gastric_keras.statistics.words import spell_p
 from gastric_keras.support.text import markdown_name, text_table
 
 
@@ -41,6 +46,7 @@ def spell_tables(comparison: Comparison) -> str:
         *_controls(comparison.controls),
         *_efficiency(comparison.efficiency),
         *_quality(comparison.quality),
+        *spell_cohorts(comparison.cohorts),
         "## Verdict",
     ]
     parts += [f"- {verdict.sentence}" for verdict in comparison.verdicts] or [
@@ -78,7 +84,7 @@ def _scores(cells: Sequence[ScoreCell]) -> list[str]:
                 find_backbone(cell.backbone).title,
                 markdown_name(cell.path),
                 str(len(cell.runs)),
-                *(_mean_sd(cell.scores[score]) for score in scores),
+                *(spell_mean(cell.scores[score]) for score in scores),
                 _paper(cell),
             ]
             for cell in mine
@@ -125,9 +131,13 @@ def _differences(comparison: Comparison) -> list[str]:
         "and seeds for fixed: too bold where a case has many patches. Last column: "
         "the gain of the same setting in the paper, on other data than these.",
         text_table(
-            ["network", "subset", "mid-level set", *_COLUMNS, f"gain in {SOURCE}"],
+            ["network", "subset", "mid-level set", *COLUMNS, f"gain in {SOURCE}"],
             [
-                [*_names(d.backbone, d.subset, d.path), *_cells_of(d), _gain(d)]
+                [
+                    *spell_names(d.backbone, d.subset, d.path),
+                    *difference_cells(d),
+                    _gain(d),
+                ]
                 for d in comparison.differences
             ],
         ),
@@ -161,10 +171,12 @@ def _beyond(differences: Sequence[SettingDifference]) -> list[str]:
 def _calls(differences: Sequence[SettingDifference]) -> list[str]:
     rows = [
         [
-            *_names(d.backbone, d.subset, d.path),
+            *spell_names(d.backbone, d.subset, d.path),
             f"{mean(test.difference for test in d.calls.values()):+.3f}",
-            ", ".join(_p(test.p_clustered) or "not defined" for test in tests),
-            ", ".join(_p(test.p_value) for test in tests),
+            ", ".join(
+                spell_p_value(test.p_clustered) or "not defined" for test in tests
+            ),
+            ", ".join(spell_p_value(test.p_value) for test in tests),
         ]
         for d in differences
         for tests in [list(d.calls.values())]
@@ -191,9 +203,12 @@ def _controls(controls: Sequence[SettingDifference]) -> list[str]:
         "Linear probe: logistic regression on the backbone as it came. Intervals and p "
         "values as above; p is adjusted over this table.",
         text_table(
-            ["network", "subset", "path", "less", *_COLUMNS],
+            ["network", "subset", "path", "less", *COLUMNS],
             [
-                [*_names(d.backbone, d.subset, d.path, d.base), *_cells_of(d)]
+                [
+                    *spell_names(d.backbone, d.subset, d.path, d.base),
+                    *difference_cells(d),
+                ]
                 for d in controls
             ],
         ),
@@ -205,7 +220,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         return []
     rows = [
         [
-            *_names(curve.backbone, curve.path),
+            *spell_names(curve.backbone, curve.path),
             f"{point.labels:g}",
             str(point.seeds),
             f"{point.auc:.3f}",
@@ -215,7 +230,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         for point in curve.points
     ]
     sentences = [
-        "- " + spell_saving(", ".join(_names(curve.backbone, curve.path)), saving)
+        "- " + spell_saving(", ".join(spell_names(curve.backbone, curve.path)), saving)
         for curve in curves
         for saving in curve.savings
     ]
@@ -242,7 +257,7 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
             before = mean(each.before[i] for each in found)
             after = mean(each.after[i] for each in found)
             scores = [f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", gain]
-            rows.append([*_names(backbone, subset, mid, layer), *scores])
+            rows.append([*spell_names(backbone, subset, mid, layer), *scores])
     header = ["network", "subset", "mid-level set", "layer", "t=0", "t=1", "change"]
     parts = [
         "## What t=1 does to the features",
@@ -260,41 +275,3 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
             "if the runs were independent, which those of one t=1 are not)."
         )
     return parts
-
-
-_COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
-
-
-def _names(backbone: str, *names: str) -> list[str]:
-    """A network as the paper spells it, and names out of configs and sets."""
-    return [find_backbone(backbone).title, *map(markdown_name, names)]
-
-
-def _cells_of(found: SettingDifference) -> list[str]:
-    return [
-        str(len(found.seeds)),
-        f"{found.clustered.difference:+.3f}",
-        _interval(found.clustered),
-        _p(found.p_holm),
-        _interval(found.delong),
-        _p(found.delong.p_value),
-    ]
-
-
-def _mean_sd(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return "not defined"
-    if len(known) == 1:
-        return f"{known[0]:.3f}"
-    return f"{mean(known):.3f} ± {stdev(known):.3f}"
-
-
-def _interval(found: PooledDifference | PairedTest) -> str:
-    if found.low is None:
-        return "not defined"
-    return f"{found.low:+.3f} to {found.high:+.3f}"
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else spell_p(value).removeprefix("= ")
