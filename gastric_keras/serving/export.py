@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.runs.cohorts import read_cohort_scores
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import read_scores, require_target
@@ -67,7 +68,8 @@ def run_export(
         write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
     write_json(partial / "assets" / "metadata.json", asdict(metadata))
     write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
-    write_atomic(partial / "model_card.md", render_model_card(metadata, scores))
+    card = render_model_card(metadata, scores, read_cohort_scores(run_dir))
+    write_atomic(partial / "model_card.md", card)
     write_warmup(partial, _warmup_requests(metadata))
     # The card is for people, who may add to it.
     write_checksums(partial, leave=("model_card.md",))

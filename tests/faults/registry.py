@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.faults import (
     configs,
+    external_sets,
     finished_runs,
     indexes,
     label_masks,
@@ -41,6 +42,7 @@ KINDS: dict[str, Kind] = {
         weights_files,
         requests,
         finished_runs,
+        external_sets,
         slides_damaged,
         scales,
     )

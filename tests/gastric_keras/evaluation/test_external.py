@@ -18,9 +18,11 @@ from gastric_keras.config.experiment import (
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.evaluation import external
 from gastric_keras.evaluation.evaluate import run_evaluate
+from gastric_keras.records.manifest import read_manifest, write_manifest
 from gastric_keras.runs.cohorts import read_cohort_scores, read_cohorts
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_scores
+from gastric_keras.support.errors import InputError
 from gastric_keras.training import ladder
 from tests.helpers.small_experiments import write_experiment
 from tests.helpers.small_sets import write_small_set
@@ -132,3 +134,69 @@ def test_a_cohort_is_scored_and_the_run_is_left_alone(
     assert {c.report.bootstrap for c in read_cohort_scores(run_dir)} == {120}
     run_evaluate(config, run_dir)
     run_evaluate(asked, run_dir)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_predicted(
+    lab: tuple[ExperimentConfig, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, root = lab
+    run_dir = run_dir_of(config)
+    monkeypatch.setattr(external, "load_stage", lambda *_: pytest.fail("predicted"))
+
+    def refused(folder: Path, *words: str, **allowed: bool) -> None:
+        cohort = CohortConfig(str(folder), **allowed)
+        with pytest.raises(InputError) as caught:
+            run_evaluate(ask(config, new=cohort), run_dir)
+        for word in words:
+            assert word in str(caught.value)
+
+    refused(
+        root / "target",
+        "evaluate.external.new.records must share no case and no picture",
+        "cases with train of the target set",
+        "equal patches with test of the target set",
+        f"data_prep check {root / 'target'}",
+        "evaluate.external.new.allow_leaks=true",
+    )
+    refused(root / "nowhere", "must have a manifest.json", "nowhere")
+    for name, classes in (("other", ("normal", "cancer")), ("alone", CLASSES)):
+        write_small_set(root / name, "target", classes, per_class={"test": 2})
+    refused(root / "other", "classes of the run", "['normal', 'cancer']", "labels")
+    manifest = read_manifest(root / "alone")
+    for change, words in (
+        ({"counts": {"test": {"benign": 0, "malignant": 4}}}, "benign=0, malignant=4"),
+        ({"config": {"normalization": "macenko"}}, "new.allow_unequal_normalization"),
+        ({"mpp": 5.0}, "evaluate.external.new.allow_unequal_scale=true"),
+    ):
+        write_manifest(root / "alone", dataclasses.replace(manifest, **change))
+        refused(root / "alone", words)
+    write_manifest(root / "alone", manifest)
+
+
+def test_a_leak_that_is_allowed_is_counted(
+    lab: tuple[ExperimentConfig, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, root = lab
+    run_dir = run_dir_of(config)
+    stolen = CohortConfig(str(root / "target"), allow_leaks=True)
+    run_evaluate(ask(config, stolen=stolen), run_dir)
+    (found,) = (c for c in read_cohort_scores(run_dir) if c.name == "stolen")
+    assert {each.where.split()[0] for each in found.shared} == {
+        "train",
+        "validation",
+        "test",
+    }
+    assert "its scores may be too good" in capsys.readouterr().err
+    # What was allowed once is not allowed for ever.
+    strict = dataclasses.replace(stolen, allow_leaks=False)
+    with pytest.raises(InputError, match="must share no case"):
+        run_evaluate(ask(config, stolen=strict), run_dir)
+    # Another training takes the scores with it.
+    run_dir.reopen("target")
+    assert read_cohort_scores(run_dir) == []
+
+
+def test_names_become_folders() -> None:
+    for names in (("../up",), ("a b",), ("a.b",), ("",), ("North", "north")):
+        with pytest.raises(InputError, match="external must have names"):
+            EvaluateConfig(external={name: CohortConfig("x") for name in names})
