@@ -80,7 +80,7 @@ def _cell(
         runs=tuple(str(run.folder) for run, _ in found),
         scores={
             "AUC": tuple(report.scores["auc"].value for report in reports),
-            "recall": tuple(call["sensitivity"].value for call in calls),
+            "sensitivity": tuple(call["sensitivity"].value for call in calls),
             "specificity": tuple(call["specificity"].value for call in calls),
             "change of AUC": tuple(change.value for change in changes),
         },

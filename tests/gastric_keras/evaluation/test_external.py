@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gastric_keras import run
 from gastric_keras.config.cohorts import CohortConfig
 from gastric_keras.config.experiment import (
     EvaluateConfig,
@@ -22,6 +23,7 @@ from gastric_keras.records.manifest import read_manifest, write_manifest
 from gastric_keras.runs.cohorts import read_cohort_scores, read_cohorts
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_scores
+from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.training import ladder
 from tests.helpers.small_experiments import write_experiment
@@ -94,11 +96,11 @@ def test_a_cohort_is_scored_and_the_run_is_left_alone(
         in (out)
     )
     (scores,) = read_cohort_scores(run_dir)
-    run = read_scores(run_dir)
+    own_scores = read_scores(run_dir)
     assert (scores.report.n, scores.report.cases) == (24, 12)
-    assert scores.report.threshold == run.threshold == scores.threshold
+    assert scores.report.threshold == own_scores.threshold == scores.threshold
     for unit in ("patch", "case"):
-        before = getattr(run.test, unit).scores["auc"].value
+        before = getattr(own_scores.test, unit).scores["auc"].value
         after = getattr(scores.report, unit).scores["auc"].value
         change = scores.changes[unit]["auc"]
         assert change.value == pytest.approx(after - before)
@@ -132,8 +134,15 @@ def test_a_cohort_is_scored_and_the_run_is_left_alone(
     run_evaluate(dataclasses.replace(asked, evaluate=few), run_dir)
     assert not seen
     assert {c.report.bootstrap for c in read_cohort_scores(run_dir)} == {120}
-    run_evaluate(config, run_dir)
-    run_evaluate(asked, run_dir)
+    # The command line, and what it asks for stays scored.
+    path = root / "run.yaml"
+    config_io.save(config, path)
+    order = ["--stage", "evaluate", "--config", str(path)]
+    north = ["--set", f"evaluate.external.north.records={root / 'north'}"]
+    assert run.main([*order, *north]) == 0
+    capsys.readouterr()
+    assert run.main([*order, *north]) == 0
+    assert "north: finished, the scores stand in" in capsys.readouterr().out
 
 
 def test_what_does_not_fit_is_refused_before_it_is_predicted(
