@@ -211,7 +211,7 @@ def _training_cases(rng: random.Random, folder: Path) -> str:
 
 
 def _training_pictures(rng: random.Random, folder: Path) -> str:
-    """Pictures of the run's sets under other names, as they are or turned."""
+    """A picture of the run's sets under another name."""
     from gastric_keras.records.schema import read_records, serialize
 
     split = rng.choice(("train", "validation", "test"))

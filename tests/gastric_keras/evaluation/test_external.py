@@ -27,7 +27,7 @@ from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.training import ladder
 from tests.helpers.small_experiments import write_experiment
-from tests.helpers.small_sets import write_small_set
+from tests.helpers.small_sets import draw_dots, write_small_set
 
 CLASSES = ("benign", "malignant")
 
@@ -167,6 +167,15 @@ def test_what_does_not_fit_is_refused_before_it_is_predicted(
         f"data_prep check {root / 'target'}",
         "evaluate.external.new.allow_leaks=true",
     )
+    # Turned by a quarter, under the names that they have.
+    write_small_set(
+        root / "turned",
+        "target",
+        CLASSES,
+        per_class={"train": 8},
+        draw=lambda *drawn: np.ascontiguousarray(np.rot90(draw_dots(*drawn))),
+    )
+    refused(root / "turned", "16 patches that look alike with train of the target set")
     refused(root / "nowhere", "must have a manifest.json", "nowhere")
     for name, classes in (("other", ("normal", "cancer")), ("alone", CLASSES)):
         write_small_set(root / name, "target", classes, per_class={"test": 2})
