@@ -23,7 +23,7 @@ import numpy.typing as npt
 from data_prep.engine import map_items
 from data_prep.leaks.contents import read_contents
 from data_prep.leaks.find import find_leaks
-from data_prep.leaks.fingerprints import (
+from gastric_keras.imaging.fingerprints import (
     MIN_DEVIATION,
     Pictures,
     correlate,

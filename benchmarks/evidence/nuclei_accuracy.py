@@ -18,8 +18,8 @@ import numpy.typing as npt
 from data_prep.config.sets import NucleiConfig
 from data_prep.measure import nuclei
 from data_prep.measure.scores import aggregated_jaccard, count_labels, dice
-from data_prep.measure.stain import WHITE, hematoxylin_transmittance
 from data_prep.measure.threshold import threshold_phansalkar
+from gastric_keras.imaging.stain import WHITE, hematoxylin_transmittance
 
 PATCH = 256
 STRENGTHS = (0.6, 0.8, 1.0, 1.3, 1.6)

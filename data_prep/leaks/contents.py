@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.engine import map_items
-from data_prep.leaks.fingerprints import Pictures, mean_color, no_pictures, shrink
 from data_prep.leaks.overlaps import side_of
+from gastric_keras.imaging.fingerprints import Pictures, mean_color, no_pictures, shrink
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths

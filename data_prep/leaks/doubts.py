@@ -10,7 +10,7 @@ from typing import Literal
 
 from data_prep.leaks.contents import Contents
 from data_prep.leaks.find import must_differ
-from data_prep.leaks.fingerprints import find_alike
+from gastric_keras.imaging.fingerprints import find_alike
 from gastric_keras.records.spelling import few, near_equal
 
 Reason = Literal[

@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 
 from data_prep.leaks.contents import Contents, Kind, Patches
-from data_prep.leaks.fingerprints import find_alike
 from data_prep.leaks.overlaps import intersect
+from gastric_keras.imaging.fingerprints import find_alike
 
 #: Sets that take each other's place at t=1 and never meet in one run.
 MID_LEVEL = ("tissue", "nuclei")

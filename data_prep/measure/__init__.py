@@ -1,4 +1,4 @@
-"""Stain, nuclei, clusters, artifacts: pixels to numbers; never TensorFlow."""
+"""Nuclei, clusters, artifacts: pixels to numbers; never TensorFlow."""
 
 import lazy_loader
 
@@ -9,7 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clusters": ["cluster_patches"],
         "normalization": ["fit_stain", "normalize"],
         "nuclei": ["NucleiMeasurement", "measure_nuclei", "segment_nuclei"],
-        "stain": ["separate_stains"],
         "threshold": ["threshold_phansalkar"],
     },
 )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config.measures import ArtifactConfig
-from data_prep.measure.stain import check_image
+from gastric_keras.imaging.stain import check_image
 
 BLANK = "blank"
 PEN = "pen mark"

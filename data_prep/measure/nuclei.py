@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.config.measures import NucleiConfig
-from data_prep.measure.stain import check_image, hematoxylin, transmittance_from_amount
 from data_prep.measure.threshold import threshold_phansalkar
+from gastric_keras.imaging import stain
 
 #: µm per px of a ×40 scan: what counts where the scale is not known.
 ASSUMED_MPP = 0.25
@@ -147,10 +147,10 @@ def trace_contours(labels: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]
 
 
 def _find(image: npt.NDArray[np.uint8], config: NucleiConfig) -> _Found:
-    check_image(image)
+    stain.check_image(image)
     small = _to_working_scale(image, config.mpp or ASSUMED_MPP)
-    amount = _blur(hematoxylin(small), config.smoothing_um / WORKING_MPP)
-    light = transmittance_from_amount(amount, unit=_stain_unit(amount, config))
+    amount = _blur(stain.hematoxylin(small), config.smoothing_um / WORKING_MPP)
+    light = stain.transmittance_from_amount(amount, unit=_stain_unit(amount, config))
     radius = max(1, round(config.radius_um / WORKING_MPP))
     margin = threshold_phansalkar(light, radius) - light
     mask = cv2.compare(margin, 0, cv2.CMP_GT)

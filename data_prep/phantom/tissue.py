@@ -16,7 +16,6 @@ import numpy.typing as npt
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from data_prep.measure.stain import rgb_from_stains
 from data_prep.phantom.glands import (
     BACKGROUND,
     EPITHELIUM,
@@ -28,6 +27,7 @@ from data_prep.phantom.glands import (
     polygons,
     split_regions,
 )
+from gastric_keras.imaging.stain import rgb_from_stains
 
 #: µm per px of every picture of the phantom: a ×20 scan.
 MPP = 0.5

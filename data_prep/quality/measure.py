@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from data_prep.config.measures import NucleiConfig
 from data_prep.measure.nuclei import measure_nuclei
-from data_prep.measure.stain import hematoxylin
 from data_prep.quality.verdict import Association, Quality, warnings_of
 from gastric_keras.imaging.images import decode_image
+from gastric_keras.imaging.stain import hematoxylin
 from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
 from gastric_keras.records.schema import read_records
 from gastric_keras.support.errors import require

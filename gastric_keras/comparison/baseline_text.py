@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gastric_keras.comparison.cells import spell_interval, spell_mean, spell_p_cell
+from gastric_keras.comparison.cells import spell_interval, spell_mean, spell_p_value
 from gastric_keras.comparison.results import (
     BaselineCell,
     BaselineDifference,
@@ -85,7 +85,7 @@ def _row(found: BaselineDifference) -> list[str]:
         str(len(found.seeds)),
         f"{found.clustered.difference:+.3f}",
         spell_interval(found.clustered),
-        spell_p_cell(found.p_holm),
+        spell_p_value(found.p_holm),
     ]
 
 

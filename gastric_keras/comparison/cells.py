@@ -1,17 +1,40 @@
-"""Cells of the tables of a comparison."""
+"""Cells that several tables of a comparison have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+from gastric_keras.comparison.results import SettingDifference
+from gastric_keras.config.backbones import find_backbone
 from gastric_keras.statistics.delong import PairedTest
 from gastric_keras.statistics.paired import PooledDifference
 from gastric_keras.statistics.words import spell_p
+from gastric_keras.support.text import markdown_name
+
+#: Of a table of differences, behind what is compared.
+COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
+
+
+def spell_names(backbone: str, *names: str) -> list[str]:
+    """A network as the paper spells it, and names out of configs and sets."""
+    return [find_backbone(backbone).title, *map(markdown_name, names)]
+
+
+def difference_cells(found: SettingDifference) -> list[str]:
+    """As of ``COLUMNS``."""
+    return [
+        str(len(found.seeds)),
+        f"{found.clustered.difference:+.3f}",
+        spell_interval(found.clustered),
+        spell_p_value(found.p_holm),
+        spell_interval(found.delong),
+        spell_p_value(found.delong.p_value),
+    ]
 
 
 def spell_mean(values: Sequence[float | None]) -> str:
-    """Mean ± standard deviation over seeds or draws; one value as it is."""
+    """Mean over runs, and their standard deviation where there are several."""
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return "not defined"
@@ -21,12 +44,12 @@ def spell_mean(values: Sequence[float | None]) -> str:
 
 
 def spell_interval(found: PooledDifference | PairedTest) -> str:
-    """Both ends of the interval of a difference, with their signs."""
+    """Both ends, or that there are none."""
     if found.low is None:
         return "not defined"
     return f"{found.low:+.3f} to {found.high:+.3f}"
 
 
-def spell_p_cell(value: float | None) -> str:
-    """A p value for a table; "" where there is none."""
+def spell_p_value(value: float | None) -> str:
+    """A p value without "="; "" where there is none."""
     return "" if value is None else spell_p(value).removeprefix("= ")

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 
 from gastric_keras.comparison.baselines import compare_baselines, has_baselines_only
+from gastric_keras.comparison.cohorts import compare_cohorts
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
     control_pairs,
@@ -94,6 +95,7 @@ def compare(
         controls=setting_differences(found, control_pairs(runs)),
         efficiency=efficiency_curves(found),
         quality=read_quality(runs, pairs, found.auc),
+        cohorts=compare_cohorts(runs, draws),
         verdicts=_verdicts(_pooled(found, pairs), found.cases),
         notes=_notes(runs, pairs),
         baselines=baselines,

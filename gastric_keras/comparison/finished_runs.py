@@ -11,6 +11,7 @@ import numpy as np
 
 from gastric_keras.config.backbones import NETWORKS
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.runs.cohorts import Cohort, read_cohorts
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
@@ -44,6 +45,7 @@ class FinishedRun:
     rows: tuple[tuple, ...]
     label: np.ndarray
     score: np.ndarray
+    cohorts: tuple[Cohort, ...] = ()
 
     @property
     def mid(self) -> str | None:
@@ -189,6 +191,7 @@ def _read_run(folder: Path) -> FinishedRun:
         rows=rows,
         label=label,
         score=score,
+        cohorts=tuple(read_cohorts(run_dir)),
     )
 
 

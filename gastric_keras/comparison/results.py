@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gastric_keras.comparison.feature_gain import MidQuality
 from gastric_keras.statistics.delong import PairedTest
+from gastric_keras.statistics.independent import Change
 from gastric_keras.statistics.label_efficiency import CurvePoint, Saving
 from gastric_keras.statistics.mcnemar import McNemar
 from gastric_keras.statistics.paired import PooledDifference
@@ -164,6 +165,50 @@ class Efficiency:
 
 
 @dataclass(frozen=True)
+class CohortCell:
+    """Scores of one network, subset and path on an external cohort, over its seeds.
+
+    Attributes:
+        backbone: network.
+        subset: of the training patches.
+        path: one stage, a mid-level set, or a control.
+        runs: folders.
+        scores: name in the table -> one value a run; None: not defined.
+        change: of the AUC against the internal test, where there is one run.
+    """
+
+    backbone: str
+    subset: str
+    path: str
+    runs: tuple[str, ...]
+    scores: dict[str, tuple[float | None, ...]]
+    change: Change | None
+
+
+@dataclass(frozen=True)
+class CohortResult:
+    """What the runs make of an external cohort.
+
+    Attributes:
+        name: of the cohort.
+        manifest_sha256: of its set.
+        patches: of the cohort.
+        cases: of the cohort.
+        leaks: cases or pictures that it shares with sets of the runs, as allowed.
+        cells: its score table; runs that were not scored on it are not in it.
+        differences: one a setting that has runs with one and with two stages.
+    """
+
+    name: str
+    manifest_sha256: str
+    patches: int
+    cases: int
+    leaks: int
+    cells: tuple[CohortCell, ...]
+    differences: tuple[SettingDifference, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What finished runs say about the second stage.
 
@@ -177,6 +222,7 @@ class Comparison:
         controls: differences between paths that say where a gain comes from.
         efficiency: curves with two numbers of labels or more.
         quality: what t=1 did to the features, for runs that were probed.
+        cohorts: external cohorts that runs were scored on.
         verdicts: one a network, then one over all; empty: nothing to compare.
         notes: what limits the answer.
         baselines: their score table; empty: no folder has finished ones.
@@ -192,6 +238,7 @@ class Comparison:
     controls: tuple[SettingDifference, ...]
     efficiency: tuple[Efficiency, ...]
     quality: tuple[MidQuality, ...]
+    cohorts: tuple[CohortResult, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
     baselines: tuple[BaselineCell, ...] = ()

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from statistics import mean
 
 from gastric_keras.comparison.baseline_text import spell_baselines
-from gastric_keras.comparison.cells import spell_interval, spell_mean, spell_p_cell
+from gastric_keras.comparison.cells import (
+    COLUMNS,
+    difference_cells,
+    spell_mean,
+    spell_names,
+    spell_p_value,
+)
+from gastric_keras.comparison.cohort_text import spell_cohorts
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
 from gastric_keras.comparison.published import (
     SETS,
@@ -41,6 +48,7 @@ def spell_tables(comparison: Comparison) -> str:
         *_controls(comparison.controls),
         *_efficiency(comparison.efficiency),
         *_quality(comparison.quality),
+        *spell_cohorts(comparison.cohorts),
         "## Verdict",
     ]
     parts += [f"- {verdict.sentence}" for verdict in comparison.verdicts] or [
@@ -125,9 +133,13 @@ def _differences(comparison: Comparison) -> list[str]:
         "and seeds for fixed: too bold where a case has many patches. Last column: "
         "the gain of the same setting in the paper, on other data than these.",
         text_table(
-            ["network", "subset", "mid-level set", *_COLUMNS, f"gain in {SOURCE}"],
+            ["network", "subset", "mid-level set", *COLUMNS, f"gain in {SOURCE}"],
             [
-                [*_names(d.backbone, d.subset, d.path), *_cells_of(d), _gain(d)]
+                [
+                    *spell_names(d.backbone, d.subset, d.path),
+                    *difference_cells(d),
+                    _gain(d),
+                ]
                 for d in comparison.differences
             ],
         ),
@@ -161,12 +173,12 @@ def _beyond(differences: Sequence[SettingDifference]) -> list[str]:
 def _calls(differences: Sequence[SettingDifference]) -> list[str]:
     rows = [
         [
-            *_names(d.backbone, d.subset, d.path),
+            *spell_names(d.backbone, d.subset, d.path),
             f"{mean(test.difference for test in d.calls.values()):+.3f}",
             ", ".join(
-                spell_p_cell(test.p_clustered) or "not defined" for test in tests
+                spell_p_value(test.p_clustered) or "not defined" for test in tests
             ),
-            ", ".join(spell_p_cell(test.p_value) for test in tests),
+            ", ".join(spell_p_value(test.p_value) for test in tests),
         ]
         for d in differences
         for tests in [list(d.calls.values())]
@@ -193,9 +205,12 @@ def _controls(controls: Sequence[SettingDifference]) -> list[str]:
         "Linear probe: logistic regression on the backbone as it came. Intervals and p "
         "values as above; p is adjusted over this table.",
         text_table(
-            ["network", "subset", "path", "less", *_COLUMNS],
+            ["network", "subset", "path", "less", *COLUMNS],
             [
-                [*_names(d.backbone, d.subset, d.path, d.base), *_cells_of(d)]
+                [
+                    *spell_names(d.backbone, d.subset, d.path, d.base),
+                    *difference_cells(d),
+                ]
                 for d in controls
             ],
         ),
@@ -207,7 +222,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         return []
     rows = [
         [
-            *_names(curve.backbone, curve.path),
+            *spell_names(curve.backbone, curve.path),
             f"{point.labels:g}",
             str(point.seeds),
             f"{point.auc:.3f}",
@@ -217,7 +232,7 @@ def _efficiency(curves: Sequence[Efficiency]) -> list[str]:
         for point in curve.points
     ]
     sentences = [
-        "- " + spell_saving(", ".join(_names(curve.backbone, curve.path)), saving)
+        "- " + spell_saving(", ".join(spell_names(curve.backbone, curve.path)), saving)
         for curve in curves
         for saving in curve.savings
     ]
@@ -244,7 +259,7 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
             before = mean(each.before[i] for each in found)
             after = mean(each.after[i] for each in found)
             scores = [f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", gain]
-            rows.append([*_names(backbone, subset, mid, layer), *scores])
+            rows.append([*spell_names(backbone, subset, mid, layer), *scores])
     header = ["network", "subset", "mid-level set", "layer", "t=0", "t=1", "change"]
     parts = [
         "## What t=1 does to the features",
@@ -262,22 +277,3 @@ def _quality(quality: Sequence[MidQuality]) -> list[str]:
             "if the runs were independent, which those of one t=1 are not)."
         )
     return parts
-
-
-_COLUMNS = ["seeds", "difference", "by case", "p (Holm)", "DeLong", "p"]
-
-
-def _names(backbone: str, *names: str) -> list[str]:
-    """A network as the paper spells it, and names out of configs and sets."""
-    return [find_backbone(backbone).title, *map(markdown_name, names)]
-
-
-def _cells_of(found: SettingDifference) -> list[str]:
-    return [
-        str(len(found.seeds)),
-        f"{found.clustered.difference:+.3f}",
-        spell_interval(found.clustered),
-        spell_p_cell(found.p_holm),
-        spell_interval(found.delong),
-        spell_p_cell(found.delong.p_value),
-    ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.baselines import BaselinesConfig
+from gastric_keras.config.cohorts import CohortConfig, check_cohort_names
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.records.cases import CaseRule
 from gastric_keras.records.subsets import CaseSubset
@@ -172,13 +173,17 @@ class EvaluateConfig:
         confidence: of the intervals, in (0, 1).
         subgroups: name -> regular expression that is sought in the image ids: these
             patches are scored by themselves too, such as the hard ones.
+        external: name -> further target set, such as another hospital's, that the
+            finished run is scored on too.
     """
 
     bootstrap: int = 1000
     confidence: float = 0.95
     subgroups: dict[str, str] = field(default_factory=dict)
+    external: dict[str, CohortConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_cohort_names(self.external)
         check_ranges(
             self,
             bootstrap=("[100, inf)", "1000 is usual."),
@@ -193,6 +198,11 @@ class EvaluateConfig:
                     f"subgroups.{name} must be a regular expression, got {pattern!r} "
                     f"({error}). Put a backslash before signs meant literally."
                 ) from error
+
+    @property
+    def of_own_splits(self) -> dict[str, object]:
+        """What the scores of validation and test hang on: all but the cohorts."""
+        return {key: v for key, v in asdict(self).items() if key != "external"}
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import keras
-import numpy as np
-
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.data.pipeline import eval_dataset
 from gastric_keras.data.stage_data import patches_of
+from gastric_keras.evaluation.external import score_cohorts
+from gastric_keras.evaluation.predicting import predict_selections
 from gastric_keras.evaluation.scoring import score
-from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.records.checks import check_set
 from gastric_keras.runs.predictions import (
     Predictions,
@@ -25,7 +22,7 @@ from gastric_keras.runs.scores import (
     has_scores,
     require_target,
 )
-from gastric_keras.statistics.scores import Score
+from gastric_keras.statistics.words import spell_auc
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
@@ -37,10 +34,12 @@ REPORT_VERSION = 3
 def run_evaluate(
     config: ExperimentConfig, run_dir: RunDir, *, force: bool = False
 ) -> None:
-    """Stage evaluate: score the finished target model on validation and test.
+    """Stage evaluate: score the finished target model on validation and test, then on
+    every external cohort.
 
     The threshold is chosen on the validation split. Each split goes through the model
-    once: with other settings, the kept predictions are scored again.
+    once: with other settings, the kept predictions are scored again. A cohort that is
+    added later leaves the run's own scores as they are.
 
     Args:
         config: of the run.
@@ -50,7 +49,13 @@ def run_evaluate(
     Raises:
         InputError: stage target is not finished, or the set does not fit.
     """
-    settings = asdict(config.evaluate) | {"report_version": REPORT_VERSION}
+    _score_run(config, run_dir, force=force)
+    score_cohorts(config, run_dir, force=force)
+
+
+def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> None:
+    """Score validation and test, unless that is done."""
+    settings = config.evaluate.of_own_splits | {"report_version": REPORT_VERSION}
     if not force:
         # As long as done.json says what they were.
         for split in SCORED_SPLITS:
@@ -77,7 +82,7 @@ def run_evaluate(
             f"{scores.unfitted}"
         )
     auc = scores.test.patch.scores["auc"]
-    print(f"evaluate: test {_spell(auc)}; all scores in {run_dir.report_json}")
+    print(f"evaluate: test {spell_auc(auc)}; all scores in {run_dir.report_json}")
 
 
 def _predictions(
@@ -90,7 +95,7 @@ def _predictions(
     if missing:
         model = load_stage(config, run_dir, "target")
         for split in missing:
-            made = predict_split(config, model, split)
+            made = predict_selections(config, model, [patches_of(config.target, split)])
             write_predictions(run_dir.predictions(split), made)
     found = {
         split: read_predictions(run_dir.predictions(split)) for split in SCORED_SPLITS
@@ -111,32 +116,3 @@ def _predictions(
                 f"{run_dir.predictions(split)}. Run --stage evaluate --force."
             )
     return found
-
-
-def predict_split(
-    config: ExperimentConfig, model: keras.Model, split: str
-) -> Predictions:
-    """Probabilities of a split of the target set.
-
-    Args:
-        config: of the run.
-        model: the target classifier.
-        split: validation or test.
-    """
-    dataset = eval_dataset(
-        patches_of(config.target, split),
-        image_size=config.backbone.image_size,
-        batch_size=config.target.fit.batch_size,
-    )
-    columns = predict(build_forward(model), dataset)
-    for name in ("case_id", "image_id"):
-        columns[name] = np.array([value.decode() for value in columns[name]])
-    return Predictions(classes=config.target.classes, **columns)
-
-
-def _spell(auc: Score) -> str:
-    if auc.value is None:
-        return f"AUC not defined ({auc.reason})"
-    if auc.low is None:
-        return f"AUC {auc.value:.3f} (no interval: {auc.reason})"
-    return f"AUC {auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
@@ -40,18 +42,13 @@ def score(
     """
     positive = config.target.classes.index(config.target.positive)
     threshold, temperature, unfitted = _choose(validation, positive)
-    evaluate = config.evaluate
-    draws = Draws(evaluate.bootstrap, evaluate.confidence, config.seed)
-
-    def report(part: Predictions) -> Report:
-        return split_report.report(
-            (part.label == positive).astype(int),
-            part.probability[:, positive],
-            part.case_id,
-            threshold=threshold,
-            calibrated=scaled(part, temperature)[:, positive],
-            draws=draws,
-        )
+    report = partial(
+        score_part,
+        positive=config.target.positive,
+        threshold=threshold,
+        temperature=temperature,
+        draws=draws_of(config),
+    )
 
     mid = read_manifest(config.mid.records).dataset if config.mid else None
     return RunScores(
@@ -77,6 +74,41 @@ def score(
             )
             for name, pattern in config.evaluate.subgroups.items()
         },
+    )
+
+
+def draws_of(config: ExperimentConfig) -> Draws:
+    """Draws of cases for the intervals of a run."""
+    evaluate = config.evaluate
+    return Draws(evaluate.bootstrap, evaluate.confidence, config.seed)
+
+
+def score_part(
+    part: Predictions,
+    *,
+    positive: str,
+    threshold: float,
+    temperature: float,
+    draws: Draws,
+) -> Report:
+    """Every score of some patches at a threshold and a temperature that are fixed.
+
+    Args:
+        part: predictions of the patches.
+        positive: name of the positive class.
+        threshold: in [0, 1].
+        temperature: > 0, of the scores after scaling.
+        draws: of cases, for the intervals.
+    """
+    label, probability = part.positives(positive)
+    index = part.classes.index(positive)
+    return split_report.report(
+        label,
+        probability,
+        part.case_id,
+        threshold=threshold,
+        calibrated=scaled(part, temperature)[:, index],
+        draws=draws,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures, DICOM and whole slides as RGB, and where their tissue lies."""
+"""Pictures, DICOM and whole slides as RGB; their tissue, stains and look-alikes."""
 
 import lazy_loader
 
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "labels": ["read_labels"],
         "normalization": ["fit_stain", "normalize"],
+        "stain": ["separate_stains"],
         "slides": ["Picture", "is_slide", "open_picture"],
         "tissue": ["tissue_mask", "tissue_share"],
     },

@@ -40,6 +40,40 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
     return manifest
 
 
+def check_cohort(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
+    """Check an external cohort against the classes of a run and its own manifest.
+
+    Args:
+        folder: of the set; whatever splits it has, they are one cohort.
+        classes: that the run tells apart, in order.
+        key: of the cohort in the config, for the message.
+
+    Raises:
+        InputError: not a set, other classes, no patch of a class, or bytes and records
+            that do not match its manifest.
+    """
+    manifest = read_manifest(folder)
+    if manifest.classes != classes:
+        raise InputError(
+            f"{key}.records must have the classes of the run, in its order: "
+            f"{list(classes)}, got {folder} with {list(manifest.classes)}. Make the "
+            "set with these classes; labels of data_prep target translates other names."
+        )
+    counts = {
+        name: sum(count.get(name, 0) for count in manifest.counts.values())
+        for name in classes
+    }
+    if not all(counts.values()):
+        spelled = ", ".join(f"{name}={count}" for name, count in counts.items())
+        raise InputError(
+            f"{key}.records must have patches of every class, got {folder} with "
+            f"{spelled}. Add cases of the missing class: one class alone shows neither "
+            "an AUC nor a drop of it."
+        )
+    verify_set(folder, manifest)
+    return manifest
+
+
 def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
     """Refuse a mid-level set with cases of the target's validation or test split.
 

@@ -72,47 +72,52 @@ def treatment_of(manifest: Manifest) -> Treatment:
     )
 
 
-def check_equal_stains(mid: Treatment, target: Treatment) -> None:
+def check_equal_stains(
+    one: Treatment, target: Treatment, *, name: str = "mid-level", key: str = "mid"
+) -> None:
     """Refuse two sets of which one was normalized, or both by different methods.
 
     Args:
-        mid: of the mid-level set.
+        one: of the set that meets the target set.
         target: of the target set.
+        name: of the first set, for the message.
+        key: of its section in the config, for the way out.
 
     Raises:
         InputError: their normalizations differ.
     """
     require(
-        mid.normalization == target.normalization,
-        "normalization must be the same in the mid-level and the target set",
+        one.normalization == target.normalization,
+        f"normalization must be the same in the {name} and the target set",
         "Make one of the sets again with the normalization of the other (--set "
         "normalization=macenko), or accept the difference with --set "
-        "mid.allow_unequal_normalization=true.",
-        mid=mid.normalization,
-        target=target.normalization,
+        f"{key}.allow_unequal_normalization=true.",
+        **{key: one.normalization, "target": target.normalization},
     )
 
 
-def check_equal_scales(mid: Treatment, target: Treatment) -> None:
+def check_equal_scales(
+    one: Treatment, target: Treatment, *, name: str = "mid-level", key: str = "mid"
+) -> None:
     """Refuse two sets whose patches show areas of tissue beyond compare.
 
     Args:
-        mid: of the mid-level set.
+        one: of the set that meets the target set.
         target: of the target set.
+        name: of the first set, for the message.
+        key: of its section in the config, for the way out.
 
     Raises:
         InputError: both widths are known, and one is REFUSED_RATIO times the other.
     """
-    widths = sorted((mid.width_um, target.width_um))
+    widths = sorted((one.width_um, target.width_um))
     require(
         not widths[0] or widths[1] < REFUSED_RATIO * widths[0],
-        "Patches of the mid-level and the target set must show like widths of tissue, "
-        "µm",
+        f"Patches of the {name} and the target set must show like widths of tissue, µm",
         "Compare the mpp of their data_prep configs with the scanners, a factor of ten "
         "is easily lost; or accept the difference with --set "
-        "mid.allow_unequal_scale=true.",
-        mid=round(mid.width_um, 3),
-        target=round(target.width_um, 3),
+        f"{key}.allow_unequal_scale=true.",
+        **{key: round(one.width_um, 3), "target": round(target.width_um, 3)},
     )
 
 

@@ -11,7 +11,7 @@ import gastric_keras
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.report.baselines import baseline_table
-from gastric_keras.report.operating_points import PromiseRow, operating_points
+from gastric_keras.report.cohorts import cohort_section
 from gastric_keras.report.pictures import (
     Inline,
     area_pictures,
@@ -20,15 +20,10 @@ from gastric_keras.report.pictures import (
     reliability_picture,
     visualized_pictures,
 )
+from gastric_keras.report.units import units_of
+from gastric_keras.runs.cohorts import read_cohorts
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.rows import (
-    ScoreRow,
-    calibration_rows,
-    case_rows,
-    score_rows,
-    subgroup_rows,
-    warm_start_of,
-)
+from gastric_keras.runs.rows import case_rows, subgroup_rows, warm_start_of
 from gastric_keras.runs.run_dir import SCORED_SPLITS, FitStage, RunDir
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
@@ -40,8 +35,6 @@ from gastric_keras.runs.shapes import (
     read_history,
     read_provenance,
 )
-from gastric_keras.statistics.draws import Draws
-from gastric_keras.statistics.words import SpelledScore, spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of, write_atomic, write_json
@@ -125,6 +118,10 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "visualized": visualized_pictures(run_dir),
         **_results(scores, predictions),
         "baselines": baseline_table(run_dir, config, scores, predictions["test"]),
+        "cohorts": [
+            cohort_section(cohort, scores, *predictions.values())
+            for cohort in read_cohorts(run_dir)
+        ],
         "sets": (cards := _sets(config, provenance)),
         "meeting": doubts_where_sets_meet(cards),
         "leaks": leak_rows(
@@ -150,47 +147,12 @@ def _results(
     test, positive = predictions["test"], scores.positive
     return {
         "negative": next(name for name in scores.classes if name != positive),
-        "units": [_unit(scores, predictions, name) for name in ("patch", "case")],
+        "units": units_of(scores, predictions["validation"], test),
         "curves": area_pictures(scores, test) + confusion_pictures(scores),
         "reliability": reliability_picture(scores, test),
         "subgroups": subgroup_rows(scores),
         "cases": case_rows(test, positive, scores.threshold),
     }
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """Scores of the test split per patch, or per case."""
-
-    name: str
-    n: int
-    positives: int
-    auc: SpelledScore
-    rows: list[ScoreRow]
-    calibration: list[ScoreRow]
-    points: list[PromiseRow]
-
-
-def _unit(
-    scores: RunScores, predictions: Mapping[str, Predictions], name: str
-) -> _Unit:
-    split = scores.test
-    unit = split.patch if name == "patch" else split.case
-    return _Unit(
-        name=name,
-        n=unit.n,
-        positives=unit.positives,
-        auc=spell_score(unit.scores["auc"]),
-        rows=score_rows(unit),
-        calibration=calibration_rows(unit),
-        points=operating_points(
-            predictions["validation"],
-            predictions["test"],
-            scores.positive,
-            unit=name,
-            draws=Draws(split.bootstrap, split.confidence, split.seed),
-        ),
-    )
 
 
 def _sets(config: ExperimentConfig, provenance: Provenance | None) -> list[SetCard]:

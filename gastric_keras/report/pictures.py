@@ -17,6 +17,7 @@ from gastric_keras.statistics.calibration import apply_temperature
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.text import wrap
 
 #: Bytes; a picture above it is shown in 256 colors.
 LARGEST_IN_FULL_COLOR = 60_000
@@ -59,12 +60,15 @@ def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> Inlin
     )
 
 
-def area_pictures(scores: RunScores, test: Predictions) -> list[Inline]:
+def area_pictures(
+    scores: RunScores, test: Predictions, *, where: str = "test split"
+) -> list[Inline]:
     """ROC and precision-recall curves with bands, per patch and per case.
 
     Args:
         scores: of the run.
         test: predictions of the test split.
+        where: the patches are of, for a reader.
 
     Returns:
         Both pictures; none where no area is defined.
@@ -81,14 +85,14 @@ def area_pictures(scores: RunScores, test: Predictions) -> list[Inline]:
         )
     return [
         inline(
-            figures.plot_roc(None, curves=roc, title="ROC, test split"),
-            f"ROC curves of the test split. {_spell_areas(roc, 'AUC')}{shaded}",
+            figures.plot_roc(None, curves=roc, title=_title(f"ROC, {where}")),
+            f"ROC curves of the {where}. {_spell_areas(roc, 'AUC')}{shaded}",
         ),
         inline(
             figures.plot_precision_recall(
-                None, curves=recall, title="Precision and recall, test split"
+                None, curves=recall, title=_title(f"Precision and recall, {where}")
             ),
-            "Precision-recall curves of the test split. "
+            f"Precision-recall curves of the {where}. "
             f"{_spell_areas(recall, 'average precision')}{shaded}",
         ),
     ]
@@ -122,16 +126,24 @@ def _curves(
     return curves
 
 
+def _title(text: str) -> str:
+    """In lines that a picture is wide enough for."""
+    return "\n".join(wrap(text, 40))
+
+
 def _spell_areas(curves: Sequence[figures.Curve], area: str) -> str:
     return " ".join(f"{c.name}: {area} {c.area[0]:.3f}." for c in curves)
 
 
-def reliability_picture(scores: RunScores, test: Predictions) -> Inline:
+def reliability_picture(
+    scores: RunScores, test: Predictions, *, where: str = "test split"
+) -> Inline:
     """Reliability per patch, before and after temperature scaling.
 
     Args:
         scores: of the run.
         test: predictions of the test split.
+        where: the patches are of, for a reader.
     """
     label, score = test.positives(scores.positive)
     index = test.classes.index(scores.positive)
@@ -144,7 +156,7 @@ def reliability_picture(scores: RunScores, test: Predictions) -> Inline:
             None,
             label=label,
             scores={"as the network gives it": score, "after scaling": scaled},
-            title="Reliability, test split, per patch",
+            title=_title(f"Reliability, {where}, per patch"),
         ),
         "Reliability per patch: share of positives against predicted probability in "
         f"ten bins; calibration error {before} before and {after} after scaling by "
@@ -152,11 +164,12 @@ def reliability_picture(scores: RunScores, test: Predictions) -> Inline:
     )
 
 
-def confusion_pictures(scores: RunScores) -> list[Inline]:
+def confusion_pictures(scores: RunScores, *, where: str = "") -> list[Inline]:
     """Confusion per patch and per case at the validation threshold.
 
     Args:
         scores: of the run.
+        where: the patches are of, for a reader; "": the test split.
     """
     positive, threshold = scores.positive, scores.threshold
     names = [name for name in scores.classes if name != positive] + [positive]
@@ -164,13 +177,14 @@ def confusion_pictures(scores: RunScores) -> list[Inline]:
     for unit, found in (("patch", scores.test.patch), ("case", scores.test.case)):
         confusion = found.at_threshold.confusion
         (tn, fp), (fn, tp) = confusion
-        title = f"Confusion per {unit}, threshold {threshold:.3f}"
+        of = f" of the {where}" if where else ""
+        title = f"Confusion per {unit}{of}, threshold {threshold:.3f}"
         pictures.append(
             inline(
                 figures.plot_confusion(
-                    None, confusion=confusion, classes=names, title=title
+                    None, confusion=confusion, classes=names, title=_title(title)
                 ),
-                f"Confusion per {unit} at {threshold:.3f}: {tp} of {tp + fn} "
+                f"Confusion per {unit}{of} at {threshold:.3f}: {tp} of {tp + fn} "
                 f"{names[1]} and {tn} of {tn + fp} {names[0]} called right. Rows from "
                 f"the top and columns from the left: {names[0]}, {names[1]}.",
             )

@@ -29,9 +29,9 @@ class Place:
     def __get__(self, owner: None, kind: type) -> Place: ...
 
     @overload
-    def __get__(self, owner: RunDir | BaselineDir, kind: type) -> Path: ...
+    def __get__(self, owner: Folder, kind: type) -> Path: ...
 
-    def __get__(self, owner: RunDir | BaselineDir | None, kind: type) -> Place | Path:
+    def __get__(self, owner: Folder | None, kind: type) -> Place | Path:
         """Its path below one root."""
         return self if owner is None else owner.root.joinpath(*self.parts)
 
@@ -50,6 +50,23 @@ class BaselineDir:
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""
         return self.root / f"predictions_{split}.csv"
+
+
+@dataclass(frozen=True)
+class CohortDir:
+    """What stage evaluate writes of one external cohort:
+    ``<output>/<name>/external/<cohort>/``."""
+
+    root: Path
+
+    done = Place("done.json")
+    """Written last: a cohort with this file is scored. JSON."""
+    predictions = Place("predictions.csv")
+    """Probabilities of each patch, of all splits, CSV."""
+    appearance = Place("appearance.json")
+    """Stain and scale of each case, JSON."""
+    scores = Place("scores.json")
+    """Scores, changes against the internal test, and drift, JSON."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +131,8 @@ class RunDir:
             self.done("probe").unlink(missing_ok=True)
             for split in SCORED_SPLITS:
                 self.predictions(split).unlink(missing_ok=True)
+            for done in self.external.glob(f"*/{CohortDir.done.parts[-1]}"):
+                done.unlink()
 
     def predictions(self, split: str) -> Path:
         """Probabilities of each patch of a target split, CSV."""
@@ -135,6 +154,15 @@ class RunDir:
     def baseline(self, method: str) -> BaselineDir:
         """What one classical method wrote."""
         return BaselineDir(self.baselines / method)
+
+    external = Place("external")
+    """Folder of the external cohorts; each has its own in it."""
+    internal_appearance = Place("external", "internal_test.json")
+    """Stain and scale of each case of the internal test split, JSON."""
+
+    def cohort(self, name: str) -> CohortDir:
+        """What was written of one external cohort."""
+        return CohortDir(self.external / name)
 
     figures = Place("figures")
     """Folder of PNG pictures."""
@@ -163,3 +191,7 @@ class RunDir:
             folder="run folder",
             way_out="Wait for the other run, or give this one another name.",
         )
+
+
+#: A folder whose files have fixed names.
+Folder = RunDir | BaselineDir | CohortDir

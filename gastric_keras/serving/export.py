@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.runs.cohort_shapes import CohortScores
+from gastric_keras.runs.cohorts import read_cohort_scores
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import read_scores, read_split, require_target
@@ -69,7 +72,12 @@ def run_export(
     run_dir.reopen("export")
     model = load_stage(config, run_dir, "target")
     folder = write_version(
-        model, run_dir.export, metadata=metadata, scores=scores, onnx=config.export.onnx
+        model,
+        run_dir.export,
+        metadata=metadata,
+        scores=scores,
+        onnx=config.export.onnx,
+        cohorts=read_cohort_scores(run_dir),
     )
     write_json(done, {"version": version} | settings)
     print(f"export: SavedModel for TF Serving in {folder}")
@@ -82,6 +90,7 @@ def write_version(
     metadata: ExportMetadata,
     scores: RunScores,
     onnx: bool = False,
+    cohorts: Sequence[CohortScores] = (),
 ) -> Path:
     """Write a version whole: TF Serving watches the folder and must never see half.
 
@@ -91,6 +100,7 @@ def write_version(
         metadata: with the number of the version.
         scores: of the model.
         onnx: ``model.onnx`` too.
+        cohorts: external ones that it was scored on, for the model card.
 
     Returns:
         The folder of the version.
@@ -103,7 +113,8 @@ def write_version(
         write_onnx(model, partial / "model.onnx", point=point, metadata=metadata)
     write_json(partial / "assets" / "metadata.json", asdict(metadata))
     write_atomic(partial / "assets" / "labels.txt", "\n".join(point.classes) + "\n")
-    write_atomic(partial / "model_card.md", render_model_card(metadata, scores))
+    card = render_model_card(metadata, scores, cohorts)
+    write_atomic(partial / "model_card.md", card)
     write_warmup(partial, _warmup_requests(metadata))
     # The card is for people, who may add to it.
     write_checksums(partial, leave=("model_card.md",))

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gastric_keras.config.backbones import find_backbone
+from gastric_keras.runs.cohort_shapes import CohortScores
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.sets import set_card
 from gastric_keras.serving.metadata import ExportMetadata
 from gastric_keras.statistics.case_rules import rule_words
+from gastric_keras.statistics.words import spell_change, spell_score
 from gastric_keras.support.pages import render
 
 
-def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
+def render_model_card(
+    metadata: ExportMetadata,
+    scores: RunScores,
+    cohorts: Sequence[CohortScores] = (),
+) -> str:
     """The text of ``model_card.md``.
 
     Args:
         metadata: that of the export.
         scores: of the run.
+        cohorts: external ones that the run was scored on.
     """
     calls = metadata.case_calls
     threshold = calls.thresholds.get(calls.rule)
@@ -48,4 +57,27 @@ def render_model_card(metadata: ExportMetadata, scores: RunScores) -> str:
             }
             for name, unit in (("patch", scores.test.patch), ("case", scores.test.case))
         ],
+        cohorts=[_cohort(cohort) for cohort in cohorts],
     )
+
+
+def _cohort(cohort: CohortScores) -> dict[str, object]:
+    """One cohort, by the names that the template has."""
+    return {
+        "scores": cohort,
+        "rows": [
+            {
+                "unit": name,
+                "auc": spell_score(unit.scores["auc"]),
+                "change": spell_change(cohort.changes[name]["auc"]),
+                "calls": [
+                    spell_score(unit.at_threshold.scores[key])
+                    for key in ("sensitivity", "specificity")
+                ],
+            }
+            for name, unit in (
+                ("patch", cohort.report.patch),
+                ("case", cohort.report.case),
+            )
+        ],
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gastric_keras.statistics.independent import Change
 from gastric_keras.statistics.scores import Score
 
 
@@ -41,6 +42,30 @@ def spell_score(score: Score, digits: int = 3) -> SpelledScore:
         return SpelledScore(value, note=score.reason or "")
     mark = "†" if score.method == "exact" else ""
     return SpelledScore(value, f"{score.low:.{digits}f}–{score.high:.{digits}f}{mark}")
+
+
+def spell_change(change: Change, digits: int = 3) -> SpelledScore:
+    """A difference as text, with its sign.
+
+    Args:
+        change: of a score.
+        digits: after the point.
+    """
+    if change.value is None:
+        return SpelledScore("—", note=change.reason or "")
+    value = f"{change.value:+.{digits}f}"
+    if change.low is None or change.high is None:
+        return SpelledScore(value, note=change.reason or "")
+    return SpelledScore(value, f"{change.low:+.{digits}f} to {change.high:+.{digits}f}")
+
+
+def spell_auc(auc: Score) -> str:
+    """An AUC with its interval, for a line on the terminal."""
+    if auc.value is None:
+        return f"AUC not defined ({auc.reason})"
+    if auc.low is None:
+        return f"AUC {auc.value:.3f} (no interval: {auc.reason})"
+    return f"AUC {auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f})"
 
 
 def spell_p(value: float) -> str:

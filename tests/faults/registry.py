@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults import (
     configs,
     embeddings,
+    external_sets,
     feature_files,
     finished_runs,
     indexes,
@@ -45,6 +46,7 @@ KINDS: dict[str, Kind] = {
         finished_runs,
         feature_files,
         embeddings,
+        external_sets,
         slides_damaged,
         scales,
     )

@@ -40,16 +40,19 @@ def make_records(
     size: int,
     suffix: str,
     draw: Draw = draw_dots,
+    source: str = "",
 ) -> list[PatchRecord]:
     """Drawn patches, two a case."""
-    rng = np.random.default_rng([SPLITS.index(split), len(classes)])
+    seed = [SPLITS.index(split), len(classes), *source.encode()]
+    rng = np.random.default_rng(seed)
     records = []
     for i in range(per_class * len(classes)):
         label = i % len(classes)
         image = draw(rng, label, size)
         encoded = cv2.imencode(suffix, image[..., ::-1])[1].tobytes()
-        case = f"{split}-{dataset}-{i // (2 * len(classes))}-{label}"
-        records.append(PatchRecord(encoded, label, case, f"{split}-{i}", 8 * i, 0, 0.5))
+        case = f"{source}{split}-{dataset}-{i // (2 * len(classes))}-{label}"
+        name = f"{source}{split}-{i}"
+        records.append(PatchRecord(encoded, label, case, name, 8 * i, 0, 0.5))
     return records
 
 
@@ -64,13 +67,15 @@ def write_small_set(
     suffix: str = ".png",
     subsets: dict[str, int] | None = None,
     draw: Draw = draw_dots,
+    source: str = "",
 ) -> list[PatchRecord]:
     """Write a set of ``per_class`` patches a class and split; returns all its records
-    in file order, split after split."""
+    in file order, split after split. Another ``source`` has other names and pictures.
+    """
     folder.mkdir(parents=True)
     written, files, counts, cases = [], [], {}, {}
     for split, n in per_class.items():
-        records = make_records(dataset, classes, split, n, size, suffix, draw)
+        records = make_records(dataset, classes, split, n, size, suffix, draw, source)
         counts[split] = {name: n for name in classes}
         cases[split] = tuple(sorted({record.case_id for record in records}))
         for index in range(shards):

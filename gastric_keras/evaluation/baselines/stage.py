@@ -77,7 +77,7 @@ def _settings(config: ExperimentConfig, method: Method) -> dict[str, object]:
         "subset": config_io.to_dict(target)["subset"],
         "subset_seed": target.subset_seed,
         "seed": config.seed,
-        "evaluate": asdict(config.evaluate),
+        "evaluate": config.evaluate.of_own_splits,
     }
 
 

@@ -21,8 +21,8 @@ from data_prep.measure.artifacts import (
     pen_share,
     sharpness,
 )
-from data_prep.measure.stain import rgb_from_stains
 from gastric_keras.imaging.images import read_image
+from gastric_keras.imaging.stain import rgb_from_stains
 from gastric_keras.support.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]

@@ -12,8 +12,8 @@ import pytest
 from data_prep.config.sets import NucleiConfig
 from data_prep.measure.nuclei import measure_nuclei, segment_nuclei, trace_contours
 from data_prep.measure.scores import aggregated_jaccard, dice
-from data_prep.measure.stain import WHITE, rgb_from_stains
 from data_prep.phantom.tissue import Stain, draw_region
+from gastric_keras.imaging.stain import WHITE, rgb_from_stains
 from gastric_keras.support.errors import InputError
 
 CENTERS = [(40, 40), (110, 50), (180, 60), (60, 130), (150, 140), (200, 200)]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from shapely.geometry import shape
 
-from data_prep.measure.stain import rgb_from_stains, separate_stains
 from data_prep.phantom.config import PhantomConfig
 from data_prep.phantom.glands import BACKGROUND, CLASSES, EPITHELIUM
 from data_prep.phantom.tissue import PhantomImage, Stain, draw_region
 from data_prep.phantom.write import draw_target, write_phantom
+from gastric_keras.imaging.stain import rgb_from_stains, separate_stains
 from gastric_keras.support.errors import InputError
 
 SMALL = PhantomConfig(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.measure.stain import OD_FROM_STAINS, STAINS_FROM_OD, separate_stains
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import STAINS, augment, jitter_color, jitter_stain
+from gastric_keras.imaging.stain import OD_FROM_STAINS, STAINS_FROM_OD, separate_stains
 
 FLIP = AugmentConfig(flip=True, turn=False, stain=0.0)
 TURN = AugmentConfig(flip=False, turn=True, stain=0.0)

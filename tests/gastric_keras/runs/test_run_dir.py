@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gastric_keras.runs.run_dir import RUN_STAGES, BaselineDir, Place, RunDir
+from gastric_keras.runs.run_dir import (
+    RUN_STAGES,
+    BaselineDir,
+    CohortDir,
+    Place,
+    RunDir,
+)
 from gastric_keras.support.errors import InputError
 
 #: Members of RunDir that name no file of their own.
@@ -22,15 +28,18 @@ def list_paths(run_dir: RunDir) -> list[Path]:
     arguments: dict[str, tuple[str, ...]] = dict.fromkeys(by_fit, ("mid", "target"))
     arguments |= {"done": RUN_STAGES, "predictions": ("train", "validation", "test")}
     arguments["heatmap"] = ("a.svs", "b.png")
-    # A method's own folder: its files are those of BaselineDir.
+    # Folders of their own: their files are those of BaselineDir and CohortDir.
     arguments["baseline"] = ("lbp_svm", "color")
+    arguments["cohort"] = ("north", "south")
     paths = []
     for name, member in inspect.getmembers(RunDir):
         if isinstance(member, Place):
             paths.append(getattr(run_dir, name))
         elif name in arguments:
             found = [member(run_dir, argument) for argument in arguments[name]]
-            paths += [p.root if isinstance(p, BaselineDir) else p for p in found]
+            paths += [
+                p.root if isinstance(p, BaselineDir | CohortDir) else p for p in found
+            ]
         else:
             assert name.startswith("_") or name in NO_PATH, name
     return paths

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import hed_from_rgb, rgb2hed
 
-from data_prep.measure import stain
+from gastric_keras.imaging import stain
 from gastric_keras.support.errors import InputError
 
 

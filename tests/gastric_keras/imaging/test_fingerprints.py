@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from data_prep.leaks.fingerprints import (
+from gastric_keras.imaging.fingerprints import (
     MIN_CORRELATION,
     RADIUS,
     Pictures,
