@@ -17,13 +17,14 @@ from gastric_keras.comparison.compare import compare
 from gastric_keras.config.experiment import EvaluateConfig, ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.data.pipeline import eval_dataset
-from gastric_keras.ensemble import stage
+from gastric_keras.ensemble import members, stage
 from gastric_keras.ensemble.stage import run_ensemble
 from gastric_keras.evaluation.evaluate import run_evaluate
 from gastric_keras.run import main
-from gastric_keras.runs.predictions import read_predictions
+from gastric_keras.runs.predictions import Predictions, read_predictions, select
 from gastric_keras.runs.provenance import open_run
 from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.serving.exported_model import load_exported
 from gastric_keras.statistics.calibration import fit_temperature
 from gastric_keras.statistics.thresholds import best_threshold
@@ -156,7 +157,7 @@ def test_what_is_finished_stands_and_force_makes_a_new_version(
     assert "ensemble: finished, the model is in " in capsys.readouterr().out
     # The networks were averaged above; here the number of the version counts.
     made = []
-    monkeypatch.setattr(stage, "build_ensemble", lambda members: None)
+    monkeypatch.setattr(stage, "build_ensemble", lambda runs: None)
 
     def write_version(model: None, export: Path, *, metadata: Any, scores: Any) -> Path:
         made.append(metadata.version)
@@ -191,14 +192,30 @@ def test_other_settings_are_refused(runs: list[Path], tmp_path: Path) -> None:
     assert "--out must not be the folder of a run, got " in refused(runs, runs[0])
 
 
-def test_another_validation_split_is_refused(runs: list[Path], tmp_path: Path) -> None:
-    copy = tmp_path / "s1"
-    shutil.copytree(runs[1], copy)
-    path = RunDir(copy).predictions("validation")
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join(lines[:-1]) + "\n")
-    message = refused([runs[0], copy], tmp_path / "out")
-    assert "validation" in message and ", got " in message
+def test_other_validation_patches_and_nan_are_refused(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_split = members.read_split
+
+    def fewer(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
+        found = read_split(run_dir, split, scores)
+        is_cut = run_dir.root == runs[1] and split == "validation"
+        return select(found, "-[1-9]") if is_cut else found
+
+    monkeypatch.setattr(members, "read_split", fewer)
+    message = refused(runs, tmp_path / "out")
+    assert "must have the same validation patches, got " in message
+    assert f"{runs[0]} with 16 and {runs[1]} with 15, 1 of them in one only." in message
+
+    def nan(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
+        found = read_split(run_dir, split, scores)
+        return replace(found, probability=found.probability * np.nan)
+
+    monkeypatch.setattr(members, "read_split", nan)
+    message = refused(runs, tmp_path / "out")
+    assert "Probabilities of split validation must be numbers in every run, got " in (
+        message
+    )
 
 
 def test_an_ensemble_is_no_run_of_a_comparison(out: Path, tmp_path: Path) -> None:

@@ -221,6 +221,30 @@ def test_models_of_another_kind_are_refused(
     assert words in message and f"path='{path}'" in message
 
 
+def fails(patches: tf.Tensor) -> dict[str, tf.Tensor]:
+    with tf.control_dependencies([tf.debugging.Assert(False, ["planted"])]):
+        return moments(tf.identity(patches))
+
+
+def test_a_model_that_fails_is_named(tmp_path: Path, records: str) -> None:
+    message = refused(write_embedding(tmp_path / "m", fails), records)
+    assert "A SavedModel must answer to patches of its own signature, got " in message
+    assert "planted" in message and "Check image_size." in message
+
+
+def test_patches_are_the_only_input(tmp_path: Path, records: str) -> None:
+    module = tf.Module()
+    spec = tf.TensorSpec((None, 24, 24, 3), tf.float32)
+    call = tf.function(
+        lambda patches, mask: moments(patches * mask), input_signature=[spec, spec]
+    )
+    path = tmp_path / "two"
+    tf.saved_model.save(module, str(path), signatures={"serving_default": call})
+    message = refused(path, records)
+    assert "The signature must have one input, the patches, got " in message
+    assert "inputs=['mask', 'patches']" in message
+
+
 def test_the_rank_is_looked_at_where_the_signature_is_silent(
     tmp_path: Path, records: str
 ) -> None:

@@ -257,6 +257,18 @@ def test_files_of_another_kind_are_refused(
     assert "keys must be (n,) and features (n, length), got " in message
 
 
+def test_a_file_too_large_for_memory_is_named(
+    tmp_path: Path, config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(feature_files, "_read_npz", full)
+    save_npz(tmp_path / "f.npz", {"a": np.ones(2)})
+    message = refused(tmp_path / "f.npz", config)
+    assert "path must hold vectors that fit into memory, got " in message
+
+
 def test_pictures_with_several_patches_need_their_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
