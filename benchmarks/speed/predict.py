@@ -50,9 +50,13 @@ def main() -> int:
         for slide in options.slides:
             (inputs / slide.name).symlink_to(slide.resolve())
         whole, cut = folder / "whole", folder / "cut"
-        memory = _finish(options.model, inputs, whole)
-        _kill(options.model, inputs, cut)
-        _finish(options.model, inputs, cut)
+        # Of slides, whose scale may not be known; it means nothing to pictures alone.
+        sides = ["--set", f"side={options.side}"] if options.slides else []
+        command = [sys.executable, "-m", "gastric_keras.run", "--stage", "predict"]
+        command += ["--model", str(options.model), "--images", str(inputs), *sides]
+        memory = _finish(command, whole)
+        _kill(command, cut)
+        _finish(command, cut)
         unequal = [
             name
             for name in _TABLES
@@ -71,24 +75,24 @@ def _cut(folder: Path, side: int) -> Iterator[npt.NDArray[np.uint8]]:
                 yield pixels[y : y + side, x : x + side]
 
 
-def _start(model: Path, inputs: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gastric_keras.run", "--stage", "predict"]
-    command += ["--model", str(model), "--images", str(inputs), "--out", str(out)]
+def _start(command: Sequence[str], out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
-def _finish(model: Path, inputs: Path, out: Path) -> float:
+def _finish(command: Sequence[str], out: Path) -> float:
     """Largest memory of a run that ends by itself, MB."""
-    process = _start(model, inputs, out)
+    process = _start(command, out)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0, f"the run for {out} ended with {status}"
     return usage.ru_maxrss / 1024
 
 
-def _kill(model: Path, inputs: Path, out: Path) -> None:
-    process = _start(model, inputs, out)
+def _kill(command: Sequence[str], out: Path) -> None:
+    process = _start(command, out)
     while not list((out / "parts").glob("*.csv")):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
