@@ -65,6 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("inspect", help="the card of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_inspect)
+    command = commands.add_parser(
+        "folds", help="a finished target set to the k sets of a cross-validation"
+    )
+    command.add_argument("folder", metavar="DIR", help="of the target set")
+    command.add_argument("--folds", type=int, default=5, metavar="K", help="default: 5")
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the deal; another is a repetition"
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="of the k sets")
+    command.set_defaults(run=_folds)
     command = commands.add_parser("quality", help="figures and pictures of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_quality)
@@ -201,6 +211,18 @@ def _inspect(parsed: argparse.Namespace) -> int:
     from data_prep.sets.card import card_of
 
     print(card_of(parsed.folder))
+    return 0
+
+
+def _folds(parsed: argparse.Namespace) -> int:
+    from data_prep.sets.card import describe
+    from data_prep.sets.folds import write_folds
+    from gastric_keras.records.manifest import read_manifest
+
+    for folder in write_folds(
+        parsed.folder, parsed.out, folds=parsed.folds, seed=parsed.seed
+    ):
+        print(f"{folder}\n{describe(read_manifest(folder))}")
     return 0
 
 

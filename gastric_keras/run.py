@@ -78,6 +78,12 @@ STAGES = {
         needs=("config",),
         schema=GridConfig,
     ),
+    "crossval": Stage(
+        "evaluation.crossval:run_crossval",
+        "the runs of all folds to one, every case tested once",
+        takes=frozenset({"runs", "out"}),
+        needs=("runs",),
+    ),
     "compare": Stage(
         "comparison.compare:run_compare",
         "finished runs to tables and verdict",
@@ -129,7 +135,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "out": {
         "type": Path,
         "metavar": "DIR",
-        "help": "where the files go; compare: tensorboard_logs/compare; heatmap: "
+        "help": "where the files go; compare: tensorboard_logs/compare; crossval: "
+        "tensorboard_logs/crossval; heatmap: "
         "heatmaps/SLIDE of the model's run; configs: configs",
     },
 }
@@ -137,8 +144,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _MISSING = {
     "config": "A stage of a run needs a config file, got no --config. Copy examples "
     "with --stage configs and name one with --config FILE.",
-    "runs": "Stage compare needs folders of finished runs, got no --runs. Name them "
-    "with --runs DIR DIR.",
+    "runs": "This stage needs folders of finished runs, got no --runs. Name them with "
+    "--runs DIR DIR.",
     "slide": "Stage heatmap needs a slide, got no --slide. Name the slide with --slide "
     "FILE and the exported model with --model DIR.",
     "model": "Stage heatmap needs a model, got no --model. Name the slide with --slide "

@@ -145,7 +145,7 @@ def stack_columns(**measures: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Lists of equal length as the columns of a table.
 
     Args:
-        **measures: name -> (N,) numbers; the names stand in the errors.
+        **measures: name -> (N,) numbers; errors use the names.
 
     Returns:
         (N, number of lists) float64.

@@ -35,6 +35,8 @@ def describe(manifest: Manifest) -> str:
 def _lines(manifest: Manifest) -> Iterator[str]:
     total = sum(manifest.count(split) for split in manifest.counts)
     yield f"{manifest.dataset}: {total} patches kept"
+    if fold := manifest.fold:
+        yield f"fold {fold.number} of {fold.count}, deal {fold.seed}"
     for split, counts in manifest.counts.items():
         by_class = ", ".join(f"{name} {number}" for name, number in counts.items())
         yield (

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from data_prep.config.sets import TissueSetConfig
 from data_prep.sets.found import Found
 from data_prep.sets.view import View
-from data_prep.sources.class_names import NOTHING, class_number
+from data_prep.sources.class_names import NOTHING
 from data_prep.sources.outline_conflicts import find_conflicts
 from data_prep.sources.outline_places import PlaceCheck, place_regions, turn_regions
 from data_prep.sources.outlines import spell_counts
-from data_prep.sources.region_maps import mark_regions, read_class_map, settle
+from data_prep.sources.region_maps import mark_regions, read_label_map, settle
 from data_prep.sources.regions import Regions, read_regions
 from gastric_keras.imaging.orientation import turn_upright
 from gastric_keras.imaging.pillow import UnusableImage
@@ -41,17 +41,15 @@ class MaskMap:
         x, _, width, _ = view.picture.bounds
         self._columns = slice(x, x + width)
         shape = view.picture.shape
-        self._values: Counter[str] = Counter()
-        stored = read_class_map(
+        drawn, self._values = read_label_map(
             path,
             shape if orientation < 5 else shape[::-1],
             classes=config.classes,
             mask_values=source.mask_values,
-            unannotated=source.unannotated,
             bounds=view.picture.bounds,
-            values_met=self._values,
         )
-        self._map = turn_upright(stored, orientation)
+        settled = settle(drawn, source.unannotated, config.classes)
+        self._map = turn_upright(settled, orientation)
 
     def window(self, top: int, bottom: int) -> npt.NDArray[np.uint8]:
         """Class map between two rows of the picture, as wide as its bounds."""
@@ -92,9 +90,7 @@ class OutlineMap:
         """Class map between two rows of the picture, as wide as its bounds."""
         x, _, width, _ = self.view.picture.bounds
         marked = mark_regions(self._regions, (bottom - top, width), offset=(x, top))
-        name = self.view.source.unannotated
-        classes = self.view.config.classes
-        return settle(marked, class_number(name, classes) if name else NOTHING)
+        return settle(marked, self.view.source.unannotated, self.view.config.classes)
 
     def told(self, found: Found) -> Found:
         """The same with the numbers of outlines, and what is wrong with them.

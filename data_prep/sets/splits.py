@@ -49,30 +49,68 @@ def assign_splits(
     result = {case: fixed[case] for case in counts if case in fixed}
     if not free:
         return result
-    sizes = {
-        case: np.array([labels[i] for i in range(num_classes)], float)
-        for case, labels in counts.items()
-    }
+    sizes = _sizes(counts, num_classes)
     total = sum(sizes.values(), np.zeros(num_classes))
     wanted = np.outer([shares[name] for name in names], total)
     held = np.zeros_like(wanted)
     for case, split in result.items():
         if split in names:
             held[names.index(split)] += sizes[case]
+    dealt = _best_deal(sizes, free, held, wanted, seed=config.seed)
+    return result | {case: names[number] for case, number in dealt.items()}
+
+
+def deal_folds(
+    counts: Mapping[str, Counter[int]], *, folds: int, num_classes: int, seed: int
+) -> dict[str, int]:
+    """Give every case one of k folds, so that each holds a like share of each class.
+
+    Args:
+        counts: case -> label -> number of patches.
+        folds: k.
+        num_classes: n.
+        seed: of the deal.
+
+    Returns:
+        case -> fold, 0…k - 1; the same in any order of ``counts``.
+    """
+    sizes = _sizes(counts, num_classes)
+    total = sum(sizes.values(), np.zeros(num_classes))
+    wanted = np.tile(total / folds, (folds, 1))
+    return _best_deal(sizes, sorted(counts), np.zeros_like(wanted), wanted, seed=seed)
+
+
+def _sizes(
+    counts: Mapping[str, Counter[int]], num_classes: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Case -> (classes,) number of its patches."""
+    return {
+        case: np.array([labels[i] for i in range(num_classes)], float)
+        for case, labels in counts.items()
+    }
+
+
+def _best_deal(
+    sizes: Mapping[str, npt.NDArray[np.float64]],
+    free: Sequence[str],
+    held: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.float64],
+    *,
+    seed: int,
+) -> dict[str, int]:
+    """Case -> part, of several orders of the free cases the deal nearest to wanted."""
+    total = sum(sizes.values(), np.zeros(wanted.shape[1]))
     # A class counts the same, rare or common.
     scale = np.maximum(total, 1)
-    best: tuple[int, float, list[int]] | None = None
+    best: tuple[int, float, dict[str, int]] | None = None
     for draw in range(max(1, min(_MAX_DRAWS, _DRAWN_CASES // len(free)))):
-        order = sorted(
-            free, key=lambda case: nested_rank(f"{draw}:{case}", config.seed)
-        )
+        order = sorted(free, key=lambda case: nested_rank(f"{draw}:{case}", seed))
         dealt, after = _deal([sizes[case] for case in order], held, wanted, scale)
         empty = int(((after == 0) & (total > 0)).sum())
         distance = float((((after - wanted) / scale) ** 2).sum())
         if best is None or (empty, distance) < best[:2]:
-            best = (empty, distance, dealt)
-            result.update({case: names[i] for case, i in zip(order, dealt)})
-    return result
+            best = (empty, distance, dict(zip(order, dealt)))
+    return best[2] if best else {}
 
 
 def _deal(

@@ -37,8 +37,6 @@ def read_class_map(
     labels: Mapping[str, str] | None = None,
     mask_values: Mapping[int, str] | None = None,
     unannotated: str | None = None,
-    bounds: tuple[int, int, int, int] | None = None,
-    values_met: Counter[str] | None = None,
 ) -> ClassMap:
     """Read the region map of one picture.
 
@@ -52,9 +50,6 @@ def read_class_map(
         mask_values: value of the label mask -> class or ``ignore``.
         unannotated: class of the pixels that no annotation covers; what is ignored
             is covered, and of no class.
-        bounds: x, y, width, height of the part of a slide that has pixels; a label
-            mask of its size, as QuPath exports it, is placed there.
-        values_met: is told value by value how many pixels of a label mask have it.
 
     Returns:
         (H, W) uint8: 0 is not annotated, 1…n are the classes in order.
@@ -64,17 +59,45 @@ def read_class_map(
         InputError: a class or value that no mapping explains.
     """
     if is_label_mask(path):
-        # As large as its picture, whose own limit may have been raised.
-        limit = max(MAX_PIXELS, shape[0] * shape[1])
-        values = read_labels(path, max_pixels=limit, known=mask_values or {})
-        drawn, met = _map_values(values, mask_values or {}, classes=classes, path=path)
-        if values_met is not None:
-            values_met.update(met)
-        drawn = _at_full_size(drawn, shape, bounds=bounds, path=path)
+        drawn, _ = read_label_map(
+            path, shape, classes=classes, mask_values=mask_values or {}
+        )
     else:
         regions = read_regions(path, classes=classes, labels=labels or {})
         drawn = mark_regions(regions, shape)
-    return settle(drawn, class_number(unannotated, classes) if unannotated else NOTHING)
+    return settle(drawn, unannotated, classes)
+
+
+def read_label_map(
+    path: Path | str,
+    shape: tuple[int, int],
+    *,
+    classes: Sequence[str],
+    mask_values: Mapping[int, str],
+    bounds: tuple[int, int, int, int] | None = None,
+) -> tuple[ClassMap, Counter[str]]:
+    """Read a label mask as the class of each pixel.
+
+    Args:
+        path: of the mask.
+        shape: (H, W) of the picture, px.
+        classes: class names, in label order.
+        mask_values: value of the mask -> class or ``ignore``.
+        bounds: x, y, width, height of the part of a slide that has pixels; a mask of
+            its size, as QuPath exports it, is placed there.
+
+    Returns:
+        (H, W) uint8, for ``settle``; how many pixels of the mask have each value.
+
+    Raises:
+        UnusableImage: this mask is unreadable or has another size.
+        InputError: a value that mask_values does not explain.
+    """
+    # As large as its picture, whose own limit may have been raised.
+    limit = max(MAX_PIXELS, shape[0] * shape[1])
+    values = read_labels(path, max_pixels=limit, known=mask_values)
+    drawn, met = _map_values(values, mask_values, classes=classes, path=path)
+    return _at_full_size(drawn, shape, bounds=bounds, path=path), met
 
 
 def _at_full_size(
@@ -98,14 +121,18 @@ def _at_full_size(
     return whole
 
 
-def settle(marked: ClassMap, unannotated: int) -> ClassMap:
+def settle(
+    marked: ClassMap, unannotated: str | None, classes: Sequence[str]
+) -> ClassMap:
     """Class map of what was marked: 0 is not annotated, 1…n are the classes.
 
     Args:
         marked: (H, W) uint8, with ``NO_CLASS`` where no class may be; changed.
-        unannotated: number of the class of the pixels that nothing covers; 0: none.
+        unannotated: class of the pixels that nothing covers; None: they have none.
+        classes: class names, in label order.
     """
-    marked[marked == NOTHING] = unannotated
+    if unannotated:
+        marked[marked == NOTHING] = class_number(unannotated, classes)
     marked[marked == NO_CLASS] = NOTHING
     return marked
 
@@ -205,7 +232,7 @@ def _map_values(
     *,
     classes: Sequence[str],
     path: Path | str,
-) -> tuple[ClassMap, dict[str, int]]:
+) -> tuple[ClassMap, Counter[str]]:
     """The class map of a label mask, and how many pixels have each value."""
     found, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     unknown = [str(value) for value in found if int(value) not in mapping]
@@ -220,7 +247,7 @@ def _map_values(
     # An ignored value is annotated, as of no class.
     numbers = [class_number(mapping[int(v)], classes) or NO_CLASS for v in found]
     class_map = np.array(numbers, np.uint8)[inverse.reshape(values.shape)]
-    return class_map, dict(zip(map(str, found), counts.tolist()))
+    return class_map, Counter(dict(zip(map(str, found), counts.tolist())))
 
 
 def _touching(

@@ -132,7 +132,7 @@ def setting_differences(
 def _compare_calls(found: DrawnRuns, pair: Pair) -> McNemar:
     case_id = [row[0] for row in found.runs[0].rows]
     one, two = (
-        (run.score >= run.scores.threshold) == (run.label == 1)
+        run.is_called == (run.label == 1)
         for run in (found.runs[pair.one], found.runs[pair.two])
     )
     return mcnemar_test(one, two, case_id)

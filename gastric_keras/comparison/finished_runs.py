@@ -64,6 +64,12 @@ class FinishedRun:
         return self.mid or ONE_STAGE
 
     @property
+    def is_called(self) -> np.ndarray:
+        """(n,) bool: which patches its own threshold calls positive."""
+        cases = [row[0] for row in self.rows]
+        return self.score >= np.array(self.scores.thresholds_of(cases))
+
+    @property
     def is_control(self) -> bool:
         """Whether it is neither of one stage nor of two, but held against them."""
         return self.path not in (ONE_STAGE, self.mid)
@@ -82,9 +88,10 @@ class FinishedRun:
 
     @property
     def replicate(self) -> str:
-        """Seed of the training, and of the draw of the subset if it is not 0."""
-        draw = self.config.target.subset_seed
-        return f"{self.config.seed}" + (f"/{draw}" if draw else "")
+        """Seed of the training; of the draw of the subset and the folds if not 0."""
+        draw, made = self.config.target.subset_seed, self.scores.cross_validation
+        folds = f", folds {made.seed}" if made is not None and made.seed else ""
+        return f"{self.config.seed}" + (f"/{draw}" if draw else "") + folds
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,13 @@ def _read_run(folder: Path) -> FinishedRun:
             "report.json must hold labels_per_class, got "
             f"{run_dir.report_json} of an older version. Run --stage evaluate: it "
             "scores the kept predictions again."
+        )
+    if scores.fold is not None:
+        raise InputError(
+            "Runs must be scored on all test cases, got "
+            f"{folder} of fold {scores.fold.number} of {scores.fold.count}. Pool the "
+            "runs of all folds with --stage crossval --runs DIR DIR, and compare what "
+            "it writes."
         )
     config = config_io.load(ExperimentConfig, run_dir.config)
     check_config(config, scores)

@@ -61,7 +61,7 @@ def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> Non
         for split in SCORED_SPLITS:
             check_untouched(run_dir, run_dir.predictions(split))
         if has_scores(run_dir, settings):
-            print(f"evaluate: finished, the scores stand in {run_dir.report_json}")
+            print(f"evaluate: finished, the scores are in {run_dir.report_json}")
             return
     require_target(run_dir)
     check_set(config.target.records, config.target.classes, key="target")

@@ -41,14 +41,7 @@ def score(
         temperature at 1, where the validation split could choose neither; else None.
     """
     positive = config.target.classes.index(config.target.positive)
-    unfitted = _unfitted(validation)
-    threshold, temperature = 0.5, 1.0
-    if unfitted is None:
-        threshold = best_threshold(
-            validation.label == positive, validation.probability[:, positive]
-        )
-        temperature = fit_temperature(validation.label, validation.probability)
-
+    threshold, temperature, unfitted = _choose(validation, positive)
     report = partial(
         score_part,
         positive=config.target.positive,
@@ -59,6 +52,7 @@ def score(
 
     mid = read_manifest(config.mid.records).dataset if config.mid else None
     return RunScores(
+        fold=read_manifest(config.target.records).fold,
         name=config.name,
         backbone=config.backbone.name,
         weights=config.backbone.weights,
@@ -113,9 +107,20 @@ def score_part(
         probability,
         part.case_id,
         threshold=threshold,
-        calibrated=_scaled(part, temperature)[:, index],
+        calibrated=scaled(part, temperature)[:, index],
         draws=draws,
     )
+
+
+def _choose(validation: Predictions, positive: int) -> tuple[float, float, str | None]:
+    """Threshold and temperature of a validation split, and why it chose none."""
+    unfitted = _unfitted(validation)
+    if unfitted is not None:
+        return 0.5, 1.0, unfitted
+    threshold = best_threshold(
+        validation.label == positive, validation.probability[:, positive]
+    )
+    return threshold, fit_temperature(validation.label, validation.probability), None
 
 
 def _unfitted(validation: Predictions) -> str | None:
@@ -128,8 +133,8 @@ def _unfitted(validation: Predictions) -> str | None:
     return None
 
 
-def _scaled(part: Predictions, temperature: float) -> np.ndarray:
-    """(n, classes) after temperature scaling; as it is where it is not numbers."""
+def scaled(part: Predictions, temperature: float) -> np.ndarray:
+    """(n, classes) after temperature scaling; as they are where not numbers."""
     if not_numbers(part.probability):
         return part.probability
     return apply_temperature(part.probability, temperature)

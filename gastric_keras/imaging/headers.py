@@ -198,7 +198,7 @@ def check_orientation(header: bytes, found: int | None, *, name: str) -> None:
     """Refuse an orientation that some programs obey and others overlook.
 
     Raises:
-        UnusableImage: it stands in XMP alone, or in a text of ImageMagick.
+        UnusableImage: only XMP or a text of ImageMagick has it.
     """
     hidden = re.search(orientation.RAW_PROFILE, header) if found is None else None
     if hidden is None and not orientation.has_xmp_only(header, found):

@@ -82,7 +82,7 @@ def read_image(
 def decode_image(
     data: bytes, *, name: str, max_pixels: int = MAX_PIXELS
 ) -> npt.NDArray[np.uint8]:
-    """Decode the bytes of a picture; ``name`` stands in the errors.
+    """Decode the bytes of a picture; errors name it ``name``.
 
     See :func:`read_image`.
     """

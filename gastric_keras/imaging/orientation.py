@@ -1,4 +1,4 @@
-"""EXIF orientation: where it stands in a file, and how pixels are turned by it."""
+"""EXIF orientation: where a file stores it, and how pixels are turned by it."""
 
 from __future__ import annotations
 

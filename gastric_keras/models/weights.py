@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from gastric_keras.config.backbones import BACKBONES, find_backbone
 from gastric_keras.models.torch_files import read_torch_state
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import check_room
 
 
 def load_weights(backbone: keras.Model, name: str, weights: str) -> None:
@@ -101,6 +103,27 @@ def load_file(model: keras.Model, path: Path, *, wanted: str, way_out: str) -> N
         raise InputError(
             f"The file must be {wanted}, got {path}: {first_line} {way_out}"
         ) from error
+
+
+def save_file(model: keras.Model, path: Path) -> None:
+    """Save the weights of a model, and of its optimizer if it is compiled.
+
+    HDF5 may take the process with it where a disk is full, so the room is looked for
+    before the file is begun.
+
+    Args:
+        model: any.
+        path: ``.weights.h5``, in a folder that exists; an older file is replaced.
+
+    Raises:
+        OSError: the disk lacks the room.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    numbers = sum(math.prod(variable.shape) for variable in variables)
+    # The names and the tree of the file take the rest.
+    check_room(path.parent, 4 * numbers + 1_000_000)
+    model.save_weights(path, overwrite=True)
 
 
 def imagenet_file(name: str) -> Path:

@@ -33,6 +33,21 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fold:
+    """Which part of a cross-validation a set is.
+
+    Attributes:
+        number: of the fold that is its test split, 1…count.
+        count: k, of all folds.
+        seed: of the deal; another one is another repetition.
+    """
+
+    number: int
+    count: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
     """What a set holds, and how it was made.
 
@@ -49,6 +64,7 @@ class Manifest:
         subsets: name -> patches per class, for nested training subsets.
         set_aside: image -> reason, for images that could not be read.
         is_grouped: False when the cases are unknown and each image is its own.
+        fold: of a cross-validation; None: the set is no part of one.
         schema_version: of the record and of this file.
     """
 
@@ -64,6 +80,7 @@ class Manifest:
     subsets: dict[str, int] = dataclasses.field(default_factory=dict)
     set_aside: dict[str, str] = dataclasses.field(default_factory=dict)
     is_grouped: bool = True
+    fold: Fold | None = None
     schema_version: int = SCHEMA_VERSION
 
     def count(self, split: str) -> int:

@@ -97,6 +97,12 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
             f"{run_dir.report_json} of an earlier version. Run --stage evaluate "
             "--force."
         )
+    require(
+        scores.cross_validation is None,
+        "Stage report must get a run that one network made, not pooled folds",
+        "Each fold has its own report; the pooled figures are in crossval.md.",
+        run=str(run_dir.root),
+    )
     check_config(config, scores)
     predictions = {split: read_split(run_dir, split, scores) for split in SCORED_SPLITS}
     found = run_dir.provenance

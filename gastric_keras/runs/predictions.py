@@ -187,12 +187,21 @@ def select(predictions: Predictions, pattern: str) -> Predictions:
     Raises:
         InputError: there is none.
     """
+    rows = matching_rows(predictions, pattern)
+    columns = {name: getattr(predictions, name)[rows] for name in COLUMNS}
+    return Predictions(classes=predictions.classes, **columns)
+
+
+def matching_rows(predictions: Predictions, pattern: str) -> np.ndarray:
+    """Row numbers of the patches whose image id holds a regular expression.
+
+    Raises:
+        InputError: there is none.
+    """
     found = [re.search(pattern, name) is not None for name in predictions.image_id]
     if not any(found):
         raise InputError(
             "A pattern of evaluate.subgroups must match part of an image id, got "
             f"{pattern!r}; an image id is {predictions.image_id[0]!r}. Fix the pattern."
         )
-    rows = np.flatnonzero(found)
-    columns = {name: getattr(predictions, name)[rows] for name in COLUMNS}
-    return Predictions(classes=predictions.classes, **columns)
+    return np.flatnonzero(found)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gastric_keras.config.experiment import BackboneName
+from gastric_keras.records.manifest import Fold
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.split_report import Report
 
@@ -76,12 +78,53 @@ class Scores:
         return self.test if split == "test" else self.validation
 
 
+@dataclass(frozen=True)
+class CrossValidation:
+    """What the folds of a pooled run chose and reached, fold by fold.
+
+    Attributes:
+        folds: k.
+        seed: of the deal.
+        thresholds: each chosen on the fold's validation split.
+        temperatures: each fitted there.
+        cases: that it tests.
+        auc: test AUC per patch; None: not defined.
+    """
+
+    folds: int
+    seed: int
+    thresholds: tuple[float, ...]
+    temperatures: tuple[float, ...]
+    cases: tuple[tuple[str, ...], ...]
+    auc: tuple[float | None, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunScores(Scores):
-    """Scores of a network: report.json of stage evaluate."""
+    """Scores of a network: report.json of stage evaluate.
+
+    Attributes:
+        fold: that its target set is; None: a whole set, or all folds pooled.
+        cross_validation: of a pooled run; threshold and temperature are then the means
+            over its folds, and each patch was called by its own fold's.
+    """
 
     backbone: BackboneName
     weights: str = ""
+    fold: Fold | None = None
+    cross_validation: CrossValidation | None = None
+
+    def thresholds_of(self, cases: Sequence[str]) -> list[float]:
+        """Of each case the threshold that its patches are called by."""
+        made = self.cross_validation
+        if made is None:
+            return [self.threshold] * len(cases)
+        found = {
+            case: threshold
+            for threshold, of_fold in zip(made.thresholds, made.cases, strict=True)
+            for case in of_fold
+        }
+        return [found[case] for case in cases]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ def cluster_bootstrap(
     case_id: Any,
     *,
     calibrated: Any = None,
-    threshold: float = 0.5,
+    threshold: float | np.ndarray = 0.5,
     draws: Draws = Draws(),
 ) -> dict[str, Score]:
     """Every score with its case-clustered interval.
@@ -47,7 +47,7 @@ def cluster_bootstrap(
         case_id: (n,) str; cases are drawn whole.
         calibrated: (n,) float in [0, 1], the score after temperature scaling; None:
             not scaled, so there is nothing to say of it.
-        threshold: positive where ``score >= threshold``.
+        threshold: positive where ``score >= threshold``; () or (n,).
         draws: how many, from which seed, and the confidence of the intervals.
 
     Returns:

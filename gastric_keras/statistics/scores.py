@@ -184,7 +184,10 @@ def calibration_scores(
 
 
 def threshold_scores(
-    label: np.ndarray, score: np.ndarray, threshold: float, weight: np.ndarray
+    label: np.ndarray,
+    score: np.ndarray,
+    threshold: float | np.ndarray,
+    weight: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Scores of the calls that a threshold makes.
 
@@ -194,7 +197,7 @@ def threshold_scores(
     Args:
         label: (n,) 0 or 1.
         score: (n,) float.
-        threshold: positive where ``score >= threshold``.
+        threshold: positive where ``score >= threshold``; () or (n,).
         weight: (draws, n) ≥ 0.
 
     Returns:
@@ -216,14 +219,16 @@ def threshold_scores(
 
 
 def confusion_matrix(
-    label: np.ndarray, score: np.ndarray, threshold: float
+    label: np.ndarray, score: np.ndarray, threshold: float | np.ndarray
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Counts ``((tn, fp), (fn, tp))``: row = truth, column = call, negative first."""
     tn, fp, fn, tp = (int(n) for n in _cells(label, score, threshold).sum(axis=0))
     return (tn, fp), (fn, tp)
 
 
-def _cells(label: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
+def _cells(
+    label: np.ndarray, score: np.ndarray, threshold: float | np.ndarray
+) -> np.ndarray:
     """(n, 4) int64, one 1 a row: true negative, false positive, false negative, hit."""
     return np.eye(4, dtype=np.int64)[2 * label + (score >= threshold)]
 

@@ -6,7 +6,6 @@ The parts can be used alone: ``delong.auc_interval``, ``bootstrap.cluster_bootst
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,7 +102,7 @@ def report(
     score: Any,
     case_id: Any,
     *,
-    threshold: float,
+    threshold: float | np.ndarray,
     calibrated: Any = None,
     draws: Draws = Draws(),
 ) -> Report:
@@ -114,7 +113,9 @@ def report(
         score: (n,) float in [0, 1], probability of the positive class; where one is
             NaN or infinite no score of the split is defined.
         case_id: (n,) str.
-        threshold: in [0, 1], from ``best_threshold`` on the validation split.
+        threshold: in [0, 1], from ``best_threshold`` on the validation split; (n,),
+            the same for all patches of a case, where several classifiers made the
+            scores. The report then names their mean.
         calibrated: (n,) float in [0, 1], the score after temperature scaling (see
             ``calibration``), for brier_calibrated and ece_calibrated; None: neither.
         draws: how many, from which seed, and the confidence of the intervals.
@@ -138,8 +139,9 @@ def report(
         )
     label, score = check_pairs(label, score)
     names, case = check_cases(case_id, label.size)
+    thresholds = np.broadcast_to(np.asarray(threshold, float), label.shape)
     require(
-        0 <= threshold <= 1,
+        bool(np.all((0 <= thresholds) & (thresholds <= 1))),
         "threshold must be in [0, 1]",
         "Take it from best_threshold on the validation split.",
         threshold=threshold,
@@ -148,19 +150,28 @@ def report(
     case_calibrated = None
     if calibrated is not None:
         case_calibrated = case_means(label, calibrated, names[case])[2]
-    unit = partial(_unit_report, threshold=threshold, draws=draws)
+    first = np.unique(case, return_index=True)[1]
     negative_too = np.bincount(case, weights=1 - label) > 0
     return Report(
         n=label.size,
         cases=len(names),
         positives=int(label.sum()),
         mixed_cases=int((negative_too & (case_label == 1)).sum()),
-        threshold=float(threshold),
+        threshold=_mean(thresholds),
         confidence=draws.confidence,
         bootstrap=draws.draws,
         seed=draws.seed,
-        patch=unit(label, score, names[case], calibrated),
-        case=unit(case_label, case_score, case_names, case_calibrated),
+        patch=_unit_report(
+            label, score, names[case], calibrated, threshold=thresholds, draws=draws
+        ),
+        case=_unit_report(
+            case_label,
+            case_score,
+            case_names,
+            case_calibrated,
+            threshold=thresholds[first],
+            draws=draws,
+        ),
     )
 
 
@@ -194,36 +205,45 @@ def _unit_report(
     case_id: np.ndarray,
     calibrated: np.ndarray | None,
     *,
-    threshold: float,
+    threshold: np.ndarray,
     draws: Draws,
 ) -> UnitReport:
-    points = {
-        at: cluster_bootstrap(
+    half = np.full_like(threshold, 0.5)
+    called = threshold_scores(label, score, half, np.ones((1, label.size)))
+
+    def scores_at(at: np.ndarray) -> dict[str, Score]:
+        return cluster_bootstrap(
             label, score, case_id, calibrated=calibrated, threshold=at, draws=draws
         )
-        for at in {0.5, threshold}
-    }
-    called = threshold_scores(label, score, 0.5, np.ones((1, label.size)))
-    free = {key: v for key, v in points[0.5].items() if key not in called}
+
+    def point(at: np.ndarray, scores: dict[str, Score]) -> Calls:
+        return Calls(
+            threshold=_mean(at),
+            confusion=confusion_matrix(label, score, at),
+            scores={key: scores[key] for key in called},
+        )
+
+    at_half = scores_at(half)
+    at_threshold = at_half if (threshold == 0.5).all() else scores_at(threshold)
+    free = {key: v for key, v in at_half.items() if key not in called}
     free = {
         "auc": free.pop("auc"),
         "auc_delong": _delong_score(label, score, draws.confidence),
     } | free
 
-    def point(at: float) -> Calls:
-        return Calls(
-            threshold=float(at),
-            confusion=confusion_matrix(label, score, at),
-            scores={key: points[at][key] for key in called},
-        )
-
     return UnitReport(
         n=label.size,
         positives=int(label.sum()),
         scores=free,
-        at_half=point(0.5),
-        at_threshold=point(threshold),
+        at_half=point(half, at_half),
+        at_threshold=point(threshold, at_threshold),
     )
+
+
+def _mean(threshold: np.ndarray) -> float:
+    # Of equal ones the value itself, to the bit.
+    first = float(threshold.flat[0])
+    return first if (threshold == first).all() else float(threshold.mean())
 
 
 def _blank(unit: UnitReport, reason: str) -> UnitReport:

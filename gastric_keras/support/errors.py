@@ -1,6 +1,7 @@
 """The one error that a user can fix."""
 
 import errno
+import os
 import re
 
 #: Characters of a message that a terminal still shows in one piece.
@@ -108,6 +109,6 @@ def disk_error(error: OSError) -> InputError | None:
     where = f"path={error.filename}, " if error.filename else ""
     return InputError(
         f"The folder must be writable and its disk have room, got {where}"
-        f"error={error.strerror or error}. Make room, or name another folder; "
+        f"error={os.strerror(error.errno)}. Make room, or name another folder; "
         "nothing half-written counts, and the same command resumes."
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +51,20 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Find out whether a disk has room before a library begins a file there.
+
+    Args:
+        folder: that exists.
+        size: of the file, bytes.
+
+    Raises:
+        OSError: ENOSPC, it has not.
+    """
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.models.inference import build_forward, predict
+from gastric_keras.models.weights import save_file
 from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
@@ -213,7 +214,7 @@ class EpochLog(keras.callbacks.Callback):
 
     def _save_best(self) -> None:
         partial = self.best_path.with_name("partial.weights.h5")
-        self._bare.save_weights(partial, overwrite=True)
+        save_file(self._bare, partial)
         os.replace(partial, self.best_path)
 
     def _write(self) -> None:

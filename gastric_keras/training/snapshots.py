@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from gastric_keras.models.weights import save_file
 from gastric_keras.support.files import sha256_of, write_atomic
 
 #: Group of the weights file for the state of random generators.
@@ -37,7 +38,7 @@ class Snapshots(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         path = _weights_path(self.folder, epoch + 1)
         partial = path.with_name("partial.weights.h5")
-        self.model.save_weights(partial, overwrite=True)
+        save_file(self.model, partial)
         # Keras does not save the state of dropout's generators: a resumed fit would
         # drop other units than an uninterrupted one.
         with h5py.File(partial, "a") as stream:

@@ -48,7 +48,7 @@ def run_visualize(
         InputError: an earlier stage is not finished, or a picture cannot be read.
     """
     if run_dir.done("visualize").is_file() and not force and not images:
-        print(f"visualize: finished, the pictures stand in {run_dir.figures}")
+        print(f"visualize: finished, the pictures are in {run_dir.figures}")
         return
     require_target(run_dir)
     scores = read_scores(run_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -154,3 +155,20 @@ def test_a_stage_on_a_full_disk_is_said(
     config_io.save(nowhere, tmp_path / "config.yaml")
     assert run.main(command) == 2
     assert "error: The run folder must be writable, got" in capsys.readouterr().err
+
+
+def test_weights_are_not_begun_where_they_do_not_fit(
+    config: ExperimentConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """HDF5 on a full disk ends the process with a segmentation fault."""
+    config_io.save(config, tmp_path / "config.yaml")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3_000_000))
+    command = ["--stage", "target", "--config", str(tmp_path / "config.yaml")]
+    assert run.main([*command, "--set", "name=full", "--force"]) == 2
+    error = capsys.readouterr().err
+    assert "have room, got path=" in error and "No space left on device" in error
+    assert not list(tmp_path.rglob("partial.weights.h5"))

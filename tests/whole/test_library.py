@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,9 @@ def test_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
     (site,) = (environment / "lib").glob("python*/site-packages")
     here = Path(np.__file__).parents[1]
     (site / "dependencies.pth").write_text(f"{here}\n")
+    # From Python 3.12 on setuptools gives TensorFlow its distutils, by this file.
+    for hook in here.glob("distutils-precedence.pth"):
+        shutil.copy(hook, site)
     install = ["--python", str(python), "install", "--no-deps", "--no-index"]
     subprocess.run([*pip, *install, str(wheel)], check=True)
 

@@ -41,7 +41,7 @@ def test_every_byte_of_scores_and_predictions_is_vouched_for(
     config, run_dir = run
     seal(config, run_dir)
     run_evaluate(config, run_dir)
-    assert "finished, the scores stand" in capsys.readouterr().out
+    assert "finished, the scores are in" in capsys.readouterr().out
     for path in (run_dir.predictions("test"), run_dir.report_json):
         sound = path.read_bytes()
         path.write_bytes(sound + b"\n")
