@@ -164,7 +164,7 @@ def _pool(out: Path, runs: Sequence[FoldRun]) -> RunScores:
         for split, joined in predictions.items():
             write_predictions(run_dir.predictions(split), joined)
         write_json(run_dir.report_json, asdict(scores))
-        settings = asdict(config.evaluate) | {"report_version": REPORT_VERSION}
+        settings = config.evaluate.of_own_splits | {"report_version": REPORT_VERSION}
         write_json(run_dir.done("evaluate"), settings | checksums(run_dir))
     return scores
 
