@@ -11,7 +11,7 @@ from collections.abc import Iterable
 _EMPTY = (
     frozenset(
         """nan na n/a n.a. n.a #n/a #na nat none null nil nul \\n - -- --- – — ? ?? ???
-    . .. ... … _ __ * ** unknown unk missing undefined undef blank empty tbd tba
+    . .. ... … _ __ * ** unknown unk missing undefined undef blank tbd tba
     todo n.d. nd. n.n. k.a. k.a unbekannt inconnu desconocido sconosciuto onbekend
     неизвестно 未知 不详 不明 无 不知 anonymous anonymized anonymised anonym
     #ref! #value! #name? #null! #div/0! #num! #calc! #spill!""".split()
