@@ -211,11 +211,13 @@ def _serve(pipe: Connection, kinds: Mapping[str, Kind]) -> None:
     _prepare(kinds.values())
     # What decoders in C say on their way to the same error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     pipe.send("ready")
     while True:
         name, seed, folder = pipe.recv()
+        # On top of what the models of earlier cases keep.
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
         pipe.send(_try_case(kinds[name], seed, Path(folder)))
 
 

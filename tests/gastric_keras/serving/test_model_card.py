@@ -11,6 +11,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_scores
 from gastric_keras.serving.metadata import ExportMetadata
 from gastric_keras.serving.model_card import render_model_card
+from gastric_keras.statistics.case_rules import CaseCalls
 from tests.helpers.fake_cohorts import add_cohort
 from tests.helpers.fake_runs import make_run
 
@@ -38,6 +39,7 @@ def test_external_validation_stands_in_the_card_or_is_open(tmp_path: Path) -> No
         commit=None,
         weights_sha256="0" * 64,
         records={},
+        case_calls=CaseCalls("mean", 10, {"mean": 0.5}, 12),
     )
     card = render_model_card(metadata, scores)
     assert "scored on no set of another laboratory" in card
