@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import sys
 import types
 import typing
 from collections.abc import Sequence
@@ -231,7 +232,8 @@ def _read_union(kinds: tuple, value: Any, path: str, where: str) -> Any:
 
 
 def _read_leaf(kind: Any, value: Any, path: str, where: str) -> Any:
-    if kind is float and type(value) is int:
+    # A number of 400 digits is an int of Python and no float.
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if type(value) is not kind:
         way_out = "Put quotes around it." if kind is str else "Fix the value."

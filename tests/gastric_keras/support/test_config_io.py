@@ -11,6 +11,7 @@ import pytest
 
 from data_prep.config.sets import SourceConfig
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.fit import FitConfig
 from gastric_keras.support import config_io, strict_yaml
 from gastric_keras.support.errors import InputError
 
@@ -81,6 +82,11 @@ def test_round_trip(tmp_path: Path, config: Config) -> None:
     assert path.read_bytes().decode() == config_io.dump(config)
     assert config_io.load(Config, path) == config
     assert config_io.build(Config, config_io.to_dict(config)) == config
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(InputError, match="must be a float, got 10000"):
+        config_io.build(FitConfig, {"learning_rate": 10**400})
 
 
 def test_order_of_the_fields_is_kept() -> None:
