@@ -131,7 +131,7 @@ def test_rows_and_columns_over_rest(
     }
     found = [row["malignant_probability"] for row in named["predictions"]]
     np.testing.assert_allclose(found, wanted["malignant_probability"], atol=1e-5)
-    assert len(set(np.round(found, 4))) == 3
+    assert len(set(found)) == 3
     # One input needs no name.
     assert post(f"{url}/versions/3", {"instances": [b64(p) for p in pictures]}) == named
     columns = post(url, {"inputs": {"image_bytes": [b64(p) for p in pictures]}})
