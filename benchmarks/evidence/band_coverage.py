@@ -11,6 +11,7 @@ to within 2.5 points.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import norm
@@ -51,9 +52,23 @@ def coverage(cases: int, distance: float, *, trials: int, draws: int) -> list[fl
     return [float(share) for share in np.mean(inside, axis=0)]
 
 
-def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+def print_shares(
+    title: str,
+    coverage: Callable[..., list[float]],
+    places: Sequence[float],
+    *,
+    description: str,
+) -> None:
+    """The command of a benchmark of one curve: a row for each number of cases and AUC.
+
+    Args:
+        title: what covers what, of the line above the table.
+        coverage: (cases, distance, trials=, draws=) to the shares of trials at the
+            places of the curve.
+        places: the heads of their columns.
+        description: for --help.
+    """
+    parser = argparse.ArgumentParser(description=description.split("\n", 1)[0])
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--cases", type=int, nargs="+", default=[20, 54])
@@ -65,10 +80,15 @@ def main() -> None:
             auc = norm.cdf(distance / 2**0.5)
             shares = [f"{100 * share:.1f}" for share in found]
             rows.append([str(cases), f"{auc:.2f}", *shares])
-    print(
-        f"Coverage of 95 % bands of ROC curves, %; {args.trials} trials, seed {SEED}."
+    print(f"{title}, %; {args.trials} trials, seed {SEED}.")
+    print(text_table(["cases", "AUC", *(f"at {place:g}" for place in places)], rows))
+
+
+def main() -> None:
+    """Print one table."""
+    print_shares(
+        "Coverage of 95 % bands of ROC curves", coverage, RATES, description=__doc__
     )
-    print(text_table(["cases", "AUC", *(f"at {rate:g}" for rate in RATES)], rows))
 
 
 if __name__ == "__main__":

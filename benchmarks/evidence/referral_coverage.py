@@ -10,12 +10,10 @@ that 300 trials tell to within 2.5 points.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
-from scipy.stats import norm
 
-from benchmarks.evidence.coverage import DISTANCES, SEED, Sample, draw_sample
+from benchmarks.evidence.band_coverage import print_shares
+from benchmarks.evidence.coverage import SEED, Sample, draw_sample
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.referral import (
     SHARES,
@@ -23,7 +21,6 @@ from gastric_keras.statistics.referral import (
     binary_entropy,
     referral_curve,
 )
-from gastric_keras.support.text import text_table
 
 #: Shares referred at which the interval is asked.
 ASKED = (0.0, 0.1, 0.2, 0.5)
@@ -68,23 +65,12 @@ def coverage(cases: int, distance: float, *, trials: int, draws: int) -> list[fl
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--trials", type=int, default=300)
-    parser.add_argument("--draws", type=int, default=300)
-    parser.add_argument("--cases", type=int, nargs="+", default=[20, 54])
-    args = parser.parse_args()
-    rows = []
-    for cases in args.cases:
-        for distance in DISTANCES:
-            found = coverage(cases, distance, trials=args.trials, draws=args.draws)
-            auc = norm.cdf(distance / 2**0.5)
-            shares = [f"{100 * share:.1f}" for share in found]
-            rows.append([str(cases), f"{auc:.2f}", *shares])
-    print(
-        f"Coverage of 95 % intervals of referral curves, %; {args.trials} trials, seed "
-        f"{SEED}."
+    print_shares(
+        "Coverage of 95 % intervals of referral curves",
+        coverage,
+        ASKED,
+        description=__doc__,
     )
-    print(text_table(["cases", "AUC", *(f"at {share:g}" for share in ASKED)], rows))
 
 
 if __name__ == "__main__":

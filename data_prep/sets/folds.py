@@ -8,11 +8,11 @@ import errno
 import heapq
 import os
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.sets.splits import deal_folds
+from data_prep.sets.splits import count_by_case, deal_folds
 from data_prep.sets.tfds import write_tfds_metadata
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import (
@@ -30,7 +30,7 @@ from gastric_keras.records.schema import (
     record_key,
     serialize,
 )
-from gastric_keras.records.subsets import nested_rank
+from gastric_keras.records.subsets import nested_rank, read_rows
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import locked, sha256_of
 from gastric_keras.support.streams import warn
@@ -68,9 +68,12 @@ def write_folds(
     manifest = read_manifest(source)
     _check(source, manifest, out, folds)
     verify_set(source, manifest)
-    counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for record in _in_order(source, manifest):
-        counts[record.case_id][record.label] += 1
+    counts = count_by_case(
+        (case, label)
+        for split in manifest.counts
+        if manifest.count(split)
+        for label, case in read_rows(source, split).values()
+    )
     _check_cases(counts, manifest, folds)
     dealt = deal_folds(
         counts, folds=folds, num_classes=len(manifest.classes), seed=seed

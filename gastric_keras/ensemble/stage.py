@@ -23,7 +23,7 @@ from gastric_keras.evaluation.scoring import score
 from gastric_keras.figures.plots import plot_referral
 from gastric_keras.runs.predictions import KEYS, Predictions, write_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
-from gastric_keras.runs.scores import checksums
+from gastric_keras.runs.scores import write_scores
 from gastric_keras.serving.export import (
     choose_case_calls,
     next_version,
@@ -131,7 +131,7 @@ def _score(members: Sequence[FinishedRun], place: RunDir) -> Ensemble:
     )
     found = replace(found, train_cases=train_cases)
     test = answers["test"]
-    draws = Draws(found.test.bootstrap, found.test.confidence, found.seed)
+    draws = found.test.draws
     doubts = {split: _doubts(each) for split, each in answers.items()}
     ensemble = Ensemble(
         members=describe_members(members),
@@ -199,8 +199,7 @@ def _write(
                 for row, values in zip(each.rows, columns, strict=True)
             ],
         )
-    write_json(place.report_json, asdict(found.scores))
-    write_json(place.done("evaluate"), checksums(place))
+    write_scores(place, found.scores, {})
     write_json(place.root / "ensemble.json", asdict(found))
     write_atomic(place.root / "ensemble.md", spell_ensemble(found))
     plot_referral(place.root / "referral.png", curves=found.referral)

@@ -53,7 +53,7 @@ def score_cohort(
     """
     scores, test = run
     internal = scores.test
-    draws = Draws(internal.bootstrap, internal.confidence, internal.seed)
+    draws = internal.draws
     report = score_part(
         found,
         positive=scores.positive,
@@ -61,17 +61,14 @@ def score_cohort(
         temperature=scores.temperature or 1.0,
         draws=draws,
     )
-    made = {
-        f"cohort {name}": treatment_of(manifests[0]),
-        "target set": treatment_of(manifests[1]),
-    }
+    treatment, target_treatment = map(treatment_of, manifests)
     counts = tuple(_counts(found))
     return CohortScores(
         name=name,
         records=records,
         manifest_sha256=sha256_of(Path(records) / MANIFEST_NAME),
-        treatment=made[f"cohort {name}"],
-        target_treatment=made["target set"],
+        treatment=treatment,
+        target_treatment=target_treatment,
         splits=tuple(s for s in manifests[0].counts if manifests[0].count(s)),
         is_grouped=manifests[0].is_grouped,
         counts=counts,
@@ -87,7 +84,9 @@ def score_cohort(
         shifts=tuple(_shifts(appearances[1], appearances[0], internal.confidence)),
         shared=tuple(shared),
         warnings=(
-            *meeting_warnings(made),
+            *meeting_warnings(
+                {f"cohort {name}": treatment, "target set": target_treatment}
+            ),
             *_few_warnings(counts, manifests[0], scores),
         ),
     )

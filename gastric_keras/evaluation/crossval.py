@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.evaluate import REPORT_VERSION
-from gastric_keras.evaluation.scoring import scaled
+from gastric_keras.evaluation.scoring import draws_of, scaled
 from gastric_keras.records.manifest import Fold
 from gastric_keras.runs.predictions import (
     COLUMNS,
@@ -23,13 +23,17 @@ from gastric_keras.runs.predictions import (
 )
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.score_shapes import CrossValidation, RunScores, SplitReports
-from gastric_keras.runs.scores import check_config, checksums, read_scores, read_split
-from gastric_keras.statistics.draws import Draws
+from gastric_keras.runs.scores import (
+    check_config,
+    read_scores,
+    read_split,
+    write_scores,
+)
 from gastric_keras.statistics.split_report import Report, report
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.files import write_atomic, write_json
+from gastric_keras.support.files import write_atomic
 from gastric_keras.support.text import text_table
 
 #: Of the table, and of the page in docs/.
@@ -163,9 +167,8 @@ def _pool(out: Path, runs: Sequence[FoldRun]) -> RunScores:
         config_io.save(config, run_dir.config)
         for split, joined in predictions.items():
             write_predictions(run_dir.predictions(split), joined)
-        write_json(run_dir.report_json, asdict(scores))
         settings = config.evaluate.of_own_splits | {"report_version": REPORT_VERSION}
-        write_json(run_dir.done("evaluate"), settings | checksums(run_dir))
+        write_scores(run_dir, scores, settings)
     return scores
 
 
@@ -247,14 +250,13 @@ def _report(
     rows = matching_rows(joined, pattern)
     positive = config.target.positive
     label, probability = joined.positives(positive)
-    evaluate = config.evaluate
     return report(
         label[rows],
         probability[rows],
         joined.case_id[rows],
         threshold=thresholds[rows],
         calibrated=calibrated[rows, joined.classes.index(positive)],
-        draws=Draws(evaluate.bootstrap, evaluate.confidence, config.seed),
+        draws=draws_of(config),
     )
 
 

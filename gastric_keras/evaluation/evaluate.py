@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.data.stage_data import patches_of
 from gastric_keras.evaluation.external import score_cohorts
@@ -18,13 +16,12 @@ from gastric_keras.runs.predictions import (
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.scores import (
     check_untouched,
-    checksums,
     has_scores,
     require_target,
+    write_scores,
 )
 from gastric_keras.statistics.words import spell_auc
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
 
 #: Rises with what report.json holds: kept predictions of an older one are scored again.
@@ -74,8 +71,7 @@ def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> Non
         predictions["test"],
         train=(train.count(), train.case_count()),
     )
-    write_json(run_dir.report_json, asdict(scores))
-    write_json(run_dir.done("evaluate"), settings | checksums(run_dir))
+    write_scores(run_dir, scores, settings)
     if scores.unfitted:
         print(
             "evaluate: threshold 0.5 and temperature 1, not chosen. "

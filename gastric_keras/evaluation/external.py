@@ -35,6 +35,7 @@ from gastric_keras.runs.predictions import (
     write_predictions,
 )
 from gastric_keras.runs.run_dir import CohortDir, RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import read_scores, read_split
 from gastric_keras.statistics.words import spell_auc
 from gastric_keras.support.files import sha256_of, write_json
@@ -79,14 +80,16 @@ def score_cohorts(
     shared = _find_leaks(config, list(pending))
     found = _predictions(config, run_dir, pending, force=force)
     target = config.target.records
+    own = read_scores(run_dir)
+    run = own, read_split(run_dir, "test", own)
     internal = _appearance(target, ["test"], run_dir.internal_appearance)
     for name, manifest in pending.items():
         scores = _score(
             config,
-            run_dir,
-            name,
+            run_dir.cohort(name),
             manifest,
             found[name],
+            run=run,
             internal=internal,
             shared=shared[name],
         )
@@ -171,24 +174,24 @@ def _predictions(
 
 def _score(
     config: ExperimentConfig,
-    run_dir: RunDir,
-    name: str,
+    place: CohortDir,
     manifest: Manifest,
     found: Predictions,
     *,
+    run: tuple[RunScores, Predictions],
     internal: SetAppearance,
     shared: Sequence[SharedWithRun],
 ) -> CohortScores:
     """Score one cohort, and write what was found."""
-    place, folder = run_dir.cohort(name), config.evaluate.external[name].records
-    scores = read_scores(run_dir)
+    name = place.root.name
+    folder = config.evaluate.external[name].records
     appearance = _appearance(folder, _splits(manifest), place.appearance)
     result = score_cohort(
         name,
         found,
         records=folder,
         manifests=(manifest, read_manifest(config.target.records)),
-        run=(scores, read_split(run_dir, "test", scores)),
+        run=run,
         appearances=(appearance, internal),
         shared=shared,
     )

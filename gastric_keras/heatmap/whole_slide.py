@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def map_slide(
             way_out="Wait for the other process, or name another folder with --out.",
         ):
             summary = folder / _SUMMARY
-            if not force and _stands(summary, made_of):
+            if not force and stands(summary, made_of):
                 print(f"heatmap: finished, see {folder}")
                 return
             # From here on the folder holds no whole heatmap, until the end.
@@ -100,16 +101,13 @@ def _made_of(
     return {
         "format": _FORMAT,
         "slide": {"path": str(slide), "bytes": stat.st_size, "modified": stat.st_mtime},
-        "model": {
-            "path": str(model.folder),
-            "checksum": model.checksum,
-            "metadata": model.metadata,
-        },
+        "model": model.identity,
         "options": config_io.to_dict(config),
     }
 
 
-def _stands(summary: Path, made_of: dict[str, object]) -> bool:
+def stands(summary: Path, made_of: Mapping[str, object]) -> bool:
+    """Whether a summary says that its folder is whole, and made of the same things."""
     if not summary.is_file():
         return False
     return bool(files.read_object(summary).get("made_of") == made_of)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gastric_keras.config.predict import PredictConfig
 from gastric_keras.heatmap.inference import Speed
-from gastric_keras.heatmap.whole_slide import map_slide
+from gastric_keras.heatmap.whole_slide import map_slide, stands
 from gastric_keras.prediction.calls import Calls, choose_calls
 from gastric_keras.prediction.inputs import Input, find_inputs
 from gastric_keras.prediction.pictures import parts_of, predict_parts, state_of
@@ -74,7 +74,7 @@ def run_predict(
         way_out="Wait for the other process, or name another folder with --out.",
     ):
         summary = out / _SUMMARY
-        if not force and _stands(summary, made_of):
+        if not force and stands(summary, made_of):
             print(f"predict: finished, see {out}")
             return
         # From here on the folder holds no whole result, until the end.
@@ -127,19 +127,9 @@ def _made_of(
     return {
         "format": _FORMAT,
         "inputs": hashlib.sha256(text).hexdigest(),
-        "model": {
-            "path": str(model.folder),
-            "checksum": model.checksum,
-            "metadata": model.metadata,
-        },
+        "model": model.identity,
         "options": config_io.to_dict(config),
     }
-
-
-def _stands(summary: Path, made_of: dict[str, Any]) -> bool:
-    if not summary.is_file():
-        return False
-    return bool(files.read_object(summary).get("made_of") == made_of)
 
 
 def _predict(

@@ -12,7 +12,6 @@ from gastric_keras.runs.baselines import Baseline, finished_baselines, read_base
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores, Scores
-from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, auc_difference, holm
 from gastric_keras.statistics.words import SpelledScore, spell_p, spell_score
 
@@ -87,7 +86,7 @@ def baseline_table(
         find_backbone(config.backbone.name).title, "this run", _cells(scores)
     )
     report = scores.test
-    draws = Draws(report.bootstrap, report.confidence, report.seed)
+    draws = report.draws
     differences: list[PooledDifference | None] = [None] * len(found)
     if report.patch.scores["auc"].value is not None:
         case_id = np.array([row[0] for row in rows])

@@ -14,7 +14,6 @@ from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.shapes import read_pictures
 from gastric_keras.statistics.bands import Band, precision_recall_band, roc_band
 from gastric_keras.statistics.calibration import apply_temperature
-from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.text import wrap
@@ -106,7 +105,7 @@ def _curves(
 ) -> list[figures.Curve]:
     """Patches and cases; a unit whose area is not defined is left out."""
     split = scores.test
-    draws = Draws(split.bootstrap, split.confidence, split.seed)
+    draws = split.draws
     curves = []
     for unit, found in (("patch", split.patch), ("case", split.case)):
         area = found.scores[key]

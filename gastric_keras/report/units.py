@@ -8,7 +8,6 @@ from gastric_keras.report.operating_points import PromiseRow, operating_points
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import ScoreRow, calibration_rows, score_rows
 from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.words import SpelledScore, spell_score
 
 UNITS = ("patch", "case")
@@ -48,7 +47,7 @@ def units_of(
         scored: predictions of the patches that are shown.
     """
     split = scores.test
-    draws = Draws(split.bootstrap, split.confidence, split.seed)
+    draws = split.draws
     units = []
     for name, found in zip(UNITS, (split.patch, split.case), strict=True):
         points = operating_points(

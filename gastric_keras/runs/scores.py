@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from gastric_keras.config.experiment import ExperimentConfig
@@ -12,7 +13,7 @@ from gastric_keras.runs.run_dir import SCORED_SPLITS, BaselineDir, RunDir
 from gastric_keras.runs.score_shapes import BaselineScores, RunScores
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
-from gastric_keras.support.files import read_json, read_object, sha256_of
+from gastric_keras.support.files import read_json, read_object, sha256_of, write_json
 
 _WAY_OUT = (
     "Copy it again from an intact copy, or run --stage evaluate --force, which makes "
@@ -112,6 +113,20 @@ def checksums(run_dir: RunDir) -> dict[str, dict[str, str]]:
     """Of scores and predictions, by file name, as done.json of the stage holds them."""
     files = [run_dir.report_json, *map(run_dir.predictions, SCORED_SPLITS)]
     return {"sha256": {path.name: sha256_of(path) for path in files}}
+
+
+def write_scores(
+    run_dir: RunDir, scores: RunScores, settings: Mapping[str, object]
+) -> None:
+    """Write report.json, and seal it with the predictions that it was computed from.
+
+    Args:
+        run_dir: with the predictions of both splits.
+        scores: of them.
+        settings: that decide the scores, see :func:`has_scores`.
+    """
+    write_json(run_dir.report_json, asdict(scores))
+    write_json(run_dir.done("evaluate"), {**settings, **checksums(run_dir)})
 
 
 def check_untouched(run_dir: RunDir, path: Path) -> bool:

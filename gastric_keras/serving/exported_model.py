@@ -78,6 +78,15 @@ class ExportedModel:
     checksum: str
     _signature: Callable[..., dict[str, tf.Tensor]]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its answers hang on, ready for JSON."""
+        return {
+            "path": str(self.folder),
+            "checksum": self.checksum,
+            "metadata": self.metadata,
+        }
+
     def predict(
         self, patches: tf.Tensor | npt.NDArray[np.uint8], *, is_known: bool = False
     ) -> Answer:

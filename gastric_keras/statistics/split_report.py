@@ -96,6 +96,11 @@ class Report:
     patch: UnitReport
     case: UnitReport
 
+    @property
+    def draws(self) -> Draws:
+        """How its cases were drawn: another score of the same split is drawn alike."""
+        return Draws(self.bootstrap, self.confidence, self.seed)
+
 
 def report(
     label: Any,
