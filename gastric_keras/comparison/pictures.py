@@ -10,39 +10,44 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.finished_runs import ONE_STAGE, FinishedRun
 from gastric_keras.comparison.published import GAIN_RANGE
 from gastric_keras.comparison.results import Comparison, Efficiency
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.figures import plots as figures
-from gastric_keras.figures.style import STYLE, color_of, png_of, style_of
+from gastric_keras.figures.style import (
+    GREEN,
+    PALETTE,
+    STYLE,
+    VERMILION,
+    color_of,
+    png_of,
+    style_of,
+)
+
+#: Network and subset -> the curves to draw in its panel.
+_Panels = dict[tuple[str, str], list[figures.Curve]]
 
 
 def draw_comparison(
     runs: Sequence[FinishedRun], comparison: Comparison, out: Path
 ) -> None:
-    """Write ``roc.png``, and where there is something to show ``differences.png`` and
-    ``labels.png``.
+    """Write ``roc.png``, and where there is something to show ``roc_<set>.png`` of
+    each mid-level set, ``differences.png`` and ``labels.png``.
 
     Args:
         runs: that were compared.
         comparison: of them.
         out: folder to write to.
     """
-    panels: dict[str, list[figures.Curve]] = {}
-    for run in runs:
-        area = run.scores.test.patch.scores["auc"]
-        if area.value is not None and not run.is_control:
-            title = f"{find_backbone(run.cell[0]).title}, {run.cell[1]}"
-            curve = figures.Curve(
-                run.path,
-                run.label,
-                run.score,
-                (area.value, area.low, area.high),
-            )
-            panels.setdefault(title, []).append(curve)
+    panels = _panels(runs)
     if panels:
-        figures.plot_roc_panels(out / "roc.png", panels=panels)
+        titles = {cell: _spell_cell(cell) for cell in panels}
+        figures.plot_roc_panels(
+            out / "roc.png",
+            panels={titles[cell]: curves for cell, curves in panels.items()},
+        )
+    _draw_stages(panels, out)
     rows = [
         figures.Difference(
             f"{find_backbone(d.backbone).title}, {d.subset}, {d.path}",
@@ -68,6 +73,59 @@ def draw_comparison(
         )
     if comparison.efficiency:
         plot_efficiency(out / "labels.png", curves=comparison.efficiency)
+
+
+def _panels(runs: Sequence[FinishedRun]) -> _Panels:
+    """Network and subset -> the curves of its runs; controls are not among them."""
+    panels: _Panels = {}
+    for run in runs:
+        area = run.scores.test.patch.scores["auc"]
+        if area.value is not None and not run.is_control:
+            curve = figures.Curve(
+                run.path,
+                run.label,
+                run.score,
+                (area.value, area.low, area.high),
+            )
+            panels.setdefault(run.cell, []).append(curve)
+    return panels
+
+
+def _spell_cell(cell: tuple[str, str]) -> str:
+    return f"{find_backbone(cell[0]).title}, {cell[1]}"
+
+
+def _draw_stages(panels: _Panels, out: Path) -> None:
+    """Two stages against one, a picture for each mid-level set: figures 6 and 8.
+
+    A row for each subset and a column for each network, where there is every panel.
+    """
+    networks = list(dict.fromkeys(network for network, _ in panels))
+    subsets = list(dict.fromkeys(subset for _, subset in panels))
+    names = dict.fromkeys(curve.name for curves in panels.values() for curve in curves)
+    for mid in names:
+        shown = {
+            _spell_cell((network, subset)): [
+                curve
+                for curve in panels[network, subset]
+                if curve.name in (ONE_STAGE, mid)
+            ]
+            for subset in subsets
+            for network in networks
+            if {ONE_STAGE, mid}
+            <= {curve.name for curve in panels.get((network, subset), ())}
+        }
+        if mid == ONE_STAGE or len(shown) < 2:
+            # One panel would repeat roc.png.
+            continue
+        is_whole = len(shown) == len(networks) * len(subsets)
+        figures.plot_roc_panels(
+            out / f"roc_{mid}.png",
+            panels=shown,
+            columns=len(networks) if is_whole else None,
+            # The paper's colors: two stages red, one stage green.
+            styles={mid: PALETTE.index(VERMILION), ONE_STAGE: PALETTE.index(GREEN)},
+        )
 
 
 def plot_efficiency(path: Path | None, *, curves: Sequence[Efficiency]) -> bytes:

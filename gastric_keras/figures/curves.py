@@ -74,7 +74,11 @@ def plot_roc(
 
 
 def plot_roc_panels(
-    path: Path | None, *, panels: Mapping[str, Sequence[Curve]]
+    path: Path | None,
+    *,
+    panels: Mapping[str, Sequence[Curve]],
+    columns: int | None = None,
+    styles: Mapping[str, int] | None = None,
 ) -> bytes:
     """ROC curves in panels, as in figures 6 and 8 of the paper.
 
@@ -82,17 +86,21 @@ def plot_roc_panels(
         path: PNG to write; None: only return it.
         panels: title -> curves; curves of one name (the seeds of one setting) share
             color and legend, which gives the mean of their areas.
+        columns: of the grid of panels; None: 2 or 3.
+        styles: name of a curve -> its place in the palette; None: by their order in
+            each panel.
 
     Returns:
         The PNG.
     """
-    columns = 2 if len(panels) % 2 == 0 else min(3, len(panels))
+    if columns is None:
+        columns = 2 if len(panels) % 2 == 0 else min(3, len(panels))
     rows = -(-len(panels) // columns)
     with rc_context(STYLE):
         figure = Figure((3.6 * columns + 0.4, 3.7 * rows + 0.3), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, (title, curves) in zip(grid.flat, panels.items(), strict=False):
-            _panel(axes, curves)
+            _panel(axes, curves, styles or {})
             axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
@@ -101,18 +109,17 @@ def plot_roc_panels(
         return png_of(figure, path)
 
 
-def _panel(axes: Axes, curves: Sequence[Curve]) -> None:
+def _panel(axes: Axes, curves: Sequence[Curve], styles: Mapping[str, int]) -> None:
     axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1)
     for i, name in enumerate(dict.fromkeys(curve.name for curve in curves)):
         same = [curve for curve in curves if curve.name == name]
         mean = np.mean([curve.area[0] for curve in same])
         legend = f"{name}: {mean:.3f}"
         legend += f" ({len(same)} seeds)" if len(same) > 1 else ""
+        style = style_of(styles.get(name, i)) | {"lw": 1.8 / len(same) ** 0.5}
         for curve in same:
             x, y, _ = roc_curve(curve.label, curve.score, drop_intermediate=False)
-            axes.plot(
-                x, y, label=legend, **style_of(i) | {"lw": 1.8 / len(same) ** 0.5}
-            )
+            axes.plot(x, y, label=legend, **style)
             legend = "_"
     axes.legend(loc="lower right", title="AUC")
 
