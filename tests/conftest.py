@@ -42,6 +42,7 @@ SLOW = (
     "gastric_keras/evaluation/test_external.py",
     "gastric_keras/report/test_cohorts.py",
     "gastric_keras/training/test_tensorboard.py",
+    "gastric_keras/training/test_tasks.py",
     "gastric_keras/models/test_classifier.py",
     "whole/test_disks.py",
     "gastric_keras/serving/test_exported_model.py",

@@ -31,8 +31,8 @@ from gastric_keras.data.pipeline import (  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
 from gastric_keras.models.inference import build_forward, predict  # noqa: E402
 from gastric_keras.training import head_probe as probe  # noqa: E402
-from gastric_keras.training.epoch_log import validation_scores  # noqa: E402
 from gastric_keras.training.fit import compile_for  # noqa: E402
+from gastric_keras.training.tasks import validation_scores  # noqa: E402
 
 BATCH = 32
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Literal
 
 from data_prep.config.measures import ArtifactConfig, ClusterConfig, NucleiConfig
 from data_prep.config.sources import (
@@ -170,10 +171,26 @@ class TissueSetConfig(SetConfig):
 
     Attributes:
         rules: which patches are clear enough.
+        task: what t=1 may learn of it. ``classes``: the class of each clear patch.
+            ``shares``: the share of each class in every patch as well, so that no patch
+            is too mixed; the class is then that of most of its pixels.
     """
 
     classes: tuple[str, ...] = ("background", "epithelium", "stroma")
     rules: PatchRules = field(default_factory=PatchRules)
+    task: Literal["classes", "shares"] = "classes"
+
+    def __post_init__(self) -> None:
+        """Check that no rule is given that has nothing to rule."""
+        super().__post_init__()
+        plain = PatchRules(min_coverage=self.rules.min_coverage)
+        require(
+            self.task != "shares" or self.rules == plain,
+            "rules must not set min_purity or class_purity with task: shares",
+            "No patch is too mixed there: remove both, or set task: classes.",
+            min_purity=self.rules.min_purity,
+            class_purity=self.rules.class_purity,
+        )
 
 
 @dataclass(frozen=True)
@@ -196,14 +213,18 @@ class NucleiSetConfig(SetConfig):
     Attributes:
         nuclei: how nuclei are found; its mpp follows the stored patch.
         clusters: which patches can be measured, and how they are clustered.
-        level_sources: bring counts and areas of every source to the mean and
+        level_sources: bring counts, areas and measures of every source to the mean and
             deviation of all; else the clusters of two labs are the labs.
+        task: what t=1 may learn of it. ``classes``: the cluster of each patch.
+            ``measures``: seven measures of its nuclei as well, leveled and
+            standardized; pictures must then have a scale that shows nuclei.
     """
 
     classes: tuple[str, ...] = ("cluster_0", "cluster_1")
     nuclei: NucleiConfig = field(default_factory=NucleiConfig)
     clusters: ClusterConfig = field(default_factory=ClusterConfig)
     level_sources: bool = True
+    task: Literal["classes", "measures"] = "classes"
 
     def __post_init__(self) -> None:
         """Check that every cluster has its class."""

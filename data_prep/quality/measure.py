@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from data_prep.config.measures import NucleiConfig
 from data_prep.measure.nuclei import measure_nuclei
+from data_prep.quality.quantities import measure_quantities
 from data_prep.quality.verdict import Association, Quality, warnings_of
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.imaging.stain import hematoxylin
@@ -39,12 +40,14 @@ class Sample:
         amounts: (N,) float, mean amount of hematoxylin, in optical density.
         nuclei: (N, 2) float, count and total area in px² as stored, leveled as the
             patches were that were clustered; None for other sets.
+        quantities: (N, k) float, as the records hold them; k is 0 in a set of classes.
     """
 
     labels: npt.NDArray[np.int64]
     sources: npt.NDArray[np.str_]
     amounts: npt.NDArray[np.float64]
     nuclei: npt.NDArray[np.float64] | None
+    quantities: npt.NDArray[np.float64]
 
 
 def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
@@ -67,12 +70,13 @@ def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
         sample=sample,
     )
     nuclei = nuclei_config(manifest)
-    labels, sources, amounts, measured = [], [], [], []
+    labels, sources, amounts, measured, quantities = [], [], [], [], []
     for record in _first(folder, manifest, sample):
         image = decode_image(record.image, name=record.image_id)
         labels.append(record.label)
         sources.append(source_of(record.image_id, manifest))
         amounts.append(float(hematoxylin(image).mean()))
+        quantities.append(record.quantities)
         if nuclei is not None:
             found = measure_nuclei(image, nuclei_at(nuclei, record.mpp))
             measured.append((found.count, found.total_area))
@@ -81,6 +85,7 @@ def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
         sources=np.array(sources, np.str_),
         amounts=np.array(amounts, np.float64),
         nuclei=np.array(measured, np.float64) if nuclei is not None else None,
+        quantities=np.array(quantities, np.float64),
     )
     return _leveled(look, manifest)
 
@@ -112,6 +117,9 @@ def figures_of(folder: Path | str, look: Sample) -> Quality:
         hematoxylin_auc=_stain_areas(look, manifest.classes),
         clusters=manifest.config.get("clustering", {}).get("quality"),
         agreement=_agreement(look, manifest),
+        quantities=measure_quantities(
+            manifest.quantities, look.quantities, look.amounts
+        ),
         config_sha256=hashlib.sha256(
             json.dumps(manifest.config, sort_keys=True).encode()
         ).hexdigest(),

@@ -70,7 +70,10 @@ def write_quality(folder: Path | str, *, sample: int = SAMPLE) -> list[str]:
     look = read_sample(folder, sample=sample)
     quality = figures_of(folder, look)
     page = _page(folder, quality, look)
-    write_json(Path(folder) / QUALITY_NAME, to_dict(quality))
+    tree = to_dict(quality)
+    if not quality.quantities:
+        del tree["quantities"]
+    write_json(Path(folder) / QUALITY_NAME, tree)
     write_atomic(Path(folder) / PAGE_NAME, page)
     return list(quality.warnings)
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from data_prep.quality.quantities import QuantityFigures
+
 #: Below it, no substantial structure: Kaufman and Rousseeuw 1990,
 #: doi:10.1002/9780470316801.
 MIN_SILHOUETTE = 0.25
@@ -18,6 +20,8 @@ MAX_ASSOCIATION = 0.5
 #: "Outstanding", by Hosmer and Lemeshow (2000), doi:10.1002/0471722146: the mean of
 #: one stain would do, and a network need not look at shapes.
 MAX_STAIN_AUC = 0.9
+#: Of a rank correlation: a single stain then explains most of the order.
+MAX_STAIN_CORRELATION = 0.9
 #: A tenth of the set teaches little beside the rest, and validates on few patches.
 MIN_CLASS_SHARE = 0.1
 #: With more, the class is that patient.
@@ -72,6 +76,7 @@ class Quality:
         agreement: share of the sample whose nuclei, measured again, give the cluster
             stored; None where it cannot be known.
         config_sha256: of the manifest's config.
+        quantities: name of a number beside the label -> its figures, of the sample.
         warnings: what is bad, in words.
     """
 
@@ -91,6 +96,7 @@ class Quality:
     clusters: dict[str, Any] | None
     agreement: float | None
     config_sha256: str
+    quantities: dict[str, QuantityFigures] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -126,6 +132,7 @@ def rows_of(quality: Quality) -> Iterator[Row]:
         if tie is not None:
             yield _tie(what, tie)
     yield from _stain(quality)
+    yield from _quantities(quality)
 
 
 def warnings_of(quality: Quality) -> list[str]:
@@ -223,6 +230,25 @@ def _stain(quality: Quality) -> Iterator[Row]:
             (area > MAX_STAIN_AUC and not is_glass)
             * f"The mean amount of hematoxylin alone tells {against} with an AUC of "
             f"{area:.2f}, above {MAX_STAIN_AUC}: a network need not look at shapes.",
+        )
+
+
+def _quantities(quality: Quality) -> Iterator[Row]:
+    for name, figures in quality.quantities.items():
+        found = figures.stain_correlation
+        is_stain = name in (_GLASS, "hematoxylin")
+        is_bad = found is not None and found > MAX_STAIN_CORRELATION and not is_stain
+        stain = "not defined" if found is None else f"{found:.2f}"
+        yield Row(
+            f"quantity {name}",
+            f"{figures.mean:.2f} ± {figures.deviation:.2f}",
+            "none" if is_stain else f"stain at most {MAX_STAIN_CORRELATION}",
+            "mean and deviation between patches; absolute rank correlation with the "
+            f"mean amount of hematoxylin: {stain}",
+            is_bad
+            * f"The mean amount of hematoxylin alone orders the patches by {name} "
+            f"(rank correlation {stain}, above {MAX_STAIN_CORRELATION}): a network "
+            "need not look at shapes.",
         )
 
 

@@ -181,6 +181,7 @@ def _draft(
         subsets=config.subsets,
         set_aside=set_aside,
         is_grouped=all(image.is_grouped for image, _ in found),
+        quantities=kind.quantities(config) if kind.quantities else (),
     )
 
 

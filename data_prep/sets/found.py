@@ -44,7 +44,8 @@ class Found:
             config gives none; else 0.0.
         is_square: False where the picture is taken whole and its sides differ.
         nuclei: (count, total area in px² as stored, contrast, unevenness) of each
-            patch that stays; empty where nuclei are not asked for.
+            patch that stays, and its MEASURES where they are asked for; empty where
+            nuclei are not.
         notes: what was assumed of the picture's pixels.
         outlines: how the outlines of its region map were used -> number of them.
         mask_values: value of a label mask -> number of its pixels.
@@ -103,7 +104,10 @@ def read_found(path: Path) -> Iterator[Found | str]:
         if "unusable" in entry:
             yield entry["unusable"]
             continue
-        entry["refs"] = [PatchRef(*ref) for ref in entry["refs"]]
+        entry["refs"] = [
+            PatchRef(x, y, label, tuple(quantities))
+            for x, y, label, quantities in entry["refs"]
+        ]
         entry["dropped"] = Counter(entry["dropped"])
         entry["outlines"] = Counter(entry["outlines"])
         entry["mask_values"] = Counter(entry["mask_values"])

@@ -14,6 +14,7 @@ from data_prep.config.sets import (
     TargetSetConfig,
     TissueSetConfig,
 )
+from data_prep.measure.population import MEASURES
 from data_prep.sets.cluster_labels import label_by_cluster
 from data_prep.sets.found import Found, Part, Pictures
 from data_prep.sets.look import find_nuclei, find_target, find_tissue
@@ -38,6 +39,7 @@ class SetKind:
         label: the labels that need all pictures together, and what the manifest says
             of them; None keeps those that ``find`` gave.
         is_mid_level: for t=1: its quality is measured.
+        quantities: their names, in a set that holds some; None: of no set.
     """
 
     name: str
@@ -47,6 +49,7 @@ class SetKind:
     check: Callable[[Any, Sequence[ImageSource]], None] | None = None
     label: Callable[[Any, Pictures], tuple[Pictures, dict[str, Any]]] | None = None
     is_mid_level: bool = True
+    quantities: Callable[[Any], tuple[str, ...]] | None = None
 
 
 def check_labels(config: TargetSetConfig, sources: Sequence[ImageSource]) -> None:
@@ -93,9 +96,20 @@ def _unknown_label(
     return InputError(f"{image.path}: {error}")
 
 
-TISSUE = SetKind("tissue", TissueSetConfig, "annotation", find_tissue)
+TISSUE = SetKind(
+    "tissue",
+    TissueSetConfig,
+    "annotation",
+    find_tissue,
+    quantities=lambda config: config.classes if config.task == "shares" else (),
+)
 NUCLEI = SetKind(
-    "nuclei", NucleiSetConfig, "nothing", find_nuclei, label=label_by_cluster
+    "nuclei",
+    NucleiSetConfig,
+    "nothing",
+    find_nuclei,
+    label=label_by_cluster,
+    quantities=lambda config: MEASURES if config.task == "measures" else (),
 )
 TARGET = SetKind(
     "target",

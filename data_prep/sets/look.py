@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
+import numpy as np
+
 from data_prep.config.sets import (
     NucleiSetConfig,
     SetConfig,
@@ -13,6 +15,7 @@ from data_prep.config.sets import (
 )
 from data_prep.measure.exclusion import TOO_LITTLE_TISSUE
 from data_prep.measure.nuclei import COARSEST_MPP, measure_nuclei
+from data_prep.measure.population import measure_population
 from data_prep.sets.found import Found, Part
 from data_prep.sets.mapped import MaskMap, OutlineMap
 from data_prep.sets.patches import PatchRef, label_patches
@@ -42,10 +45,16 @@ def find_tissue(config: TissueSetConfig, part: Part) -> Found:
         UnusableImage: the picture or its map cannot be read, or they do not fit.
         InputError: a class that no mapping explains, or whole images.
     """
-    if part.image.annotation is None:
-        # Where glass is a class, a blank patch is no artifact.
-        return _find_labeled(config, part, keeps_blank=True)
-    return _find_mapped(config, part)
+    if part.image.annotation is not None:
+        return _find_mapped(config, part)
+    # Where glass is a class, a blank patch is no artifact.
+    found = _find_labeled(config, part, keeps_blank=True)
+    if config.task != "shares":
+        return found
+    # A picture of one class shows nothing else.
+    whole = np.eye(len(config.classes)).tolist()
+    refs = [ref._replace(quantities=tuple(whole[ref.label])) for ref in found.refs]
+    return dataclasses.replace(found, refs=refs)
 
 
 def find_target(config: TargetSetConfig, part: Part) -> Found:
@@ -71,7 +80,9 @@ def find_nuclei(config: NucleiSetConfig, part: Part) -> Found:
         if config.stored_size is not None:
             mpp *= (view.side or picture.shape[0]) / config.stored_size
         nuclei = dataclasses.replace(config.nuclei, mpp=mpp or config.nuclei.mpp)
-        if found.refs and (nuclei.mpp or 0) > COARSEST_MPP:
+        if config.task == "measures":
+            _check_measurable(part.image.image_id, nuclei.mpp)
+        elif found.refs and (nuclei.mpp or 0) > COARSEST_MPP:
             found.notes.append(TOO_COARSE)
         for ref in found.refs:
             patch = view.patch(ref)
@@ -84,15 +95,27 @@ def find_nuclei(config: NucleiSetConfig, part: Part) -> Found:
                 found.dropped[TOO_LITTLE_TISSUE] += 1
                 continue
             kept.append(ref)
-            rows.append(
-                (
-                    measured.count,
-                    measured.total_area,
-                    measured.contrast,
-                    measured.unevenness,
-                )
+            row: tuple[float, ...] = (
+                measured.count,
+                measured.total_area,
+                measured.contrast,
+                measured.unevenness,
             )
+            if config.task == "measures":
+                row += measure_population(measured, nuclei.mpp or 0.0)
+            rows.append(row)
     return dataclasses.replace(found, refs=kept, nuclei=rows)
+
+
+def _check_measurable(image_id: str, mpp: float | None) -> None:
+    """Set a picture aside whose nuclei cannot be measured."""
+    if mpp is None or mpp > COARSEST_MPP:
+        scale = "no scale" if mpp is None else f"{mpp:.4g} µm/px as stored"
+        raise UnusableImage(
+            f"A picture must have a scale of at most {COARSEST_MPP} µm/px with task: "
+            f"measures, got image={image_id} with {scale}. Give mpp in the config's "
+            "source, take finer pictures or a larger stored_size, or leave it out."
+        )
 
 
 def _find_labeled(config: SetConfig, part: Part, *, keeps_blank: bool) -> Found:
@@ -138,6 +161,7 @@ def _find_mapped(config: TissueSetConfig, part: Part) -> Found:
             classes=config.classes,
             rules=config.rules,
             stride=view.stride,
+            with_shares=config.task == "shares",
         )
         refs = [ref._replace(x=ref.x + left, y=ref.y + top) for ref in refs]
         found = view.with_pixels(view.found(refs, dropped))

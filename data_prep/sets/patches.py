@@ -21,11 +21,12 @@ LOW_PURITY = "classes mixed"
 
 
 class PatchRef(NamedTuple):
-    """A patch before it is cut: left and top edge in px, and its label."""
+    """A patch before it is cut: left and top edge in px, its label, its quantities."""
 
     x: int
     y: int
     label: int
+    quantities: tuple[float, ...] = ()
 
 
 def grid_origins(
@@ -119,6 +120,7 @@ def label_patches(
     classes: Sequence[str],
     rules: PatchRules,
     stride: int | None = None,
+    with_shares: bool = False,
 ) -> tuple[list[PatchRef], Counter[str]]:
     """Cut a region map in patches and keep those that are clear.
 
@@ -130,6 +132,8 @@ def label_patches(
         classes: the n class names, in label order.
         rules: least coverage and purity.
         stride: px between patches; None sets them edge to edge.
+        with_shares: keep mixed patches too, each with the share of every class in its
+            annotated pixels as its quantities.
 
     Returns:
         The patches kept, row by row, labels 0…n-1; and how many were dropped, by
@@ -148,6 +152,7 @@ def label_patches(
     is_covered = (annotated >= rules.min_coverage) & (annotated > 0)
     # Compared without a division: a patch with nothing annotated has none to divide.
     is_pure = shares.max(axis=1) >= least[labels] * annotated - 1e-9
+    is_pure |= with_shares
     dropped = Counter(
         {
             LOW_COVERAGE: int((~is_covered).sum()),
@@ -155,5 +160,9 @@ def label_patches(
         }
     )
     kept = np.flatnonzero(is_covered & is_pure)
-    refs = [PatchRef(*map(int, (*origins[i], labels[i]))) for i in kept]
+    x, y = origins.T.tolist()
+    refs = [PatchRef(x[i], y[i], int(labels[i])) for i in kept]
+    if with_shares:
+        held = (shares[kept] / annotated[kept, None]).tolist()
+        refs = [ref._replace(quantities=tuple(row)) for ref, row in zip(refs, held)]
     return refs, +dropped

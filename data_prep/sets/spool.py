@@ -96,6 +96,7 @@ class CutPatches:
             x=ref.x,
             y=ref.y,
             mpp=mpp,
+            quantities=ref.quantities,
         )
         height, width = patch.shape[:2]
         return record, height if height == width else 0, digest_of(patch)
@@ -139,6 +140,7 @@ class Spool:
                     return records
                 fields = json.loads(stream.read(text))
                 digest = fields.pop("digest")
+                fields["quantities"] = tuple(fields["quantities"])
                 record = PatchRecord(image=stream.read(data), **fields)
                 self._twins.add(record, digest)
                 records[self._position] = record

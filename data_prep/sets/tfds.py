@@ -49,7 +49,14 @@ def write_tfds_metadata(folder: Path | str, manifest: Manifest) -> None:
     features = {
         name: _feature(name, kind, len(manifest.classes))
         for name, kind in FEATURES.items()
+        if kind is not tuple
     }
+    if manifest.quantities:
+        shape = {"dimensions": [str(len(manifest.quantities))]}
+        features["quantities"] = {
+            "pythonClassName": f"{_PACKAGE}.tensor_feature.Tensor",
+            "tensor": {"dtype": "float32", "encoding": "none", "shape": shape},
+        }
     write_json(
         folder / "features.json",
         {

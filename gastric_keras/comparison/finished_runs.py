@@ -30,6 +30,9 @@ CONTROLS = {
     "joint": "{}, both at once",
 }
 PROBE = "linear probe"
+#: What is added to a mid-level set's name where t=1 learned something else than its
+#: classes, by ``mid.task``.
+TASKS = {"shares": " shares", "measures": " measures", "self_supervised": ", no label"}
 #: Sections of the config that two runs of a pair must share, for the second stage to
 #: be all that tells them apart.
 SHARED_SECTIONS = ("backbone", "target")
@@ -49,8 +52,12 @@ class FinishedRun:
 
     @property
     def mid(self) -> str | None:
-        """Kind of the mid-level set; None: one stage."""
-        return self.scores.mid
+        """Kind of the mid-level set, and what t=1 learned of it where that was not its
+        classes; None: one stage."""
+        mid = self.config.mid
+        if self.scores.mid is None or mid is None:
+            return self.scores.mid
+        return self.scores.mid + TASKS.get(mid.task, "")
 
     @property
     def path(self) -> str:

@@ -10,13 +10,13 @@ from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.baselines import BaselinesConfig
 from gastric_keras.config.cohorts import CohortConfig, check_cohort_names
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.config.mid import MidConfig, check_classes
 from gastric_keras.records.cases import CaseRule
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
 
 #: Stage of a model -> its name for a reader.
 LADDER = {"initial": "t=0", "mid": "t=1", "target": "t=2"}
-MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 
 
 @dataclass(frozen=True)
@@ -42,84 +42,6 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         check_image_size(self.name, self.image_size)
         check_ranges(self, dropout=("[0, 1)", "0 switches it off."))
-
-
-def _check_classes(classes: tuple[str, ...]) -> None:
-    require(
-        len(classes) >= 2 and len(set(classes)) == len(classes),
-        "classes must have two or more different names",
-        "Name them in the order of the manifest.",
-        classes=classes,
-    )
-
-
-@dataclass(frozen=True)
-class MidConfig:
-    """The mid-level stage, t=1.
-
-    Attributes:
-        records: folder of the mid-level set.
-        classes: its classes, in the manifest's order.
-        variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
-            ``shuffled_labels``: the same, with randomly permuted labels; validation
-            cannot choose there, so the last epoch of t=1 is kept;
-            ``more_updates``: no t=1, t=2 gets its updates as more steps in each epoch;
-            ``joint``: no t=1, but a second head that learns the mid-level set during
-            t=2, in as many updates.
-        init: weights of a finished t=1 of the same backbone and classes, from this or
-            another lab, to take instead of training it; null: train it.
-        blend: share of t=1 in the backbone that t=2 starts from, in (0, 1]; the rest is
-            that of ImageNet. Averaging the two keeps what t=1 would make the network
-            forget (Wortsman et al., CVPR 2022, doi 10.1109/CVPR52688.2022.00780).
-        allow_unequal_normalization: train though data_prep normalized the stain of the
-            mid-level set and of the target set differently, or only one of them.
-        allow_unequal_scale: train though a patch of one set shows five times the width
-            of tissue, µm, that one of the other shows, or more.
-        fit: how it is fitted.
-        augment: what its training patches go through.
-    """
-
-    records: str
-    classes: tuple[str, ...]
-    variant: MidVariant = "stepwise"
-    init: str | None = None
-    blend: float = 1.0
-    allow_unequal_normalization: bool = False
-    allow_unequal_scale: bool = False
-    fit: FitConfig = field(default_factory=FitConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-
-    def __post_init__(self) -> None:
-        _check_classes(self.classes)
-        hint = "1 starts t=2 from t=1 alone; mid: null leaves t=1 out."
-        check_ranges(self, blend=("(0, 1]", hint))
-        require(
-            self.has_stage or (self.init is None and self.blend == 1),
-            f"init and blend must keep their defaults with variant: {self.variant}",
-            "It has no t=1 that they could apply to: remove both.",
-            init=self.init,
-            blend=self.blend,
-        )
-
-        is_by_validation = (
-            self.fit.schedule == "plateau"
-            or self.fit.patience is not None
-            or self.fit.stop_at is not None
-        )
-        require(
-            self.variant != "shuffled_labels" or not is_by_validation,
-            "fit must not go by validation with variant: shuffled_labels",
-            "Its validation labels are shuffled too: leave out schedule: plateau, "
-            "patience and stop_at.",
-            schedule=self.fit.schedule,
-            patience=self.fit.patience,
-            stop_at=self.fit.stop_at,
-        )
-
-    @property
-    def has_stage(self) -> bool:
-        """Whether there is a t=1 that t=2 starts from."""
-        return self.variant in ("stepwise", "shuffled_labels")
 
 
 @dataclass(frozen=True)
@@ -148,7 +70,7 @@ class TargetConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        _check_classes(self.classes)
+        check_classes(self.classes)
         require(
             len(self.classes) == 2,
             "classes must have exactly two names",

@@ -43,7 +43,8 @@ class FitConfig:
             all of it is.
         ema: momentum of the average of weights over the updates, which is what is
             validated and kept; 0: the weights themselves.
-        balance: weigh the loss by inverse class frequency.
+        balance: weigh the loss by inverse class frequency; of shares, by that of the
+            class with most of the patch. Measures and views have no classes.
         patience: epochs without a better validation AUC before stopping; null: never.
         stop_at: validation AUC at which the stage ends, before it over-specializes;
             null: never.

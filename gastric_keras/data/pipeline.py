@@ -84,8 +84,8 @@ def train_dataset(
     )
 
     def example(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = selection.example(raw, ("image", "label"), image_size)
-        return values["image"], values["label"]
+        values = selection.example(raw, ("image", selection.answer), image_size)
+        return values["image"], values[selection.answer]
 
     def views(
         step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
@@ -208,14 +208,16 @@ def eval_dataset(
 
     Returns:
         Dataset of dicts: image (batch, size, size, 3) uint8; label, x, y (batch,)
-        int64; case_id, image_id (batch,) string. With ``as_supervised`` of pairs.
+        int64; case_id, image_id (batch,) string; quantities (batch, k) float32 where
+        they are the answer. With ``as_supervised`` of pairs.
     """
     selection = _selection(records, split)
-    names = ("image", "label", "case_id", "image_id", "x", "y")
+    names = ["image", "label", "case_id", "image_id", "x", "y"]
+    names += [selection.answer] if selection.answer not in names else []
 
     def example(raw: tf.Tensor) -> dict[str, tf.Tensor] | tuple[tf.Tensor, tf.Tensor]:
         values = selection.example(raw, names, image_size)
-        return (values["image"], values["label"]) if as_supervised else values
+        return (values["image"], values[selection.answer]) if as_supervised else values
 
     # One file after the other and a deterministic map: the order is the records'.
     dataset = selection.chosen(tf.data.TFRecordDataset(selection.shards))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import tensorflow as tf
 
@@ -36,6 +37,7 @@ class Selection:
         subset: nested subset, see ``TargetConfig.subset``; None: the whole split.
         subset_seed: of its draw.
         labeler: gives a patch its label; None: the record's own.
+        answer: column of the record that a network learns, label or quantities.
     """
 
     folder: Path | str
@@ -43,6 +45,7 @@ class Selection:
     subset: Subset | None = None
     subset_seed: int = 0
     labeler: Labeler | None = None
+    answer: Literal["label", "quantities"] = "label"
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -97,4 +100,7 @@ class Selection:
         values = parse(raw, names)
         if self.labeler is not None:
             values["label"] = self.labeler(raw)
+        if "quantities" in values:
+            number = len(self.manifest.quantities)
+            values["quantities"] = tf.ensure_shape(values["quantities"], (number,))
         return values | {"image": decode(values["image"], image_size)}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
+from gastric_keras.config.mid import ContrastConfig
+from gastric_keras.data.contrast import paired_batches, paired_validation
 from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import (
     batch_keys,
@@ -54,6 +56,7 @@ def training_data(
     fit, selection = section.fit, _labeled(section, "train", seed=seed)
     one_pass = steps_per_epoch(selection, fit.batch_size)
     steps = count_steps(section) + extra_steps
+    contrast = contrast_of(section)
 
     def batches(start: int) -> tf.data.Dataset:
         # An epoch may end in the middle of a pass: the passes go on behind it.
@@ -65,10 +68,19 @@ def training_data(
             epochs=math.ceil(fit.epochs * steps / one_pass),
             initial_epoch=first,
             seed=seed,
-            augment_config=section.augment,
+            augment_config=None if contrast else section.augment,
             shuffle_buffer=fit.shuffle_buffer,
         )
-        return passes.skip(rest).take((fit.epochs - start) * steps)
+        found = passes.skip(rest).take((fit.epochs - start) * steps)
+        if contrast is None:
+            return found
+        return paired_batches(
+            found,
+            section.augment,
+            crop=contrast.crop,
+            seed=seed,
+            first=start * steps,
+        ).prefetch(tf.data.AUTOTUNE)
 
     return TrainingData(
         batches=batches,
@@ -88,11 +100,22 @@ def training_data(
 
 def validation_data(section: Section, *, seed: int, image_size: int) -> tf.data.Dataset:
     """Every validation patch of one set, in order; arguments as above."""
-    return eval_dataset(
+    patches = eval_dataset(
         _labeled(section, "validation", seed=seed),
         image_size=image_size,
         batch_size=section.fit.batch_size,
     )
+    contrast = contrast_of(section)
+    if contrast is None:
+        return patches
+    return paired_validation(patches, section.augment, crop=contrast.crop, seed=seed)
+
+
+def contrast_of(section: Section) -> ContrastConfig | None:
+    """How pairs of views are made; None: the section learns what records hold."""
+    if not isinstance(section, MidConfig) or section.task != "self_supervised":
+        return None
+    return section.contrast or ContrastConfig()
 
 
 def class_weight(section: Section) -> dict[int, float] | None:
@@ -100,7 +123,11 @@ def class_weight(section: Section) -> dict[int, float] | None:
     patches = patches_of(section)
     # A subset of patches has as many of each class; one of cases has not.
     is_even = isinstance(patches.subset, str | int)
-    if not section.fit.balance or is_even:
+    has_classes = isinstance(section, TargetConfig) or section.task in (
+        "classes",
+        "shares",
+    )
+    if not section.fit.balance or is_even or not has_classes:
         return None
     counts = patches.class_counts()
     total = sum(counts.values())
@@ -149,8 +176,10 @@ def patches_of(section: Section, split: str = "train") -> Selection:
 
 
 def _labeled(section: Section, split: str, *, seed: int) -> Selection:
-    """The same, by the labels that the variant gives them."""
+    """The same, with what the task and the variant make the network learn of them."""
     patches = patches_of(section, split)
+    if isinstance(section, MidConfig) and section.task in ("shares", "measures"):
+        return replace(patches, answer="quantities")
     if isinstance(section, MidConfig) and section.variant == "shuffled_labels":
         labeler = shuffle_labels(section.records, split, seed=seed)
         return replace(patches, labeler=labeler)

@@ -36,6 +36,7 @@ from gastric_keras.figures.style import (
     png_of,
     style_of,
 )
+from gastric_keras.runs.fit_scores import score_of
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.text import visible, wrap
 
@@ -76,17 +77,18 @@ class Difference:
 def plot_history(
     path: Path | None, *, history: Mapping[str, Sequence[float]], title: str
 ) -> bytes:
-    """Learning curves of one stage: losses above, validation AUC below.
+    """Learning curves of one stage: losses above, the score that chose below.
 
     Args:
         path: PNG to write; None: only return it.
         history: column -> one value an epoch: epoch (from 0), loss, and where there
-            are, val_loss and val_auc.
+            are, val_loss and the score of the task, such as val_auc.
         title: of the stage.
 
     Returns:
         The PNG.
     """
+    score = score_of(history)
     with rc_context(STYLE):
         figure = Figure((WIDTH, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
@@ -99,21 +101,21 @@ def plot_history(
                 upper.plot(
                     epoch, history[key], line, color=color, marker=".", label=name
                 )
-        upper.set_ylabel("loss (cross-entropy)")
+        upper.set_ylabel(f"loss ({score.loss})")
         upper.set_title(title)
         upper.legend()
-        auc = np.asarray(history.get("val_auc", ()), float)
-        if np.isfinite(auc).any():
-            lower.plot(epoch, auc, color=VERMILION, marker=".")
-            best = int(np.nanargmax(auc))
-            lower.plot(epoch[best], auc[best], "o", mfc="none", ms=10, color="black")
+        values = np.asarray(history.get(score.column, ()), float)
+        if np.isfinite(values).any():
+            lower.plot(epoch, values, color=VERMILION, marker=".")
+            best = int(np.nanargmax(score.sign * values))
+            lower.plot(epoch[best], values[best], "o", mfc="none", ms=10, color="black")
             lower.set_title(
-                f"best: {auc[best]:.3f} at epoch {epoch[best]:.0f}", size=10
+                f"best: {values[best]:.3f} at epoch {epoch[best]:.0f}", size=10
             )
             # Margins would show AUCs above 1 and an epoch 0.
             lower.set_ylim(top=min(lower.get_ylim()[1], 1.01))
         lower.set_xlim(epoch[0] - 0.5, epoch[-1] + 0.5)
-        lower.set_ylabel("validation AUC")
+        lower.set_ylabel(score.name)
         lower.set_xlabel("epoch")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return png_of(figure, path)

@@ -86,6 +86,13 @@ def _mid_digest(config: ExperimentConfig) -> str:
     """Of all that decides the weights of t=1, so that equal ones are trained once."""
     tree = config_io.to_dict(config)
     decisive = {key: tree[key] for key in ("backbone", "mid", "seed")}
+    # Grids of earlier versions, which knew one task, go on where they were.
+    later = {"task": "classes", "contrast": None}
+    decisive["mid"] = {
+        key: value
+        for key, value in tree["mid"].items()
+        if key not in later or value != later[key]
+    }
     decisive["precision"] = tree["runtime"]["precision"]
     text = json.dumps(decisive, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -53,6 +53,7 @@ def read_rows(grid: GridConfig, cells: list[Cell]) -> list[GridRow]:
     for cell in cells:
         run_dir = RunDir(grid.folder / cell.config.name)
         done = read_fit(run_dir.done("target"))
+        assert done.val_auc is not None, "t=2 has classes"
         tests: dict[str, float | None] = {}
         if grid.evaluate:
             found = read_scores(run_dir)

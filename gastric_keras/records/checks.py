@@ -7,28 +7,35 @@ from gastric_keras.records.manifest import Manifest, read_manifest
 from gastric_keras.support.errors import InputError
 
 
-def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
+def check_set(
+    folder: str, classes: tuple[str, ...], *, key: str, task: str = "classes"
+) -> Manifest:
     """Check a set against the config and its own manifest.
 
     Args:
         folder: of the set.
         classes: that the config expects, in order.
         key: of the section in the config, for the message.
+        task: what is learned of it, see ``MidConfig.task``.
 
     Raises:
-        InputError: not a set, other classes, no train or validation split, or bytes and
-            records that do not match its manifest.
+        InputError: not a set, other classes, no train or validation split, bytes and
+            records that do not match its manifest, or no quantities for the task.
     """
     manifest = read_manifest(folder)
-    if manifest.classes != classes:
+    _check_task(manifest, folder, key=key, task=task)
+    names = manifest.quantities if task == "measures" else manifest.classes
+    if names != classes:
+        what = "measures" if task == "measures" else "classes"
         raise InputError(
-            f"{key}.classes must be the classes of {folder}, in its order: "
-            f"{list(manifest.classes)}, got {list(classes)}. Copy that list into the "
-            "config."
+            f"{key}.classes must be the {what} of {folder}, in its order: "
+            f"{list(names)}, got {list(classes)}. Copy that list into the config."
         )
     for split in ("train", "validation"):
         empty = [
-            name for name in classes if not manifest.counts.get(split, {}).get(name)
+            name
+            for name in manifest.classes
+            if not manifest.counts.get(split, {}).get(name)
         ]
         if empty:
             raise InputError(
@@ -38,6 +45,22 @@ def check_set(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:
             )
     verify_set(folder, manifest)
     return manifest
+
+
+def _check_task(manifest: Manifest, folder: str, *, key: str, task: str) -> None:
+    """Refuse a set without the numbers that a task learns."""
+    has = {
+        "shares": manifest.has_shares,
+        "measures": bool(manifest.quantities) and not manifest.has_shares,
+    }
+    if not has.get(task, True):
+        kind = "tissue" if task == "shares" else "nuclei"
+        held = ", ".join(manifest.quantities) or "none"
+        raise InputError(
+            f"{key}.records must hold {task} with {key}.task: {task}, got {folder} "
+            f"with quantities: {held}. Make the set again with data_prep {kind} and "
+            f"task: {task} in its config."
+        )
 
 
 def check_cohort(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest:

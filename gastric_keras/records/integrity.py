@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from gastric_keras.records.manifest import Manifest, Shard
 from gastric_keras.records.schema import parse
 from gastric_keras.support.errors import InputError
@@ -12,6 +14,8 @@ from gastric_keras.support.files import sha256_of
 
 #: Records that are parsed at a time.
 _BATCH = 256
+#: By which shares may miss a sum of 1, as float32.
+_SLACK = 1e-4
 
 
 def verify_shards(folder: Path | str, manifest: Manifest) -> None:
@@ -65,11 +69,13 @@ def _read(path: Path, shard: Shard, manifest: Manifest) -> tuple[list[int], set[
 
     labels: list[int] = []
     cases: set[str] = set()
+    wrong = 0
     try:
         for raw in tf.data.TFRecordDataset(str(path)).batch(_BATCH):
             values = parse(raw)
             labels += values["label"].numpy().tolist()
             cases |= {name.decode() for name in values["case_id"].numpy()}
+            wrong += _count_wrong(values["quantities"].numpy(), manifest)
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         raise InputError(
             "Records must be whole and have the features that data_prep writes, got "
@@ -82,7 +88,24 @@ def _read(path: Path, shard: Shard, manifest: Manifest) -> tuple[list[int], set[
             f"{len(manifest.classes) - 1}, got {path} with {len(labels)} records, "
             f"{len(odd)} of other labels. Make the set again with data_prep."
         )
+    if wrong:
+        raise InputError(
+            f"Each record must have the quantities {', '.join(manifest.quantities)} as "
+            f"finite numbers, and shares that sum to 1, got {path} with {wrong} "
+            "others. Copy the set again, or make it again with data_prep."
+        )
     return labels, cases
+
+
+def _count_wrong(quantities: np.ndarray, manifest: Manifest) -> int:
+    """How many records hold other numbers than the manifest names."""
+    if quantities.shape[1] != len(manifest.quantities):
+        return len(quantities)
+    right = np.isfinite(quantities).all(axis=1)
+    if manifest.has_shares:
+        right &= (quantities >= 0).all(axis=1)
+        right &= np.abs(quantities.sum(axis=1) - 1) < _SLACK
+    return int((~right).sum())
 
 
 def _first_line(error: Exception) -> str:

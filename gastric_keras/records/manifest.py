@@ -13,8 +13,9 @@ from gastric_keras.support.config_io import build, to_dict
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, write_json
 
-#: Of the record and of the manifest.
-SCHEMA_VERSION = 1
+#: Of records and manifest: 2 holds quantities beside the label. A set without them is
+#: written as version 1, byte for byte, so that earlier versions read it too.
+SCHEMA_VERSIONS = (1, 2)
 MANIFEST_NAME = "manifest.json"
 #: What data_prep measures of a mid-level set, beside its records.
 QUALITY_NAME = "quality.json"
@@ -65,7 +66,8 @@ class Manifest:
         set_aside: image -> reason, for images that could not be read.
         is_grouped: False when the cases are unknown and each image is its own.
         fold: of a cross-validation; None: the set is no part of one.
-        schema_version: of the record and of this file.
+        quantities: names of the numbers that each record holds beside its label; none
+            in a set of classes.
     """
 
     dataset: str
@@ -81,7 +83,17 @@ class Manifest:
     set_aside: dict[str, str] = dataclasses.field(default_factory=dict)
     is_grouped: bool = True
     fold: Fold | None = None
-    schema_version: int = SCHEMA_VERSION
+    quantities: tuple[str, ...] = ()
+
+    @property
+    def schema_version(self) -> int:
+        """Of the records and of the file, one of ``SCHEMA_VERSIONS``."""
+        return 2 if self.quantities else 1
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether the quantities are the shares of its classes in each patch."""
+        return self.quantities == self.classes
 
     def count(self, split: str) -> int:
         """Number of patches in a split; 0 for a split that is not there."""
@@ -95,7 +107,13 @@ def shard_name(split: str, index: int, total: int) -> str:
 
 def write_manifest(folder: Path | str, manifest: Manifest) -> None:
     """Write ``manifest.json``, last of all files: a set without it is not whole."""
-    write_json(Path(folder) / MANIFEST_NAME, to_dict(manifest))
+    tree = to_dict(manifest)
+    if not manifest.quantities:
+        del tree["quantities"]
+    write_json(
+        Path(folder) / MANIFEST_NAME,
+        tree | {"schema_version": manifest.schema_version},
+    )
 
 
 def read_manifest(folder: Path | str) -> Manifest:
@@ -117,17 +135,18 @@ def read_manifest(folder: Path | str) -> Manifest:
             "while it was made has no manifest)."
         )
     tree = read_json(path)
-    version = tree.get("schema_version") if isinstance(tree, dict) else None
-    if version != SCHEMA_VERSION:
+    version = tree.pop("schema_version", None) if isinstance(tree, dict) else None
+    if version not in SCHEMA_VERSIONS:
         raise InputError(
-            f"Records must be of schema version {SCHEMA_VERSION}, got {path} with "
+            "Records must be of schema version "
+            f"{' or '.join(map(str, SCHEMA_VERSIONS))}, got {path} with "
             f"schema_version={version}. Make the set again with this version of "
             "data_prep."
         )
     # The prep config is free-form here: only data_prep knows its classes.
     config = tree.pop("config", {})
     manifest: Manifest = build(Manifest, tree | {"config": {}}, where=str(path))
-    _check_figures(manifest, path)
+    _check_figures(manifest, path, version)
     for shard in manifest.shards:
         file = folder / shard.name
         size = file.stat().st_size if file.is_file() else None
@@ -140,7 +159,7 @@ def read_manifest(folder: Path | str) -> Manifest:
     return dataclasses.replace(manifest, config=config)
 
 
-def _check_figures(manifest: Manifest, path: Path) -> None:
+def _check_figures(manifest: Manifest, path: Path, version: int) -> None:
     """Refuse a manifest whose parts contradict each other, or that leads elsewhere."""
     names = [shard.name for shard in manifest.shards]
     in_shards: dict[str, int] = dict.fromkeys(manifest.counts, 0)
@@ -157,6 +176,10 @@ def _check_figures(manifest: Manifest, path: Path) -> None:
             for count in manifest.counts.values()
         ),
         "as many records in the shards as in its counts": in_shards == counted,
+        "quantities with names of their own, in version 2 alone": (
+            len(set(manifest.quantities)) == len(manifest.quantities)
+            and version == manifest.schema_version
+        ),
     }
     wrong = [name for name, is_right in faults.items() if not is_right]
     if wrong:

@@ -30,6 +30,9 @@ class PatchRecord:
         x: left edge in that picture, px at full resolution.
         y: top edge in that picture, px at full resolution.
         mpp: µm per px of the patch as stored; 0.0 where it is not known.
+        quantities: numbers beside the label, as the manifest names them: the share of
+            each class in the patch, or measures of its nuclei; none in a set of
+            classes, whose records have the bytes of schema version 1.
     """
 
     image: bytes
@@ -39,6 +42,7 @@ class PatchRecord:
     x: int
     y: int
     mpp: float = 0.0
+    quantities: tuple[float, ...] = ()
 
 
 #: name -> Python type: the whole schema, for writer and reader alike.
@@ -50,6 +54,7 @@ FEATURES: dict[str, type] = {
     "x": int,
     "y": int,
     "mpp": float,
+    "quantities": tuple,
 }
 
 
@@ -77,9 +82,14 @@ def serialize(record: PatchRecord) -> bytes:
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         if kind is int:
             return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+        numbers = value if kind is tuple else [value]
+        return tf.train.Feature(float_list=tf.train.FloatList(value=numbers))
 
-    features = {n: feature(getattr(record, n), kind) for n, kind in FEATURES.items()}
+    features = {
+        name: feature(getattr(record, name), kind)
+        for name, kind in FEATURES.items()
+        if kind is not tuple or getattr(record, name)
+    }
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -89,7 +99,16 @@ def feature_spec(names: Sequence[str] = tuple(FEATURES)) -> dict[str, Any]:
     import tensorflow as tf
 
     dtypes = {bytes: tf.string, str: tf.string, int: tf.int64, float: tf.float32}
-    return {name: tf.io.FixedLenFeature([], dtypes[FEATURES[name]]) for name in names}
+
+    def spec(kind: type) -> Any:
+        if kind is tuple:
+            # None at all in a record of version 1; what one record lacks is NaN.
+            return tf.io.FixedLenSequenceFeature(
+                [], tf.float32, allow_missing=True, default_value=float("nan")
+            )
+        return tf.io.FixedLenFeature([], dtypes[kind])
+
+    return {name: spec(FEATURES[name]) for name in names}
 
 
 def parse(example: tf.Tensor, names: Sequence[str] = tuple(FEATURES)) -> dict:
@@ -98,6 +117,10 @@ def parse(example: tf.Tensor, names: Sequence[str] = tuple(FEATURES)) -> dict:
     Args:
         example: () or (N,) string.
         names: the features wanted; fewer are parsed faster.
+
+    Returns:
+        Feature -> () or (N,); quantities (k,) or (N, k) float32, k = 0 where the set
+        has none.
     """
     import tensorflow as tf
 
@@ -161,5 +184,7 @@ def _value(feature: Any, kind: type) -> Any:
         str: feature.bytes_list,
         int: feature.int64_list,
     }
+    if kind is tuple:
+        return tuple(feature.float_list.value)
     (value,) = lists.get(kind, feature.float_list).value
     return value.decode() if kind is str else value

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gastric_keras.figures import plots as figures
 from gastric_keras.figures.style import with_palette
+from gastric_keras.runs.fit_scores import score_of
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import RunScores
@@ -46,7 +47,7 @@ def inline(png: bytes, alt: str) -> Inline:
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> Inline:
-    """Losses and validation AUC of one stage.
+    """Losses of one stage, and the validation score that chose its epoch.
 
     Args:
         history: as of ``shapes.read_history``, one epoch or more.
@@ -55,7 +56,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], title: str) -> Inlin
     return inline(
         figures.plot_history(None, history=history, title=title),
         f"Learning curves of {title}: loss of training and validation, and "
-        f"validation AUC, over {len(history['epoch'])} epochs.",
+        f"{score_of(history).name}, over {len(history['epoch'])} epochs.",
     )
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from gastric_keras.records.treatment import Treatment
+from gastric_keras.runs.fit_scores import FitScore, score_of
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, read_object
@@ -74,23 +75,46 @@ class FitFigures:
 
     Attributes:
         best_epoch: from 0; its weights were kept.
-        val_auc: of that epoch; NaN where training diverged.
+        val_auc: of that epoch; NaN where training diverged; None of a task that has no
+            classes.
         epochs: that were trained.
         steps: of the optimizer.
         seconds: that training took.
+        scores: of validation in that epoch, of a task that has no classes; NaN is not
+            defined.
     """
 
     best_epoch: int
-    val_auc: float
+    val_auc: float | None
     epochs: int
     steps: int
     seconds: float
+    scores: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.best_epoch, self.epochs, self.steps) < 0 or not (
-            0 <= self.seconds < math.inf and not self.val_auc > 1
+            0 <= self.seconds < math.inf and not (self.val_auc or 0) > 1
         ):
             raise InputError(f"Figures of a fit must be 0 or more, got {self}")
+        if self.val_auc is None and score_of(self.scores).column not in self.scores:
+            raise InputError(f"Figures of a fit must have its score, got {self}")
+
+    @property
+    def chosen_by(self) -> FitScore:
+        """What chose the epoch."""
+        return score_of(self.scores)
+
+    @property
+    def score(self) -> float:
+        """The value of that in the epoch."""
+        return (
+            self.scores[self.chosen_by.column] if self.val_auc is None else self.val_auc
+        )
+
+    @property
+    def tree(self) -> dict[str, object]:
+        """As done.json holds them: scores only where there are some."""
+        return {key: v for key, v in asdict(self).items() if key != "scores" or v}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import log_loss, roc_auc_score
 
 from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.models.weights import save_file
@@ -25,44 +24,20 @@ from gastric_keras.training.optimizers import plateau_rate
 from gastric_keras.training.plan import FitPlan
 
 
-def validation_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Loss, accuracy and AUC of a validation split, exact, in NumPy.
-
-    Keras' own AUC is binned and its loss is diluted by padding.
-
-    Args:
-        label: (n,) int.
-        probability: (n, classes) float, rows sum to 1.
-
-    Returns:
-        ``val_loss`` (mean cross-entropy), ``val_accuracy``, ``val_auc`` (of class 1
-        for two classes, else the mean over the classes, each against the rest).
-    """
-    classes = probability.shape[1]
-    probability = np.asarray(probability, np.float64)
-    probability /= probability.sum(axis=1, keepdims=True)
-    score = probability[:, 1] if classes == 2 else probability
-    return {
-        "val_loss": float(log_loss(label, probability, labels=range(classes))),
-        "val_accuracy": float((probability.argmax(1) == label).mean()),
-        "val_auc": float(roc_auc_score(label, score, multi_class="ovr")),
-    }
-
-
 @dataclass(frozen=True)
 class Epoch:
     """An epoch that was run and validated.
 
     Attributes:
         row: of history.csv.
-        label: (n,) int, of the validation patches.
-        probability: (n, classes) float32.
+        truth: of the validation patches, (n,) int labels or (n, k) float quantities.
+        prediction: (n, classes) or (n, k) float32.
         is_last: whether the fit ends with it.
     """
 
     row: dict[str, float]
-    label: np.ndarray
-    probability: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
     is_last: bool
 
 
@@ -74,21 +49,10 @@ class EpochLog(keras.callbacks.Callback):
     keep theirs in memory.
 
     Attributes:
-        rows: of history.csv, one an epoch.
+        columns: of history.csv.
+        rows: of it, one an epoch.
         latest: the last epoch that was run in this process.
     """
-
-    COLUMNS = (
-        "epoch",
-        "loss",
-        "accuracy",
-        "val_loss",
-        "val_accuracy",
-        "val_auc",
-        "learning_rate",
-        "images_per_second",
-        "seconds",
-    )
 
     latest: Epoch
 
@@ -99,13 +63,22 @@ class EpochLog(keras.callbacks.Callback):
         self.path = plan.run_dir.history(plan.stage)
         self.best_path = plan.run_dir.weights(plan.stage)
         self.is_chief = is_chief()
+        self.score = plan.task.chosen_by
+        self.columns = (
+            *("epoch", "loss", plan.accuracy().name, *plan.task.columns),
+            *("learning_rate", "images_per_second", "seconds"),
+        )
         # Rows past the snapshot belong to an epoch that is about to be run again.
         self.rows = read_epochs(self.path)[:initial_epoch]
 
     @property
     def best(self) -> dict[str, float]:
-        """Row of the first epoch with the highest validation AUC."""
-        return max(self.rows, key=lambda row: row["val_auc"])
+        """Row of the first epoch with the best score."""
+        return max(self.rows, key=self._goodness)
+
+    def _goodness(self, row: dict[str, float]) -> float:
+        """The higher the better."""
+        return self.score.sign * row[self.score.column]
 
     @property
     def kept(self) -> dict[str, float]:
@@ -120,7 +93,7 @@ class EpochLog(keras.callbacks.Callback):
         if not self.rows or self.plan.keeps == "last":
             return False
         stop_at, patience = self.config.stop_at, self.config.patience
-        if stop_at is not None and self.best["val_auc"] >= stop_at:
+        if stop_at is not None and self._goodness(self.best) >= stop_at:
             return True
         waited = self.rows[-1]["epoch"] - self.best["epoch"]
         return patience is not None and waited >= patience
@@ -135,19 +108,20 @@ class EpochLog(keras.callbacks.Callback):
         """Score and keep the initial model, where there are no epochs to train."""
         self.on_train_begin()
         started = time.perf_counter()
-        row = {name: math.nan for name in self.COLUMNS} | {"epoch": 0}
-        row |= validation_scores(*self._validate())
+        row = {name: math.nan for name in self.columns} | {"epoch": 0}
+        row |= self.plan.task.score(*self._validate())
         self.rows = [row | {"seconds": time.perf_counter() - started}]
         if self.is_chief:
             self._save_best()
             self._write()
-        print(f"{self.stage}: no epochs, val_auc {row['val_auc']:.4f}", flush=True)
+        column = self.score.column
+        print(f"{self.stage}: no epochs, {column} {row[column]:.4f}", flush=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the rate, start the clock."""
         if self.config.schedule == "plateau":
             self.model.optimizer.learning_rate = plateau_rate(
-                self.config, [row["val_auc"] for row in self.rows]
+                self.config, [self._goodness(row) for row in self.rows]
             )
         self._epoch, self._started = epoch, time.perf_counter()
 
@@ -175,8 +149,8 @@ class EpochLog(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         trained = time.perf_counter() - self._started
         with self._averaged():
-            label, probability = self._validate()
-            logs |= validation_scores(label, probability)
+            truth, prediction = self._validate()
+            logs |= self.plan.task.score(truth, prediction)
             # Under a strategy it is a variable on each device.
             rate = tf.convert_to_tensor(self.model.optimizer.learning_rate)
             logs["learning_rate"] = float(rate)
@@ -190,12 +164,13 @@ class EpochLog(keras.callbacks.Callback):
         if self.is_chief:
             self._write()
             self._print(seconds)
-        self.latest = Epoch(row, label, probability, is_last=self.is_finished)
+        self.latest = Epoch(row, truth, prediction, is_last=self.is_finished)
         self.model.stop_training = self.latest.is_last
 
     def _validate(self) -> tuple[np.ndarray, np.ndarray]:
         columns = predict(self._forward, self.plan.validation)
-        return columns["label"], columns["probability"]
+        truth = "quantities" if self.plan.task.answer == "quantities" else "label"
+        return columns[truth], columns["probability"]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -218,15 +193,16 @@ class EpochLog(keras.callbacks.Callback):
         os.replace(partial, self.best_path)
 
     def _write(self) -> None:
-        rows = ([row[key] for key in self.COLUMNS] for row in self.rows)
-        write_csv(self.path, self.COLUMNS, rows)
+        rows = ([row[key] for key in self.columns] for row in self.rows)
+        write_csv(self.path, self.columns, rows)
 
     def _print(self, seconds: float) -> None:
         row, total = self.rows[-1], self.config.epochs
         left = (total - len(self.rows)) * seconds
         print(
             f"{self.stage} {len(self.rows)}/{total}: loss {row['loss']:.4f}, "
-            f"val_loss {row['val_loss']:.4f}, val_auc {row['val_auc']:.4f}, "
+            f"val_loss {row['val_loss']:.4f}, {self.score.column} "
+            f"{row[self.score.column]:.4f}, "
             f"{row['images_per_second']:.0f} images/s, {left:.0f} s left",
             flush=True,
         )

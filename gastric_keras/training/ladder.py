@@ -39,6 +39,7 @@ from gastric_keras.training.joint import plan_joint
 from gastric_keras.training.plan import BoardCaption, FitPlan
 from gastric_keras.training.runtime import agree, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
+from gastric_keras.training.tasks import task_of
 
 
 def run_mid(
@@ -112,7 +113,7 @@ def _run_fit(
     if run_dir.done(stage).is_file() and not force:
         done = read_fit(run_dir.done(stage))
         print(
-            f"{stage}: finished, best validation AUC {done.val_auc:.4f} in epoch "
+            f"{stage}: finished, best {done.chosen_by.name} {done.score:.4f} in epoch "
             f"{done.best_epoch + 1}, kept in {run_dir.stage(stage)}; --force reruns it"
         )
         return
@@ -139,9 +140,7 @@ def _run_fit(
     result = fit(replace(plan, callbacks=tuple(callbacks)))
     if is_chief():
         checksum = {"weights_sha256": sha256_of(run_dir.weights(stage))}
-        write_json(
-            run_dir.done(stage), asdict(result) | {"started": started} | checksum
-        )
+        write_json(run_dir.done(stage), result.tree | {"started": started} | checksum)
         shutil.rmtree(run_dir.snapshots(stage), ignore_errors=True)
     # The next stage reads what the chief has just written.
     agree(strategy, result.epochs, "epochs", path=run_dir.root)
@@ -155,12 +154,12 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
         _check_meeting(mid, target)
     if stage == "mid":
         assert mid is not None, "run_mid has seen to that"
-        check_set(mid.records, mid.classes, key="mid")
+        check_set(mid.records, mid.classes, key="mid", task=mid.task)
         return mid
     check_set(target.records, target.classes, key="target")
     if mid is None or mid.has_stage:
         return target
-    check_set(mid.records, mid.classes, key="mid")
+    check_set(mid.records, mid.classes, key="mid", task=mid.task)
     return target
 
 
@@ -210,6 +209,7 @@ def _plan(
     mid = config.mid
     is_shuffled = stage == "mid" and mid and mid.variant == "shuffled_labels"
     more = extra_steps(config) if stage == "target" else 0
+    task = task_of(section)
     plan = FitPlan(
         stage=stage,
         run_dir=run_dir,
@@ -219,6 +219,8 @@ def _plan(
         data=training_data(section, seed=seed, image_size=size, extra_steps=more),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
+        accuracy=task.accuracy,
+        task=task,
         strategy=strategy,
         keeps="last" if is_shuffled else "best",
         caption=_caption(config, section, run_dir, stage),

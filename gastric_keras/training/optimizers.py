@@ -27,7 +27,7 @@ class _HeadRate(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's update; see keras.optimizers.Optimizer."""
         # TensorFlow's variable, not Keras': its name is Keras' path.
-        if variable.name.startswith(("head/", "mid_head/")):
+        if variable.name.startswith(("head/", "mid_head/", "projection/")):
             learning_rate = learning_rate * self.head_rate
         super().update_step(gradient, variable, learning_rate)
 
@@ -86,7 +86,7 @@ def build_optimizer(config: FitConfig, steps_per_epoch: int) -> keras.Optimizer:
     return optimizer
 
 
-def plateau_rate(config: FitConfig, val_auc: list[float]) -> float:
+def plateau_rate(config: FitConfig, scores: list[float]) -> float:
     """The rate of the next epoch under ``plateau``.
 
     Worked out of the whole history each time, so that a resumed fit has the rate of an
@@ -94,10 +94,10 @@ def plateau_rate(config: FitConfig, val_auc: list[float]) -> float:
 
     Args:
         config: of the stage.
-        val_auc: validation AUC of each epoch so far.
+        scores: of validation, of each epoch so far; the higher the better.
     """
     rate, best, waited = config.learning_rate, float("-inf"), 0
-    for value in val_auc:
+    for value in scores:
         waited = 0 if value > best else waited + 1
         best = max(best, value)
         if waited == config.plateau_patience:

@@ -12,11 +12,7 @@ import tensorflow as tf
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.data.stage_data import TrainingData
 from gastric_keras.runs.run_dir import FitStage, RunDir
-
-
-def plain_accuracy() -> keras.Metric:
-    """Share of training patches that are called right."""
-    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+from gastric_keras.training.tasks import CLASSES, Task, plain_accuracy
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,9 @@ class FitPlan:
         validation: an ``eval_dataset``.
         class_weight: label -> factor of its loss; None: all 1.
         accuracy: makes the metric of the training batches.
+        task: what ``scored`` learns; its loss is that of the model.
         strategy: that the model was built under.
-        keeps: the epoch whose weights are kept: ``best`` by validation AUC, or
+        keeps: the epoch whose weights are kept: ``best`` by the task's score, or
             ``last``, where the validation labels mean nothing.
         caption: of what TensorBoard shows; None: nothing is written for it.
         callbacks: of your own, called after ours; they see the epoch's logs.
@@ -66,6 +63,7 @@ class FitPlan:
     validation: tf.data.Dataset
     class_weight: dict[int, float] | None = None
     accuracy: Callable[[], keras.Metric] = plain_accuracy
+    task: Task = CLASSES
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     keeps: Literal["best", "last"] = "best"
     caption: BoardCaption | None = None

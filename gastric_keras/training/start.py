@@ -8,7 +8,9 @@ import keras
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
+from gastric_keras.data.stage_data import contrast_of
 from gastric_keras.models.classifier import build_classifier
+from gastric_keras.models.heads import replace_head
 from gastric_keras.models.transfer import (
     TransferReport,
     pretrained_report,
@@ -36,8 +38,8 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
     # The same precision in every process: what is served equals what was evaluated.
     set_up(config.runtime, config.seed)
     if stage == "initial":
-        return _build(config, classes, weights=config.backbone.weights)
-    model = _build(config, classes, weights="none")
+        return _build(config, classes, stage=stage, weights=config.backbone.weights)
+    model = _build(config, classes, stage=stage, weights="none")
     path = stage_weights(config, run_dir, stage)
     _check_weights(path)
     load_file(
@@ -68,7 +70,11 @@ def build_start(
         section = config.target if stage == "target" else config.mid
         assert section is not None, "a run without t=1 has no stage mid"
         model = _build(
-            config, _classes(config, stage), weights=weights, fit_config=section.fit
+            config,
+            _classes(config, stage),
+            stage=stage,
+            weights=weights,
+            fit_config=section.fit,
         )
         return model, pretrained_report(model, weights=weights)
     assert config.mid is not None
@@ -79,6 +85,7 @@ def build_start(
     new = _build(
         config,
         config.target.classes,
+        stage="target",
         weights="none" if blend == 1 else config.backbone.weights,
         fit_config=config.target.fit,
     )
@@ -119,11 +126,12 @@ def _build(
     config: ExperimentConfig,
     classes: tuple[str, ...],
     *,
+    stage: str,
     weights: str,
     fit_config: FitConfig | None = None,
 ) -> keras.Model:
     backbone = config.backbone
-    return build_classifier(
+    model = build_classifier(
         backbone.name,
         len(classes),
         image_size=backbone.image_size,
@@ -132,3 +140,12 @@ def _build(
         train_batch_norm=backbone.batch_norm == "train",
         trainable_from=fit_config.trainable_from if fit_config else None,
     )
+    mid = config.mid
+    if stage != "mid" or mid is None:
+        return model
+    contrast = contrast_of(mid)
+    if contrast is not None:
+        return replace_head(model, contrast.dimensions, answer="projection")
+    if mid.task == "measures":
+        return replace_head(model, len(classes), answer="numbers")
+    return model

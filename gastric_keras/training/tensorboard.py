@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.image.metadata import create_summary_metadata
 
-from gastric_keras.figures.plots import (
-    Curve,
-    plot_confusion,
-    plot_precision_recall,
-    plot_roc,
-)
 from gastric_keras.imaging.mosaic import join_patches
 from gastric_keras.training.epoch_log import EpochLog
 from gastric_keras.training.plan import FitPlan
+from gastric_keras.training.validation_pictures import draw_numbers, draw_validation
 
 #: How tf.summary begins the name of a file that it writes.
 PATTERN = "events.out.tfevents.*"
@@ -71,22 +65,39 @@ class EventLog(keras.callbacks.Callback):
         """Write the epoch's row; pictures where they are due."""
         step = self.caption.epochs_before + epoch + 1
         latest = self.log.latest
-        for column, (part, tag) in SCALARS.items():
+        for column in self.log.columns:
+            if column == "epoch":
+                continue
+            # A score of a task of its own keeps its name.
+            of = "validation" if column.startswith("val_") else "train"
+            place = (of, f"scores/{column.removeprefix('val_')}")
+            part, tag = SCALARS.get(column, place)
             with self._writers[part].as_default():
                 tf.summary.scalar(tag, latest.row[column], step=step)
         if is_pictured(epoch) or latest.is_last:
-            pictures = draw_validation(
-                latest.label,
-                latest.probability,
-                classes=self.caption.classes,
-                positive=self.caption.positive,
-                title=f"Validation, epoch {step}",
-            )
+            pictures = self._draw(step)
             with self._writers["validation"].as_default():
                 for name, png in pictures.items():
                     write_png(f"validation/{name}", png, step=step)
         for writer in self._writers.values():
             writer.flush()
+
+    def _draw(self, step: int) -> dict[str, bytes]:
+        latest, title = self.log.latest, f"Validation, epoch {step}"
+        classes = self.caption.classes
+        if self.plan.task.answer == "label":
+            return draw_validation(
+                latest.truth,
+                latest.prediction,
+                classes=classes,
+                positive=self.caption.positive,
+                title=title,
+            )
+        if self.plan.task.answer == "quantities":
+            return draw_numbers(
+                latest.truth, latest.prediction, names=classes, title=title
+            )
+        return {}
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Close the files."""
@@ -99,10 +110,9 @@ class EventLog(keras.callbacks.Callback):
         )
         with self._writers["train"].as_default():
             tf.summary.text("config", f"```\n{self.caption.config}```", step=step)
-            for label, name in enumerate(self.caption.classes):
-                of_class = patches[labels == label][:SHOWN_PATCHES]
+            for name, of_class in self._groups(patches, labels):
                 if len(of_class):
-                    pixels = join_patches(of_class, columns=4, gap=4)
+                    pixels = join_patches(of_class[:SHOWN_PATCHES], columns=4, gap=4)
                     write_png(
                         f"training/augmented_{name}",
                         tf.io.encode_png(pixels).numpy(),
@@ -110,68 +120,15 @@ class EventLog(keras.callbacks.Callback):
                         description="Of the first batch, as the network gets them.",
                     )
 
-
-def draw_validation(
-    label: np.ndarray,
-    probability: np.ndarray,
-    *,
-    classes: Sequence[str],
-    positive: str | None,
-    title: str,
-) -> dict[str, bytes]:
-    """ROC and precision-recall curves and the confusion of a validation split.
-
-    Args:
-        label: (n,) int.
-        probability: (n, classes) float.
-        classes: names, in label order.
-        positive: the class that the curves are of; None: each against the rest.
-        title: of each picture.
-
-    Returns:
-        Name of the picture -> PNG.
-    """
-    shown = (positive,) if positive else classes
-    roc = build_curves(label, probability, classes, shown, roc_auc_score)
-    precision_recall = build_curves(
-        label, probability, classes, shown, average_precision_score
-    )
-    counts = confusion_matrix(
-        label, probability.argmax(1), labels=np.arange(len(classes))
-    )
-    return {
-        "roc": plot_roc(None, curves=roc, title=title),
-        "precision_recall": plot_precision_recall(
-            None, curves=precision_recall, title=title
-        ),
-        "confusion": plot_confusion(
-            None, confusion=counts, classes=classes, title=title
-        ),
-    }
-
-
-def build_curves(
-    label: np.ndarray,
-    probability: np.ndarray,
-    classes: Sequence[str],
-    shown: Sequence[str],
-    area: Callable[[np.ndarray, np.ndarray], float],
-) -> list[Curve]:
-    """A curve for each class that is shown, against the rest.
-
-    Args:
-        label: (n,) int.
-        probability: (n, classes) float.
-        classes: names, in label order.
-        shown: those with a curve.
-        area: under the curve, of (n,) 0 or 1 and (n,) scores.
-    """
-    curves = []
-    for name in shown:
-        place = classes.index(name)
-        one, score = (label == place).astype(int), probability[:, place]
-        curves.append(Curve(name, one, score, (area(one, score), None, None)))
-    return curves
+    def _groups(
+        self, patches: np.ndarray, labels: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The patches that one picture shows, and its name: of a class, or all."""
+        if self.plan.task.answer != "label":
+            yield "patches", patches
+            return
+        for label, name in enumerate(self.caption.classes):
+            yield name, patches[labels == label]
 
 
 def is_pictured(epoch: int) -> bool:

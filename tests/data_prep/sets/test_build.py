@@ -80,6 +80,46 @@ def test_tissue_patches_have_the_class_of_their_region(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "set") == manifest
 
 
+def test_a_set_of_shares_keeps_mixed_patches(tmp_path: Path) -> None:
+    folder = write_tissue_folder(tmp_path / "in")
+    config = _tissue(folder, stride=4, task="shares")
+    manifest = build_tissue_set(config, tmp_path / "set", options=HERE)
+    assert manifest.dropped == {} and manifest.quantities == config.classes
+    assert read_manifest(tmp_path / "set") == manifest
+    plain = build_tissue_set(
+        _tissue(folder, stride=4), tmp_path / "plain", options=HERE
+    )
+    assert plain.quantities == () and plain.schema_version == 1
+    pure = {}
+    for split in manifest.counts:
+        for record in read_records(tmp_path / "set", split):
+            # Borders at x = 8 and 16; a patch is 8 px wide.
+            wanted = [
+                max(0, min(record.x + 8, 8 * i + 8) - max(record.x, 8 * i)) / 8
+                for i in range(3)
+            ]
+            assert record.quantities == pytest.approx(wanted)
+            if max(wanted) == 1:
+                key = (record.image_id, record.x, record.y)
+                pure[key] = dataclasses.replace(record, quantities=())
+    # What is clear has the bytes that a set of classes has.
+    for split in plain.counts:
+        for record in read_records(tmp_path / "plain", split):
+            assert pure.pop((record.image_id, record.x, record.y)) == record
+    assert not pure
+    quality = json.loads((tmp_path / "set" / "quality.json").read_text())
+    assert [*quality["quantities"]] == [*config.classes]
+    plain_quality = json.loads((tmp_path / "plain" / "quality.json").read_text())
+    assert "quantities" not in plain_quality
+
+
+def test_a_set_of_shares_has_no_rule_of_purity() -> None:
+    rules = PatchRules(min_purity=0.8)
+    with pytest.raises(InputError, match="rules must not set min_purity or class_puri"):
+        TissueSetConfig(task="shares", rules=rules)
+    TissueSetConfig(task="shares", rules=PatchRules(min_coverage=0.5))
+
+
 def _turn_by_exif(folder: Path, orientation: int) -> None:
     """Store the first picture turned, and say so in EXIF."""
     path = folder / "r0.png"

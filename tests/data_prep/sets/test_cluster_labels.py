@@ -12,6 +12,7 @@ import pytest
 from data_prep.config.sets import NucleiSetConfig, SourceConfig, SplitConfig
 from data_prep.engine import Engine
 from data_prep.measure.nuclei import NucleiMeasurement
+from data_prep.measure.population import MEASURES
 from data_prep.sets import look
 from data_prep.sets.build import BuildOptions, build_nuclei_set
 from gastric_keras.records.schema import read_records
@@ -67,6 +68,35 @@ def test_nuclei_patches_are_clustered(
     clustering = manifest.config["clustering"]
     assert clustering["quality"]["sizes"] == [6, 6]
     assert clustering["centers"][1] == [pytest.approx(6.0), pytest.approx(987.5)]
+
+
+def test_measures_are_leveled_and_standardized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "measure_nuclei", _measure_by_brightness)
+    monkeypatch.setattr(
+        look, "measure_population", lambda m, mpp: (m.count * mpp, *range(6))
+    )
+    sources = tuple(
+        dataclasses.replace(_write_shades(tmp_path / name, shades), name=name, mpp=0.5)
+        for name, shades in (
+            ("dark", {f"d{i}": 10 * i + 10 for i in range(6)}),
+            ("pale", {f"p{i}": 10 * i + 150 for i in range(6)}),
+        )
+    )
+    config = NucleiSetConfig(
+        sources=sources, splits=HALVES, artifacts=None, task="measures"
+    )
+    manifest = build_nuclei_set(config, tmp_path / "set", options=HERE)
+    assert manifest.quantities == MEASURES and manifest.schema_version == 2
+    scaling = manifest.config["standardization"]
+    assert [*scaling] == [*MEASURES] and scaling["total_area"] == {"mean": 0, "std": 1}
+    records = [r for s in manifest.counts for r in read_records(tmp_path / "set", s)]
+    for source in ("dark", "pale"):
+        own = [r.quantities for r in records if r.image_id.startswith(source)]
+        # Leveled: each source has the mean and the deviation of all.
+        np.testing.assert_allclose(np.mean(own, axis=0), np.zeros(7), atol=1e-6)
+        assert np.std(own, axis=0)[0] == pytest.approx(1, abs=1e-6)
 
 
 def test_two_labs_do_not_become_the_two_clusters(

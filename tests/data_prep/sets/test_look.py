@@ -10,6 +10,7 @@ from data_prep.config.sets import NucleiSetConfig, SourceConfig
 from data_prep.sets.found import Part
 from data_prep.sets.look import TOO_COARSE, find_nuclei
 from data_prep.sources.pictures import ImageSource
+from gastric_keras.imaging.pillow import UnusableImage
 from tests.helpers.small_pictures import noise, write_picture
 
 
@@ -28,3 +29,17 @@ def test_too_coarse_a_scale_for_nuclei_is_told(
     )
     found = find_nuclei(config, Part(ImageSource(path, "a.png", "a")))
     assert (TOO_COARSE in found.notes) == is_told
+
+
+@pytest.mark.parametrize("mpp, said", [(None, "with no scale"), (1.6, "with 1.6 µm")])
+def test_measures_are_of_nuclei_that_can_be_measured(
+    tmp_path: Path, mpp: float | None, said: str
+) -> None:
+    path = write_picture(tmp_path / "a.png", noise(0, 64, 64))
+    config = NucleiSetConfig(
+        sources=(SourceConfig(images=str(tmp_path), mpp=mpp),),
+        patch_size=32,
+        task="measures",
+    )
+    with pytest.raises(UnusableImage, match=f"at most 1.5 µm/px .*{said}"):
+        find_nuclei(config, Part(ImageSource(path, "a.png", "a")))

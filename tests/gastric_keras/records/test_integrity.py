@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from gastric_keras.records.checks import check_set
 from gastric_keras.records.integrity import verify_set, verify_shards
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import sha256_of
+from tests.helpers.quantity_sets import write_quantity_set
+from tests.helpers.small_experiments import TISSUE
 from tests.helpers.small_sets import write_small_set
 
 CLASSES = ("benign", "malignant")
@@ -166,3 +169,19 @@ def test_labels_that_no_class_has_are_refused(folder: Path) -> None:
     assert "with 4 records, 4 of other labels" in message
     _foreign(folder, schema.serialize(record), records_in_it=3)
     assert "with 3 records, 0 of other labels" in fail(folder)
+
+
+def test_quantities_are_finite_and_shares_sum_to_1(tmp_path: Path) -> None:
+    for name, quantities in (("shares", TISSUE), ("measures", ("count", "area"))):
+        folder = tmp_path / name
+        write_quantity_set(folder, TISSUE, quantities)
+        verify_set(folder, manifests.read_manifest(folder))
+    # As a manifest of other names would have it.
+    manifest = manifests.read_manifest(tmp_path / "measures")
+    other = dataclasses.replace(manifest, quantities=("count", "area", "more"))
+    with pytest.raises(InputError, match="quantities count, area, more as finite"):
+        verify_set(tmp_path / "measures", other)
+    write_quantity_set(tmp_path / "odd", TISSUE, ("p", "q", "r"))
+    odd = manifests.read_manifest(tmp_path / "odd")
+    with pytest.raises(InputError, match="shares that sum to 1, got"):
+        verify_set(tmp_path / "odd", dataclasses.replace(odd, quantities=TISSUE))

@@ -64,11 +64,11 @@ def test_no_manifest(folder: Path, name: str) -> None:
     assert f", got {folder.with_name(name)}." in message
 
 
-@pytest.mark.parametrize("version", [0, manifests.SCHEMA_VERSION + 1, None, "1"])
+@pytest.mark.parametrize("version", [0, manifests.SCHEMA_VERSIONS[-1] + 1, None, "1"])
 def test_another_schema_version(folder: Path, version: object) -> None:
     edit(folder, schema_version=version)
     message = fail(folder)
-    assert message.startswith("Records must be of schema version 1, got ")
+    assert message.startswith("Records must be of schema version 1 or 2, got ")
     assert f"manifest.json with schema_version={version}. Make the set" in message
 
 

@@ -27,6 +27,7 @@ def test_parse_reads_what_serialize_writes() -> None:
     values = {k: v.numpy() for k, v in schema.parse(example).items()}
     values["case_id"] = values["case_id"].decode()
     values["image_id"] = values["image_id"].decode()
+    assert values.pop("quantities").shape == (0,)
     assert PatchRecord(**values) == RECORD
     batch = schema.parse(tf.stack([example, example]), ["x", "y"])
     assert {k: v.numpy().tolist() for k, v in batch.items()} == {
@@ -58,3 +59,27 @@ def test_read_records_in_file_order(tmp_path: Path) -> None:
     )
     assert list(schema.read_records(tmp_path / "set", "train")) == written[:10]
     assert list(schema.read_records(tmp_path / "set", "test")) == written[10:]
+
+
+#: A record as version 1 wrote it, byte for byte.
+OLD = bytes.fromhex(
+    "0a770a130a07636173655f696412080a060a04636173650a150a08696d6167655f696412090a"
+    "070a05612e706e670a100a05696d61676512070a050a03706e670a0e0a056c6162656c12051a"
+    "030a01010a0f0a036d7070120812060a040000003f0a0a0a017812051a030a01080a0a0a0179"
+    "12051a030a0100"
+)
+
+
+def test_a_record_of_version_1_has_the_bytes_and_is_read() -> None:
+    old = PatchRecord(b"png", 1, "case", "a.png", 8, 0, 0.5)
+    assert serialize(old) == OLD
+    assert schema.deserialize(OLD, where="old") == old
+    assert schema.parse(tf.constant(OLD))["quantities"].shape == (0,)
+
+
+def test_quantities_are_read_as_written() -> None:
+    record = dataclasses.replace(RECORD, quantities=(0.25, 0.75, 0.0))
+    assert schema.deserialize(serialize(record), where="new") == record
+    batch = tf.constant([serialize(record), serialize(RECORD)])
+    values = schema.parse(batch)["quantities"].numpy()
+    assert values[0].tolist() == [0.25, 0.75, 0.0] and np.isnan(values[1]).all()

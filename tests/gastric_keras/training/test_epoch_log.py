@@ -15,8 +15,9 @@ import tensorflow as tf
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.data.stage_data import TrainingData
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.training.epoch_log import EpochLog, read_epochs, validation_scores
+from gastric_keras.training.epoch_log import EpochLog, read_epochs
 from gastric_keras.training.plan import FitPlan
+from gastric_keras.training.tasks import validation_scores
 from tests.helpers.paths import REPOSITORY
 
 

@@ -22,10 +22,10 @@ from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.tensorboard import (
     PATTERN,
     SCALARS,
-    build_curves,
     cut_back,
     is_pictured,
 )
+from gastric_keras.training.validation_pictures import build_curves
 from tests.helpers.events import read_events, read_steps
 from tests.helpers.small_experiments import TISSUE, write_experiment
 
