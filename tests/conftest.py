@@ -40,6 +40,7 @@ SLOW = (
     "gastric_keras/evaluation/test_embeddings.py",
     "gastric_keras/evaluation/test_feature_files.py",
     "gastric_keras/evaluation/test_external.py",
+    "gastric_keras/evaluation/test_classes.py",
     "gastric_keras/report/test_cohorts.py",
     "gastric_keras/training/test_tensorboard.py",
     "gastric_keras/training/test_tasks.py",

@@ -9,10 +9,9 @@ from typing import Literal
 from gastric_keras.config.backbones import BackboneName, check_image_size
 from gastric_keras.config.baselines import BaselinesConfig
 from gastric_keras.config.cohorts import CohortConfig, check_cohort_names
-from gastric_keras.config.fit import AugmentConfig, FitConfig
-from gastric_keras.config.mid import MidConfig, check_classes
+from gastric_keras.config.mid import MidConfig
+from gastric_keras.config.target import TargetConfig
 from gastric_keras.records.cases import CaseRule
-from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.support.errors import InputError, check_ranges, require
 
 #: Stage of a model -> its name for a reader.
@@ -42,48 +41,6 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         check_image_size(self.name, self.image_size)
         check_ranges(self, dropout=("[0, 1)", "0 switches it off."))
-
-
-@dataclass(frozen=True)
-class TargetConfig:
-    """The target stage, t=2.
-
-    Attributes:
-        records: folder of the target set.
-        classes: its two classes, in the manifest's order.
-        positive: the class whose probability is scored.
-        subset: train on this nested subset only: a name in the manifest's subsets,
-            a number of patches per class, or ``{cases: 3}`` for three whole cases per
-            class, with as many for validation (``validation: all``: all of them);
-            null: on all.
-        subset_seed: another seed, another nested draw.
-        fit: how it is fitted.
-        augment: what its training patches go through.
-    """
-
-    records: str
-    classes: tuple[str, ...] = ("benign", "malignant")
-    positive: str = "malignant"
-    subset: str | int | CaseSubset | None = None
-    subset_seed: int = 0
-    fit: FitConfig = field(default_factory=FitConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-
-    def __post_init__(self) -> None:
-        check_classes(self.classes)
-        require(
-            len(self.classes) == 2,
-            "classes must have exactly two names",
-            "The scores (AUC, sensitivity) answer a two-class question.",
-            classes=self.classes,
-        )
-        require(
-            self.positive in self.classes,
-            f"positive must be one of the classes {self.classes}",
-            "Name the class whose probability is scored.",
-            positive=self.positive,
-        )
-        check_ranges(self, subset=("[1, inf)", "null trains on all patches."))
 
 
 @dataclass(frozen=True)
@@ -207,6 +164,14 @@ class ExperimentConfig:
             "target.fit.epochs must be at least 1 without a t=1",
             "The updates of t=1 are added to the epochs of t=2: set it to 1 or more.",
             epochs=self.target.fit.epochs,
+        )
+        require(
+            not (self.target.is_multiclass and self.evaluate.external),
+            "evaluate.external must be empty with more than two classes",
+            "Cohorts are scored for two classes only: leave it out, or evaluate a run "
+            "of two classes on them.",
+            external=list(self.evaluate.external),
+            classes=list(self.target.classes),
         )
 
     @property

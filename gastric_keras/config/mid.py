@@ -6,24 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.config.target import check_classes
 from gastric_keras.support.errors import check_ranges, require
 
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 MidTask = Literal["classes", "shares", "measures", "self_supervised"]
-
-
-def check_classes(classes: tuple[str, ...]) -> None:
-    """Refuse fewer than two classes, or one twice.
-
-    Args:
-        classes: names.
-    """
-    require(
-        len(classes) >= 2 and len(set(classes)) == len(classes),
-        "classes must have two or more different names",
-        "Name them in the order of the manifest.",
-        classes=classes,
-    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.data.stage_data import patches_of
+from gastric_keras.evaluation.class_scoring import score_classes
 from gastric_keras.evaluation.external import score_cohorts
 from gastric_keras.evaluation.predicting import predict_selections
 from gastric_keras.evaluation.scoring import score
@@ -26,6 +27,8 @@ from gastric_keras.training.start import load_stage
 
 #: Rises with what report.json holds: kept predictions of an older one are scored again.
 REPORT_VERSION = 3
+#: What stays where validation can choose nothing.
+NOT_CHOSEN = "threshold 0.5 and temperature 1"
 
 
 def run_evaluate(
@@ -34,7 +37,8 @@ def run_evaluate(
     """Stage evaluate: score the finished target model on validation and test, then on
     every external cohort.
 
-    The threshold is chosen on the validation split. Each split goes through the model
+    The threshold is chosen on the validation split; more than two classes have none,
+    and the highest probability calls. Each split goes through the model
     once: with other settings, the kept predictions are scored again. A cohort that is
     added later leaves the run's own scores as they are.
 
@@ -52,7 +56,7 @@ def run_evaluate(
 
 def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> None:
     """Score validation and test, unless that is done."""
-    settings = config.evaluate.of_own_splits | {"report_version": REPORT_VERSION}
+    settings = score_settings(config)
     if not force:
         # As long as done.json says what they were.
         for split in SCORED_SPLITS:
@@ -65,20 +69,28 @@ def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> Non
     run_dir.reopen("evaluate")
     predictions = _predictions(config, run_dir, force=force)
     train = patches_of(config.target)
-    scores = score(
+    made = score_classes if config.target.is_multiclass else score
+    scores = made(
         config,
         predictions["validation"],
         predictions["test"],
         train=(train.count(), train.case_count()),
     )
     write_scores(run_dir, scores, settings)
+    left = "temperature 1" if config.target.is_multiclass else NOT_CHOSEN
     if scores.unfitted:
-        print(
-            "evaluate: threshold 0.5 and temperature 1, not chosen. "
-            f"{scores.unfitted}"
-        )
-    auc = scores.test.patch.scores["auc"]
-    print(f"evaluate: test {spell_auc(auc)}; all scores in {run_dir.report_json}")
+        print(f"evaluate: {left}, not chosen. {scores.unfitted}")
+    auc = spell_auc(scores.test.patch.scores["auc"])
+    of = "macro " if config.target.is_multiclass else ""
+    print(f"evaluate: test {of}{auc}; all scores in {run_dir.report_json}")
+
+
+def score_settings(config: ExperimentConfig) -> dict[str, object]:
+    """What the scores of a run hang on, besides its predictions."""
+    settings = config.evaluate.of_own_splits | {"report_version": REPORT_VERSION}
+    if config.target.is_multiclass:
+        settings["ordered"] = config.target.ordered
+    return settings
 
 
 def _predictions(

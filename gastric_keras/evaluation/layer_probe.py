@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 
 from gastric_keras.config.backbones import find_backbone
@@ -78,7 +79,7 @@ def probe_layers(
     target, taps = config.target, _taps(config.backbone.name, model)
     train, label = _features(config, taps, "train")
     held_out, truth = _features(config, taps, "validation")
-    scores, start = [], 0
+    scores, start, is_two = [], 0, not target.is_multiclass
     network = model.get_layer("backbone")
     for layer in find_layers(network, find_backbone(config.backbone.name)).probed:
         channels = network.get_layer(layer).output.shape[-1]
@@ -90,7 +91,9 @@ def probe_layers(
             balance=class_weight(target) is not None,
         )
         logit = held_out[:, part] @ kernel + bias
-        auc = float(roc_auc_score(truth, logit[:, 1] - logit[:, 0]))
+        # Of two classes their difference ranks; of more, each against the rest.
+        score = logit[:, 1] - logit[:, 0] if is_two else softmax(logit, axis=1)
+        auc = float(roc_auc_score(truth, score, multi_class="ovr"))
         scores.append(LayerScore(stage, layer, channels, auc))
         start += channels
     return scores

@@ -40,29 +40,28 @@ def score(
         The scores; ``unfitted`` says why the threshold stayed at 0.5 and the
         temperature at 1, where the validation split could choose neither; else None.
     """
-    positive = config.target.classes.index(config.target.positive)
+    positive = config.target.classes.index(config.target.scored_class)
     threshold, temperature, unfitted = _choose(validation, positive)
     report = partial(
         score_part,
-        positive=config.target.positive,
+        positive=config.target.scored_class,
         threshold=threshold,
         temperature=temperature,
         draws=draws_of(config),
     )
 
-    mid = read_manifest(config.mid.records).dataset if config.mid else None
     return RunScores(
         fold=read_manifest(config.target.records).fold,
         name=config.name,
         backbone=config.backbone.name,
         weights=config.backbone.weights,
-        mid=mid,
+        mid=kind_of_mid(config),
         subset=config.target.subset,
-        labels_per_class=_labels_per_class(config, train),
+        labels_per_class=labels_per_class(config, train),
         train_cases=train[1] if train else None,
         seed=config.seed,
         classes=config.target.classes,
-        positive=config.target.positive,
+        positive=config.target.scored_class,
         threshold=threshold,
         temperature=temperature,
         unfitted=unfitted,
@@ -75,6 +74,11 @@ def score(
             for name, pattern in config.evaluate.subgroups.items()
         },
     )
+
+
+def kind_of_mid(config: ExperimentConfig) -> str | None:
+    """Kind of the mid-level set of a run; None: one stage."""
+    return read_manifest(config.mid.records).dataset if config.mid else None
 
 
 def draws_of(config: ExperimentConfig) -> Draws:
@@ -114,7 +118,7 @@ def score_part(
 
 def _choose(validation: Predictions, positive: int) -> tuple[float, float, str | None]:
     """Threshold and temperature of a validation split, and why it chose none."""
-    unfitted = _unfitted(validation)
+    unfitted = why_unfitted(validation)
     if unfitted is not None:
         return 0.5, 1.0, unfitted
     threshold = best_threshold(
@@ -123,7 +127,7 @@ def _choose(validation: Predictions, positive: int) -> tuple[float, float, str |
     return threshold, fit_temperature(validation.label, validation.probability), None
 
 
-def _unfitted(validation: Predictions) -> str | None:
+def why_unfitted(validation: Predictions) -> str | None:
     """Why the validation split can choose neither threshold nor temperature."""
     if reason := not_numbers(validation.probability):
         return f"validation split: {reason}"
@@ -140,7 +144,7 @@ def scaled(part: Predictions, temperature: float) -> np.ndarray:
     return apply_temperature(part.probability, temperature)
 
 
-def _labels_per_class(config: ExperimentConfig, train: tuple[int, int] | None) -> float:
+def labels_per_class(config: ExperimentConfig, train: tuple[int, int] | None) -> float:
     """Expert labels that t=2 was trained on, by class; of all, the mean."""
     if train:
         return train[0] / len(config.target.classes)

@@ -128,6 +128,8 @@ def plot_reliability(
     scores: Mapping[str, np.ndarray],
     bins: int = 10,
     title: str = "Reliability",
+    share: str = "share of positives",
+    given: str = "predicted probability of the positive class",
 ) -> bytes:
     """Share of positives against predicted probability, and how many in each bin.
 
@@ -137,6 +139,8 @@ def plot_reliability(
         scores: name, such as "before scaling" -> (n,) float in [0, 1].
         bins: number of bins of equal width.
         title: of the plot.
+        share: what is counted, for the upper axis.
+        given: whose probability it is, for the lower axis.
 
     Returns:
         The PNG.
@@ -152,14 +156,14 @@ def plot_reliability(
             count = np.bincount(index, minlength=bins)
             filled = count > 0
             mean = np.bincount(index, score, bins)[filled] / count[filled]
-            share = np.bincount(index, label, bins)[filled] / count[filled]
-            upper.plot(mean, share, marker="os"[i % 2], label=name, **style_of(i))
+            hits = np.bincount(index, label, bins)[filled] / count[filled]
+            upper.plot(mean, hits, marker="os"[i % 2], label=name, **style_of(i))
             lower.bar(
                 edges + i * width, count, width, align="edge", color=color_of(i), lw=0
             )
-        upper.set(ylim=(0, 1), xlim=(0, 1), ylabel="share of positives", title=title)
+        upper.set(ylim=(0, 1), xlim=(0, 1), ylabel=share, title=title)
         upper.legend(loc="upper left")
-        lower.set(xlabel="predicted probability of the positive class", ylabel="rows")
+        lower.set(xlabel=given, ylabel="rows")
         lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         return png_of(figure, path)
 
@@ -186,8 +190,10 @@ def plot_confusion(
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = np.arange(len(classes))
     names = ["\n".join(wrap(visible(name), 12)) for name in classes]
+    # A cell of more than two classes needs room for its figures.
+    width = max(WIDTH, 1.1 * len(classes) + 1.6)
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure((WIDTH, 3.9), layout="constrained")
+        figure = Figure((width, 3.9 * width / WIDTH), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gastric_keras.config.grid import GridConfig
 from gastric_keras.grid.cells import Cell
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.scores import read_scores
+from gastric_keras.runs.scores import read_class_scores, read_scores
 from gastric_keras.runs.shapes import read_fit
 from gastric_keras.support.text import text_table
 
@@ -22,7 +22,8 @@ class GridRow:
         values: axis -> name of its value.
         seed: of training.
         val_auc: best of the validation split.
-        tests: test AUC of a scored cell, whole and by subgroup; None: not defined.
+        tests: test AUC of a scored cell, whole and by subgroup, of more than two
+            classes the macro one; None: not defined.
         best_epoch: from 1.
         seconds: that training took.
     """
@@ -56,7 +57,9 @@ def read_rows(grid: GridConfig, cells: list[Cell]) -> list[GridRow]:
         assert done.val_auc is not None, "t=2 has classes"
         tests: dict[str, float | None] = {}
         if grid.evaluate:
-            found = read_scores(run_dir)
+            is_multiclass = cell.config.target.is_multiclass
+            read = read_class_scores if is_multiclass else read_scores
+            found = read(run_dir)
             tests["test_auc"] = found.test.patch.scores["auc"].value
             for name, group in found.subgroups.items():
                 tests[f"test_auc_{name}"] = group.test.patch.scores["auc"].value

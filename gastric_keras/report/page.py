@@ -11,6 +11,7 @@ import gastric_keras
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.report.baselines import baseline_table
+from gastric_keras.report.classes import class_results
 from gastric_keras.report.cohorts import cohort_section
 from gastric_keras.report.pictures import (
     Inline,
@@ -25,8 +26,14 @@ from gastric_keras.runs.cohorts import read_cohorts
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import case_rows, subgroup_rows, warm_start_of
 from gastric_keras.runs.run_dir import SCORED_SPLITS, FitStage, RunDir
-from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.runs.scores import check_config, read_scores, read_split
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
+from gastric_keras.runs.scores import (
+    check_config,
+    has_class_scores,
+    read_class_scores,
+    read_scores,
+    read_split,
+)
 from gastric_keras.runs.sets import SetCard, doubts_where_sets_meet, leak_rows, set_card
 from gastric_keras.runs.shapes import (
     FitFigures,
@@ -74,9 +81,10 @@ def _write(config: ExperimentConfig, run_dir: RunDir) -> Path:
                 f"{run_dir.root} without {path.relative_to(run_dir.root)}. Run --stage "
                 "evaluate first."
             )
+    is_multiclass = has_class_scores(run_dir)
     page = render(
         "gastric_keras.report",
-        "report.html",
+        "report_classes.html" if is_multiclass else "report.html",
         finalize=_visible,
         **_content(config, run_dir),
     )
@@ -91,7 +99,8 @@ def _visible(value: Any) -> Any:
 
 # Values of any type, by the names that the template has for them.
 def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
-    scores = read_scores(run_dir)
+    is_multiclass = has_class_scores(run_dir)
+    scores = read_class_scores(run_dir) if is_multiclass else read_scores(run_dir)
     if scores.temperature is None:
         raise InputError(
             "report.json must hold a temperature, got "
@@ -116,12 +125,7 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "provenance": provenance,
         "version": gastric_keras.__version__,
         "visualized": visualized_pictures(run_dir),
-        **_results(scores, predictions),
-        "baselines": baseline_table(run_dir, config, scores, predictions["test"]),
-        "cohorts": [
-            cohort_section(cohort, scores, *predictions.values())
-            for cohort in read_cohorts(run_dir)
-        ],
+        **_results(config, run_dir, scores, predictions),
         "sets": (cards := _sets(config, provenance)),
         "meeting": doubts_where_sets_meet(cards),
         "leaks": leak_rows(
@@ -141,17 +145,32 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
 
 
 def _results(
-    scores: RunScores, predictions: Mapping[str, Predictions]
+    config: ExperimentConfig,
+    run_dir: RunDir,
+    scores: RunScores | ClassScores,
+    predictions: Mapping[str, Predictions],
 ) -> dict[str, object]:
-    """What the test split says."""
-    test, positive = predictions["test"], scores.positive
+    """What the test split says, and what is held against it."""
+    test = predictions["test"]
+    if isinstance(scores, ClassScores):
+        # Baselines and cohorts know two classes only.
+        beside: dict[str, object] = {"baselines": None, "cohorts": []}
+        return class_results(scores, test) | beside
+    positive = scores.positive
+    units = units_of(scores, predictions["validation"], test)
     return {
         "negative": next(name for name in scores.classes if name != positive),
-        "units": units_of(scores, predictions["validation"], test),
+        "units": units,
+        "has_points": bool(units[0].points),
         "curves": area_pictures(scores, test) + confusion_pictures(scores),
         "reliability": reliability_picture(scores, test),
         "subgroups": subgroup_rows(scores),
         "cases": case_rows(test, positive, scores.threshold),
+        "baselines": baseline_table(run_dir, config, scores, test),
+        "cohorts": [
+            cohort_section(cohort, scores, *predictions.values())
+            for cohort in read_cohorts(run_dir)
+        ],
     }
 
 

@@ -79,21 +79,27 @@ class Predictions:
         return tuple(rows[i] for i in order), label[order], score[order]
 
     def hardest_errors(
-        self, positive: str, threshold: float, *, most: int
+        self, positive: str | None, threshold: float | None, *, most: int
     ) -> list[int]:
         """Rows of the wrong calls that lie farthest from the truth, one a case.
 
         Args:
-            positive: name of the positive class.
-            threshold: from the validation split.
+            positive: name of the positive class; None: more than two classes, where
+                the highest probability calls.
+            threshold: from the validation split, of the positive class.
             most: how many rows, at most.
 
         Returns:
             Row numbers, the farthest first; none where every call is right.
         """
-        label, score = self.positives(positive)
-        distance = np.abs(label - score)
-        is_wrong = (score >= threshold) != (label == 1)
+        if positive is None:
+            true = np.take_along_axis(self.probability, self.label[:, None], axis=1)
+            distance = 1 - true[:, 0].astype(np.float64)
+            is_wrong = self.probability.argmax(axis=1) != self.label
+        else:
+            label, score = self.positives(positive)
+            distance = np.abs(label - score)
+            is_wrong = (score >= threshold) != (label == 1)
         rows: dict[str, int] = {}
         for row in np.argsort(-distance, kind="stable"):
             if is_wrong[row]:

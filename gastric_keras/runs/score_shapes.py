@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gastric_keras.config.experiment import BackboneName
 from gastric_keras.records.manifest import Fold
 from gastric_keras.records.subsets import CaseSubset
+from gastric_keras.statistics.class_report import ClassReport
 from gastric_keras.statistics.split_report import Report
 
 
@@ -20,8 +21,8 @@ class SplitReports:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What a scored classifier leaves in report.json, key by key.
+class Trained:
+    """Who was scored: what report.json begins with, however many classes there are.
 
     Of what an earlier version did not write the default says that it is not known.
 
@@ -35,13 +36,6 @@ class Scores:
         train_cases: that these are of; None: not counted by an earlier version.
         seed: of training and of the draws.
         classes: in label order.
-        positive: one of them.
-        threshold: chosen on validation.
-        temperature: fitted on validation.
-        unfitted: why neither could be chosen; None where they were.
-        validation: every score of that split.
-        test: every score of that split.
-        subgroups: name -> the same of a group of patches.
     """
 
     name: str
@@ -53,6 +47,32 @@ class Scores:
     train_cases: int | None = None
     seed: int
     classes: tuple[str, ...]
+
+    def _labels(self, validation: Report | ClassReport) -> str:
+        if self.labels_per_class is None:
+            return ""
+        train = round(self.labels_per_class * len(self.classes))
+        cases = "" if self.train_cases is None else f" from {self.train_cases} cases"
+        return (
+            f"{train} for training{cases}, {validation.n} for validation from "
+            f"{validation.cases} cases"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(Trained):
+    """What a scored classifier of two classes leaves in report.json, key by key.
+
+    Attributes:
+        positive: one of the classes.
+        threshold: chosen on validation.
+        temperature: fitted on validation.
+        unfitted: why neither could be chosen; None where they were.
+        validation: every score of that split.
+        test: every score of that split.
+        subgroups: name -> the same of a group of patches.
+    """
+
     positive: str
     threshold: float
     temperature: float | None = None
@@ -64,14 +84,7 @@ class Scores:
     @property
     def labels(self) -> str:
         """Experts' labels that it took, those of validation too; "" if not known."""
-        if self.labels_per_class is None:
-            return ""
-        train = round(self.labels_per_class * len(self.classes))
-        cases = "" if self.train_cases is None else f" from {self.train_cases} cases"
-        return (
-            f"{train} for training{cases}, {self.validation.n} for validation from "
-            f"{self.validation.cases} cases"
-        )
+        return self._labels(self.validation)
 
     def of_split(self, split: str) -> Report:
         """Every score of validation or test."""
@@ -85,10 +98,12 @@ class CrossValidation:
     Attributes:
         folds: k.
         seed: of the deal.
-        thresholds: each chosen on the fold's validation split.
+        thresholds: each chosen on the fold's validation split; empty: more than two
+            classes, called by their highest probability.
         temperatures: each fitted there.
         cases: that it tests.
-        auc: test AUC per patch; None: not defined.
+        auc: test AUC per patch, of more than two classes the macro one; None: not
+            defined.
     """
 
     folds: int
@@ -125,6 +140,46 @@ class RunScores(Scores):
             for case in of_fold
         }
         return [found[case] for case in cases]
+
+
+@dataclass(frozen=True)
+class ClassSplitReports:
+    """Every score of both splits, of more than two classes."""
+
+    validation: ClassReport
+    test: ClassReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores(Trained):
+    """Scores of a network that tells more than two classes apart: its report.json.
+
+    Attributes:
+        ordered: the classes are a ladder.
+        temperature: fitted on validation; of a pooled run the mean over its folds.
+        unfitted: why it stayed at 1; None where it was fitted.
+        validation: every score of that split.
+        test: every score of that split.
+        subgroups: name -> the same of a group of patches.
+        fold: that its target set is; None: a whole set, or all folds pooled.
+        cross_validation: of a pooled run.
+    """
+
+    backbone: BackboneName
+    weights: str = ""
+    ordered: bool
+    temperature: float
+    unfitted: str | None = None
+    validation: ClassReport
+    test: ClassReport
+    subgroups: dict[str, ClassSplitReports] = field(default_factory=dict)
+    fold: Fold | None = None
+    cross_validation: CrossValidation | None = None
+
+    @property
+    def labels(self) -> str:
+        """Experts' labels that it took, those of validation too."""
+        return self._labels(self.validation)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs import earlier
 from gastric_keras.runs.predictions import Predictions, read_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, BaselineDir, RunDir
-from gastric_keras.runs.score_shapes import BaselineScores, RunScores
+from gastric_keras.runs.score_shapes import BaselineScores, ClassScores, RunScores
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, read_object, sha256_of, write_json
@@ -22,14 +22,23 @@ _WAY_OUT = (
 
 
 def read_scores(run_dir: RunDir) -> RunScores:
-    """The content of report.json.
+    """The content of report.json, of two classes.
 
     Raises:
-        InputError: it is missing, damaged, or not what stage evaluate wrote.
+        InputError: it is missing, damaged, not what stage evaluate wrote, or of more
+            than two classes.
     """
     path = run_dir.report_json
     is_sealed = check_untouched(run_dir, path)
     tree = read_json(path)
+    require(
+        not _is_of_classes(tree),
+        "This command must get runs of two classes",
+        "It does not know more: stages evaluate, crossval, visualize and report do. "
+        "Merge classes with labels of data_prep target for the rest.",
+        run=str(run_dir.root),
+        classes=tree.get("classes") if _is_of_classes(tree) else None,
+    )
     try:
         found: RunScores = config_io.build(RunScores, tree, path.name)
         if not is_sealed:
@@ -40,6 +49,41 @@ def read_scores(run_dir: RunDir) -> RunScores:
             f"{_WAY_OUT}"
         ) from error
     return found
+
+
+def read_class_scores(run_dir: RunDir) -> ClassScores:
+    """The content of report.json, of more than two classes.
+
+    Raises:
+        InputError: it is missing, damaged, or not what stage evaluate wrote.
+    """
+    path = run_dir.report_json
+    is_sealed = check_untouched(run_dir, path)
+    try:
+        found: ClassScores = config_io.build(ClassScores, read_json(path), path.name)
+        # No earlier version wrote such a report, so none comes without its checksum.
+        require(
+            is_sealed,
+            "done.json must hold the checksum of report.json",
+            "Copy both.",
+            run=str(run_dir.root),
+        )
+    except InputError as error:
+        raise InputError(
+            f"{path.name} must be as --stage evaluate writes it, got {path} ({error}). "
+            f"{_WAY_OUT}"
+        ) from error
+    return found
+
+
+def has_class_scores(run_dir: RunDir) -> bool:
+    """Whether a run was scored on more than two classes."""
+    path = run_dir.report_json
+    return path.is_file() and _is_of_classes(read_json(path))
+
+
+def _is_of_classes(tree: object) -> bool:
+    return isinstance(tree, dict) and "ordered" in tree
 
 
 def read_baseline_scores(place: BaselineDir) -> BaselineScores:
@@ -60,13 +104,15 @@ def read_baseline_scores(place: BaselineDir) -> BaselineScores:
     return found
 
 
-def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
+def read_split(
+    run_dir: RunDir, split: str, scores: RunScores | ClassScores
+) -> Predictions:
     """The predictions from which the scores of a split were computed.
 
     Args:
         run_dir: of the run.
         split: validation or test.
-        scores: of :func:`read_scores`.
+        scores: of :func:`read_scores` or :func:`read_class_scores`.
 
     Raises:
         InputError: they are missing or damaged, or of other patches than the scores.
@@ -75,13 +121,20 @@ def read_split(run_dir: RunDir, split: str, scores: RunScores) -> Predictions:
     is_sealed = check_untouched(run_dir, path)
     found = read_predictions(path)
     if not is_sealed:
+        require(
+            isinstance(scores, RunScores),
+            "done.json must hold the checksums of the predictions",
+            _WAY_OUT,
+            path=str(path),
+        )
+        assert isinstance(scores, RunScores), "the line before saw to that"
         earlier.check_predictions(
             found, scores, split, path=str(path), way_out=_WAY_OUT
         )
     return found
 
 
-def check_config(config: ExperimentConfig, scores: RunScores) -> None:
+def check_config(config: ExperimentConfig, scores: RunScores | ClassScores) -> None:
     """Check that scores belong to a config.
 
     Raises:
@@ -93,9 +146,9 @@ def check_config(config: ExperimentConfig, scores: RunScores) -> None:
         "backbone": config.backbone.name,
         "seed": config.seed,
         "classes": target.classes,
-        "positive": target.positive,
-        "subset": target.subset,
     }
+    own = "positive" if isinstance(scores, RunScores) else "ordered"
+    wanted |= {own: getattr(target, own), "subset": target.subset}
     differ = [key for key, value in wanted.items() if getattr(scores, key) != value]
     if (config.mid is None) != (scores.mid is None):
         differ.append("mid")
@@ -116,7 +169,7 @@ def checksums(run_dir: RunDir) -> dict[str, dict[str, str]]:
 
 
 def write_scores(
-    run_dir: RunDir, scores: RunScores, settings: Mapping[str, object]
+    run_dir: RunDir, scores: RunScores | ClassScores, settings: Mapping[str, object]
 ) -> None:
     """Write report.json, and seal it with the predictions that it was computed from.
 

@@ -45,10 +45,19 @@ def run_export(
         run_dir: with finished stages target and evaluate.
         force: write another version.
 
+    Of more than two classes nothing is written, and a warning says so.
+
     Raises:
         InputError: an earlier stage is not finished or was done by an older
             gastric_keras, the target set is gone, or ONNX cannot be written.
     """
+    if config.target.is_multiclass:
+        # Not an error: stage all goes on to the report.
+        warn(
+            f"export: a model of {len(config.target.classes)} classes is not exported; "
+            "only two are. Merge classes with labels of data_prep target to serve one."
+        )
+        return
     done, settings = run_dir.done("export"), asdict(config.export)
     held = read_object(done) if done.is_file() else {}
     folder = run_dir.export / str(held.get("version"))

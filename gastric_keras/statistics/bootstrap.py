@@ -27,7 +27,7 @@ from gastric_keras.statistics.scores import (
 #: Values (draws x patches) held at once, about 32 MB in float64.
 CHUNK = 1 << 22
 
-_Drawn = dict[str, np.ndarray]
+Drawn = dict[str, np.ndarray]
 
 
 def cluster_bootstrap(
@@ -64,7 +64,7 @@ def cluster_bootstrap(
     names, case = check_cases(case_id, label.size)
     scaled = None if calibrated is None else check_pairs(label, calibrated)[1]
 
-    def scores_of(weight: np.ndarray) -> _Drawn:
+    def scores_of(weight: np.ndarray) -> Drawn:
         after = {} if scaled is None else calibration_scores(label, scaled, weight)
         return {
             **ranking_scores(label, score, weight),
@@ -76,14 +76,14 @@ def cluster_bootstrap(
     value = {
         name: float(v[0]) for name, v in scores_of(np.ones((1, label.size))).items()
     }
-    drawn = _draw(scores_of, case, len(names), draws)
+    drawn = draw_cases(scores_of, case, len(names), draws)
     evidence = _evidence(label, score >= threshold, case)
     missing = _reasons(label, score >= threshold)
     return {
         name: (
             Score(None, reason=missing[name])
             if np.isnan(value[name])
-            else _interval(
+            else case_interval(
                 name, value[name], drawn[name], evidence[name], draws.confidence
             )
         )
@@ -110,13 +110,13 @@ def auc_draws(
     """
     names, case = check_cases(case_id, label.size)
 
-    def scores_of(weight: np.ndarray) -> _Drawn:
+    def scores_of(weight: np.ndarray) -> Drawn:
         return {
             str(k): ranking_scores(label, score, weight)["auc"]
             for k, score in enumerate(scores)
         }
 
-    drawn = _draw(scores_of, case, len(names), draws)
+    drawn = draw_cases(scores_of, case, len(names), draws)
     return np.stack([drawn[str(k)] for k in range(len(scores))])
 
 
@@ -130,13 +130,23 @@ def rarer_cases(label: np.ndarray, case_id: np.ndarray) -> int:
     return min(np.unique(case_id[label == k]).size for k in (0, 1))
 
 
-def _draw(
-    scores_of: Callable[[np.ndarray], _Drawn],
+def draw_cases(
+    scores_of: Callable[[np.ndarray], Drawn],
     case: np.ndarray,
     cases: int,
     draws: Draws,
-) -> _Drawn:
-    """Scores of each draw, (draws,), computed in chunks of bounded memory."""
+) -> Drawn:
+    """Scores of each draw of cases, computed in chunks of bounded memory.
+
+    Args:
+        scores_of: (draws, n) weights of the patches to scores, (draws,) by name.
+        case: (n,) int, the case of each patch, 0 to cases - 1.
+        cases: how many.
+        draws: how many draws, and from which seed.
+
+    Returns:
+        name -> (draws,) float64.
+    """
     parts = [
         scores_of(times[:, case])
         for times in _times_drawn(cases, draws, max(1, CHUNK // case.size))
@@ -156,7 +166,7 @@ def _times_drawn(cases: int, draws: Draws, chunk: int) -> Iterator[np.ndarray]:
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class Evidence:
     """How many cases bear on a score.
 
     Attributes:
@@ -170,9 +180,18 @@ class _Evidence:
     independent: int
 
 
-def _interval(
-    name: str, value: float, drawn: np.ndarray, evidence: _Evidence, confidence: float
+def case_interval(
+    name: str, value: float, drawn: np.ndarray, evidence: Evidence, confidence: float
 ) -> Score:
+    """A score in [0, 1] with the interval that its draws give.
+
+    Args:
+        name: of the score; one that begins with ``ece`` is no share.
+        value: the score.
+        drawn: (draws,) the same on draws of the cases; NaN: not defined.
+        evidence: the cases that bear on it.
+        confidence: in (0, 1).
+    """
     finite = drawn[np.isfinite(drawn)]
     if reason := too_few(finite.size, drawn.size, evidence.cases):
         return Score(value, reason=reason)
@@ -198,7 +217,7 @@ def _interval(
 
 def _evidence(
     label: np.ndarray, is_called: np.ndarray, case: np.ndarray
-) -> dict[str, _Evidence]:
+) -> dict[str, Evidence]:
     def count(mask: np.ndarray) -> int:
         return np.unique(case[mask]).size
 
@@ -209,8 +228,8 @@ def _evidence(
     is_positive = label == 1
     cases, called = np.unique(case).size, count(is_called)
     positive, negative = count(is_positive), count(label == 0)
-    both = _Evidence(min(positive, negative), cases - 2, pairs(is_positive))
-    all_cases = _Evidence(cases, cases - 1, 0)
+    both = Evidence(min(positive, negative), cases - 2, pairs(is_positive))
+    all_cases = Evidence(cases, cases - 1, 0)
     return {
         "auc": both,
         "pr_auc": both,
@@ -218,12 +237,12 @@ def _evidence(
         "ece": all_cases,
         "brier_calibrated": all_cases,
         "ece_calibrated": all_cases,
-        "accuracy": _Evidence(cases, cases - 1, cases),
-        "sensitivity": _Evidence(positive, positive - 1, positive),
-        "specificity": _Evidence(negative, negative - 1, negative),
-        "precision": _Evidence(called, called - 1, called),
-        "f1": _Evidence(cases, cases - 1, positive),
-        "precision_class_average": _Evidence(cases, cases - 1, pairs(is_called)),
+        "accuracy": Evidence(cases, cases - 1, cases),
+        "sensitivity": Evidence(positive, positive - 1, positive),
+        "specificity": Evidence(negative, negative - 1, negative),
+        "precision": Evidence(called, called - 1, called),
+        "f1": Evidence(cases, cases - 1, positive),
+        "precision_class_average": Evidence(cases, cases - 1, pairs(is_called)),
         "recall_class_average": both,
     }
 

@@ -42,14 +42,14 @@ class View:
 
 
 def read_test_views(
-    config: ExperimentConfig, test: Predictions, *, threshold: float
+    config: ExperimentConfig, test: Predictions, *, threshold: float | None
 ) -> list[View]:
     """The first test patch of each class, then the hardest errors.
 
     Args:
         config: of the run.
         test: predictions of the test split.
-        threshold: from the validation split.
+        threshold: from the validation split; None: more than two classes.
 
     Raises:
         InputError: the test split is not the one that the predictions are of.

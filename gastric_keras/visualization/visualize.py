@@ -17,8 +17,13 @@ from gastric_keras.figures import plots as figures
 from gastric_keras.figures.responses import most_changed
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.runs.scores import read_scores, read_split, require_target
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
+from gastric_keras.runs.scores import (
+    read_class_scores,
+    read_scores,
+    read_split,
+    require_target,
+)
 from gastric_keras.runs.shapes import ListedPicture, read_pictures
 from gastric_keras.support.files import write_json
 from gastric_keras.training.start import load_stage
@@ -51,13 +56,15 @@ def run_visualize(
         print(f"visualize: finished, the pictures are in {run_dir.figures}")
         return
     require_target(run_dir)
-    scores = read_scores(run_dir)
+    is_multiclass = config.target.is_multiclass
+    read = read_class_scores if is_multiclass else read_scores
+    scores: RunScores | ClassScores = read(run_dir)
     test = read_split(run_dir, "test", scores)
     if images:
         views = read_own_views(config, images)
     else:
         run_dir.reopen("visualize")
-        views = read_test_views(config, test, threshold=scores.threshold)
+        views = read_test_views(config, test, threshold=_threshold(scores))
     run_dir.figures.mkdir(parents=True, exist_ok=True)
     by_stage = {stage: load_stage(config, run_dir, stage) for stage in config.ladder}
     models = {config.ladder[stage]: model for stage, model in by_stage.items()}
@@ -126,15 +133,24 @@ def _plot_decisions(
     run_dir: RunDir,
     model: keras.Model,
     views: Sequence[View],
-    scores: RunScores,
+    scores: RunScores | ClassScores,
 ) -> Iterator[ListedPicture]:
     patches = np.stack([view.pixels for view in views])
-    positive = config.target.classes.index(config.target.positive)
-    score = np.asarray(model(patches, training=False))[:, positive]
-    called = np.where(score >= scores.threshold, positive, 1 - positive)
+    found = np.asarray(model(patches, training=False))
+    threshold, classes = _threshold(scores), config.target.classes
+    if threshold is None:
+        called = shown = found.argmax(axis=1)
+    else:
+        positive = classes.index(config.target.scored_class)
+        is_called = found[:, positive] >= threshold
+        called = np.where(is_called, positive, 1 - positive)
+        shown = np.full_like(called, positive)
+    score = np.take_along_axis(found, shown[:, None], axis=1)[:, 0]
     maps = decision_maps(model, patches, called, backbone=config.backbone.name)
-    for view, p, index, evidence in zip(views, score, called, maps, strict=True):
-        call = config.target.classes[index]
+    for view, p, index, told, evidence in zip(
+        views, score, called, shown, maps, strict=True
+    ):
+        call = classes[index]
         kind: Literal["error", "decision"] = "error" if view.is_error else "decision"
         file = f"gradcam_{view.name}.png"
         figures.plot_overlay(
@@ -147,7 +163,7 @@ def _plot_decisions(
             file,
             kind,
             f"{view.text[0].upper()}{view.text[1:]}{view.place}, called {call} with "
-            f"p({config.target.positive}) = {p:.3f}. {_spell_place(evidence, call)}",
+            f"p({classes[told]}) = {p:.3f}. {_spell_place(evidence, call)}",
         )
 
 
@@ -172,18 +188,34 @@ def _spell_place(evidence: np.ndarray, call: str) -> str:
     return f"Grad-CAM: most evidence for {call} in the {words}."
 
 
+def _threshold(scores: RunScores | ClassScores) -> float | None:
+    """Of two classes; None: the highest probability calls."""
+    return scores.threshold if isinstance(scores, RunScores) else None
+
+
 def _plot_roc(
-    run_dir: RunDir, config: ExperimentConfig, test: Predictions, scores: RunScores
+    run_dir: RunDir,
+    config: ExperimentConfig,
+    test: Predictions,
+    scores: RunScores | ClassScores,
 ) -> list[Path]:
-    """The curve of the test split, if its area is defined."""
-    auc = scores.test.patch.scores["auc"]
-    if auc.value is None:
+    """The curve of the test split, or of each class, if its area is defined."""
+    if isinstance(scores, RunScores):
+        patch = {scores.positive: scores.test.patch.scores["auc"]}
+    else:
+        by_class = scores.test.patch.by_class
+        patch = {name: found["auc"] for name, found in by_class.items()}
+    curves = []
+    for name, auc in patch.items():
+        if auc.value is not None:
+            title = config.name if len(patch) == 1 else name
+            area = (auc.value, auc.low, auc.high)
+            made = (title, *test.positives(name), area, _threshold(scores))
+            curves.append(figures.Curve(*made))
+    if not curves:
         return []
-    label, score = test.positives(config.target.positive)
     path = run_dir.figures / "roc.png"
-    area = (auc.value, auc.low, auc.high)
-    curve = figures.Curve(config.name, label, score, area, scores.threshold)
-    figures.plot_roc(path, curves=[curve], title="Test split, patches")
+    figures.plot_roc(path, curves=curves, title="Test split, patches")
     return [path]
 
 

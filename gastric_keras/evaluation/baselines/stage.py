@@ -24,7 +24,7 @@ from gastric_keras.runs.score_shapes import BaselineScores, Scores
 from gastric_keras.statistics.split_report import Score, UnitReport
 from gastric_keras.statistics.words import spell_score
 from gastric_keras.support import config_io
-from gastric_keras.support.errors import InputError
+from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, write_atomic, write_csv, write_json
 from gastric_keras.support.text import text_table
 from gastric_keras.support.versions import read_commit
@@ -43,10 +43,16 @@ def run_baselines(
         force: do finished methods again.
 
     Raises:
-        InputError: the set does not fit the config, fewer than two training patches
-            of a class, or features that do not fit the set.
+        InputError: more than two classes, the set does not fit the config, fewer than
+            two training patches of a class, or features that do not fit the set.
     """
     folder = config.target.records
+    require(
+        not config.target.is_multiclass,
+        "Stage baselines must get a target set of two classes",
+        "Its methods do not know more; merge classes with labels of data_prep target.",
+        classes=list(config.target.classes),
+    )
     check_set(folder, config.target.classes, key="target")
     loaded: dict[str, dict[str, FeatureTable]] = {}
     sources = find_sources(config)
@@ -114,7 +120,7 @@ def _run_method(
     tables: dict[str, FeatureTable],
     place: BaselineDir,
 ) -> BaselineScores:
-    positive = config.target.classes.index(config.target.positive)
+    positive = config.target.classes.index(config.target.scored_class)
 
     def sides(split: str) -> tuple[np.ndarray, np.ndarray]:
         table = tables[split]
@@ -153,7 +159,7 @@ def _run_method(
 def _predict(
     config: ExperimentConfig, method: Method, fitted: Fitted, table: FeatureTable
 ) -> Predictions:
-    positive = config.target.classes.index(config.target.positive)
+    positive = config.target.classes.index(config.target.scored_class)
     probability = np.empty((len(table.label), 2), np.float32)
     probability[:, positive] = fitted.probability(table.matrix(method.features))
     probability[:, 1 - positive] = 1 - probability[:, positive]

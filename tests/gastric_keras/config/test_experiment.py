@@ -124,8 +124,14 @@ NO_FOLDER = "name must have letters, digits, '.', '_' and '-' only, got"
         (
             target,
             {"classes": ("a", "b", "malignant")},
-            "classes must have exactly two names, got ('a', 'b', 'malignant')",
+            "positive must be null with 3 classes, got 'malignant'",
         ),
+        (
+            target,
+            {"positive": None},
+            "positive must be one of the classes ('benign', 'malignant'), got None",
+        ),
+        (target, {"ordered": True}, "ordered must be false with two classes, got True"),
         (
             target,
             {"positive": "cancer"},

@@ -1,0 +1,82 @@
+"""Predictions of more than two classes to scores; calls by the highest probability."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.evaluation.scoring import (
+    draws_of,
+    kind_of_mid,
+    labels_per_class,
+    scaled,
+    why_unfitted,
+)
+from gastric_keras.records.manifest import read_manifest
+from gastric_keras.runs.predictions import Predictions, select
+from gastric_keras.runs.score_shapes import ClassScores, ClassSplitReports
+from gastric_keras.statistics.calibration import fit_temperature
+from gastric_keras.statistics.class_report import ClassReport, class_report
+
+
+def score_classes(
+    config: ExperimentConfig,
+    validation: Predictions,
+    test: Predictions,
+    *,
+    train: tuple[int, int] | None = None,
+) -> ClassScores:
+    """Every score of a classifier of more than two classes.
+
+    Args:
+        config: of the run.
+        validation: fits the temperature.
+        test: is scored; its calibration before and after scaling by that temperature.
+        train: patches that it was trained on, and their cases; None: not counted,
+            which a subset of cases needs.
+
+    Returns:
+        The scores; ``unfitted`` says why the temperature stayed at 1, where the
+        validation split could not fit it; else None.
+    """
+    unfitted, temperature = why_unfitted(validation), 1.0
+    if unfitted is None:
+        temperature = fit_temperature(validation.label, validation.probability)
+    report = partial(_report, config, temperature=temperature)
+    return ClassScores(
+        fold=read_manifest(config.target.records).fold,
+        name=config.name,
+        backbone=config.backbone.name,
+        weights=config.backbone.weights,
+        mid=kind_of_mid(config),
+        subset=config.target.subset,
+        labels_per_class=labels_per_class(config, train),
+        train_cases=train[1] if train else None,
+        seed=config.seed,
+        classes=config.target.classes,
+        ordered=config.target.ordered,
+        temperature=temperature,
+        unfitted=unfitted,
+        validation=report(validation),
+        test=report(test),
+        subgroups={
+            name: ClassSplitReports(
+                report(select(validation, pattern)), report(select(test, pattern))
+            )
+            for name, pattern in config.evaluate.subgroups.items()
+        },
+    )
+
+
+def _report(
+    config: ExperimentConfig, part: Predictions, *, temperature: float
+) -> ClassReport:
+    return class_report(
+        part.label,
+        part.probability,
+        part.case_id,
+        classes=part.classes,
+        is_ordered=config.target.ordered,
+        calibrated=scaled(part, temperature),
+        draws=draws_of(config),
+    )
