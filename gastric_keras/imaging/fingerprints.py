@@ -202,7 +202,7 @@ def find_alike(first: Pictures, second: Pictures) -> list[Alike]:
     """
     if not len(first.rows) or not len(second.rows):
         return []
-    found = []
+    found: list[Alike] = []
     for start in range(0, len(second.rows), _CHUNK):
         distances, places = first.tree.query(
             second.prints[start : start + _CHUNK] @ first.axes,
