@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +15,13 @@ import numpy.typing as npt
 
 from data_prep.engine import map_items
 from data_prep.leaks.overlaps import side_of
-from gastric_keras.imaging.fingerprints import Pictures, mean_color, no_pictures, shrink
+from gastric_keras.imaging.fingerprints import (
+    THUMBNAIL,
+    Pictures,
+    mean_color,
+    no_pictures,
+    shrink,
+)
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
@@ -74,19 +81,20 @@ class Contents:
         return f"{self.name} {self.split}"
 
 
-class _Row(NamedTuple):
-    """One record, read."""
+class _Rows(NamedTuple):
+    """The records of one shard, packed: a row of each for every record.
 
-    key: str
-    label: int
-    case: str
-    image: str
-    x: int
-    y: int
-    side: int
-    digest: str
-    thumbnail: npt.NDArray[np.uint8]
-    color: npt.NDArray[np.float32]
+    A list of rows of Python objects takes twice the memory of what they hold.
+    """
+
+    keys: list[str]
+    labels: list[int]
+    cases: list[str]
+    images: list[str]
+    squares: npt.NDArray[np.int64]
+    digests: list[str]
+    thumbnails: npt.NDArray[np.uint8]
+    colors: npt.NDArray[np.float32]
 
 
 def read_contents(folder: Path | str, *, workers: int | None = None) -> list[Contents]:
@@ -113,62 +121,105 @@ def read_contents(folder: Path | str, *, workers: int | None = None) -> list[Con
         for split in manifest.counts
         for path in shard_paths(folder, manifest, split)
     }
-    rows: dict[str, list[_Row]] = {split: [] for split in manifest.counts}
+    splits = {split: _Split(manifest.count(split)) for split in manifest.counts}
     title = f"{folder}: reading patches"
     # The reader first: zip then runs it to its end, which closes the processes.
     read = map_items(_read_shard, [*paths], title=title, workers=workers)
     for found, split in zip(read, paths.values()):
-        rows[split].extend(found)
-    return [_contents(str(folder), manifest, split, rows[split]) for split in rows]
+        splits[split].add(found)
+    return [
+        _contents(str(folder), manifest, split, rows) for split, rows in splits.items()
+    ]
 
 
-def _read_shard(path: str) -> list[_Row]:
+class _Split:
+    """The rows of a split, put in place shard by shard: nothing is held twice."""
+
+    def __init__(self, count: int) -> None:
+        self.keys: list[str] = []
+        self.labels: list[int] = []
+        self.cases: list[str] = []
+        self.images: list[str] = []
+        self.digests: list[str] = []
+        self.squares = np.zeros((count, 3), np.int64)
+        self.thumbnails = np.zeros((count, THUMBNAIL, THUMBNAIL), np.uint8)
+        self.colors = np.zeros((count, 3), np.float32)
+
+    def add(self, rows: _Rows) -> None:
+        """Append the rows of a shard."""
+        place = slice(len(self.keys), len(self.keys) + len(rows.keys))
+        self.squares[place] = rows.squares
+        self.thumbnails[place] = rows.thumbnails
+        self.colors[place] = rows.colors
+        self.keys += rows.keys
+        self.labels += rows.labels
+        self.digests += rows.digests
+        # A thousand patches of one case share one string.
+        self.cases += map(sys.intern, rows.cases)
+        self.images += map(sys.intern, rows.images)
+
+
+def _read_shard(path: str) -> _Rows:
     import tensorflow as tf
 
     from gastric_keras.records.schema import parse
 
     names = ("image", "label", "case_id", "image_id", "x", "y")
     shard = tf.data.TFRecordDataset(path).map(lambda raw: parse(raw, names))
-    return [_read_row(values) for values in shard.as_numpy_iterator()]
+    rows = [_read_row(values) for values in shard.as_numpy_iterator()]
+    keys, labels, cases, images, squares, digests, thumbnails, colors = (
+        zip(*rows) if rows else ((),) * 8
+    )
+    return _Rows(
+        list(keys),
+        list(labels),
+        list(cases),
+        list(images),
+        np.array(squares, np.int64).reshape(-1, 3),
+        list(digests),
+        np.array(thumbnails, np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL),
+        np.array(colors, np.float32).reshape(-1, 3),
+    )
 
 
-def _read_row(values: dict[str, Any]) -> _Row:
+def _read_row(values: dict[str, Any]) -> tuple:
+    """One record, in the order of ``_Rows``."""
     image_id, case_id = values["image_id"].decode(), values["case_id"].decode()
     x, y = int(values["x"]), int(values["y"])
     key = record_key(image_id, x, y)
     pixels = decode_image(values["image"], name=key)
-    side = max(pixels.shape[:2])
+    square = (x, y, max(pixels.shape[:2]))
     look = (_digest(pixels), shrink(pixels), mean_color(pixels))
-    return _Row(key, int(values["label"]), case_id, image_id, x, y, side, *look)
+    return key, int(values["label"]), case_id, image_id, square, *look
 
 
 def _digest(pixels: npt.NDArray[np.uint8]) -> str:
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
-def _contents(
-    name: str, manifest: Manifest, split: str, rows: Sequence[_Row]
-) -> Contents:
+def _contents(name: str, manifest: Manifest, split: str, rows: _Split) -> Contents:
     keys: dict[Kind, dict[str, str]] = {"case": {}, "image": {}, "pixels": {}}
-    sides = {row.image: side_of(manifest.config, row.image) for row in rows}
-    squares = []
-    for row in rows:
-        keys["case"].setdefault(row.case, row.key)
-        keys["image"].setdefault(row.image, row.key)
-        keys["pixels"].setdefault(row.digest, row.key)
-        side = sides[row.image]
+    compared: dict[Kind, list[str]] = {
+        "case": rows.cases,
+        "image": rows.images,
+        "pixels": rows.digests,
+    }
+    for kind, values in compared.items():
+        for value, key in zip(values, rows.keys, strict=True):
+            keys[kind].setdefault(value, key)
+    sides = {image: side_of(manifest.config, image) for image in keys["image"]}
+    for row, image in enumerate(rows.images):
+        side = sides[image]
         # A set that says nothing of it was stored as it was cut.
-        squares.append((row.x, row.y, row.side if side is None else side))
+        if side is not None:
+            rows.squares[row, 2] = side
     patches = Patches(
-        keys=tuple(row.key for row in rows),
-        images=tuple(row.image for row in rows),
-        squares=np.array(squares, np.int64).reshape(-1, 3),
-        hashes=tuple(row.digest for row in rows),
-        pictures=Pictures(
-            np.stack([row.thumbnail for row in rows]),
-            np.stack([row.color for row in rows]),
-        ),
-        cases=tuple(row.case for row in rows),
-        labels=tuple(manifest.classes[row.label] for row in rows),
+        keys=tuple(rows.keys),
+        images=tuple(rows.images),
+        squares=rows.squares,
+        hashes=tuple(rows.digests),
+        pictures=Pictures(rows.thumbnails, rows.colors),
+        cases=tuple(rows.cases),
+        labels=tuple(manifest.classes[label] for label in rows.labels),
     )
     return Contents(name, manifest.dataset, split, keys, patches)

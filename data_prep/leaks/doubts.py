@@ -91,11 +91,12 @@ def _near_cases(contents: Sequence[Contents]) -> Iterator[_Pair]:
 
 def _at_odds(contents: Sequence[Contents]) -> Iterator[tuple[Reason, _Pair]]:
     rows: dict[str, list[tuple[Contents, int]]] = defaultdict(list)
+    repeated = _repeated(contents)
     for side in contents:
         flat = side.patches.pictures.is_flat
         for row, digest in enumerate(side.patches.hashes):
             # All bare glass is alike, whoever it is of.
-            if not flat[row]:
+            if digest in repeated and not flat[row]:
                 rows[digest].append((side, row))
     for same in rows.values():
         for (one, i), (other, j) in combinations(_different(same), 2):
@@ -116,6 +117,16 @@ def _at_odds(contents: Sequence[Contents]) -> Iterator[tuple[Reason, _Pair]]:
             sides = str(one), str(other)
             shown = [f"{name}, {word}" for name, word in zip(names, said)]
             yield reason, (sides[0], shown[0], sides[1], shown[1])
+
+
+def _repeated(contents: Sequence[Contents]) -> set[str]:
+    """Hashes that occur more than once: a set of a million holds few."""
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for side in contents:
+        for digest in side.patches.hashes:
+            (repeated if digest in seen else seen).add(digest)
+    return repeated
 
 
 def _similar(contents: Sequence[Contents]) -> Iterator[tuple[Reason, _Pair]]:
