@@ -43,10 +43,6 @@ _NEIGHBORS = 8
 _CHUNK = 2048
 #: Patches that the principal axes are taken of, about.
 _AXES_OF = 20_000
-#: A branch of the tree is searched if it may hold a patch nearer than 1 / (1 + this)
-#: of the limit: 0.11, above every copy that was measured (0.10). The tree needs a third
-#: of the time for it; candidates between 0.11 and 0.15 are taken where they are met.
-_SLACK = 0.36
 
 
 class Alike(NamedTuple):
@@ -207,7 +203,6 @@ def find_alike(first: Pictures, second: Pictures) -> list[Alike]:
         distances, places = first.tree.query(
             second.prints[start : start + _CHUNK] @ first.axes,
             k=_NEIGHBORS,
-            eps=_SLACK,
             distance_upper_bound=RADIUS,
             workers=-1,
         )
