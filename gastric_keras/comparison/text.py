@@ -15,10 +15,10 @@ from gastric_keras.comparison.cells import (
 )
 from gastric_keras.comparison.cohort_text import spell_cohorts
 from gastric_keras.comparison.feature_gain import MidQuality, rank_correlation
+from gastric_keras.comparison.gain_text import spell_gains, spell_published_gain
 from gastric_keras.comparison.published import (
     SETS,
     SOURCE,
-    published_gain,
     published_scores,
 )
 from gastric_keras.comparison.results import (
@@ -44,6 +44,7 @@ def spell_tables(comparison: Comparison) -> str:
         "same for every run.",
         *_scores(comparison.cells),
         *_differences(comparison),
+        *spell_gains(comparison),
         *spell_baselines(comparison),
         *_controls(comparison.controls),
         *_efficiency(comparison.efficiency),
@@ -138,35 +139,12 @@ def _differences(comparison: Comparison) -> list[str]:
                 [
                     *spell_names(d.backbone, d.subset, d.path),
                     *difference_cells(d),
-                    _gain(d),
+                    spell_published_gain(d),
                 ]
                 for d in comparison.differences
             ],
         ),
-        *_beyond(comparison.differences),
         *_calls(comparison.differences),
-    ]
-
-
-def _gain(found: SettingDifference) -> str:
-    gain = published_gain(found.backbone, found.subset, found.path)
-    return "" if gain is None else f"{gain:+.3f}"
-
-
-def _beyond(differences: Sequence[SettingDifference]) -> list[str]:
-    """How many published gains lie above the interval of the same setting."""
-    pairs = [
-        (gain, d.clustered.high)
-        for d in differences
-        if (gain := published_gain(d.backbone, d.subset, d.path)) is not None
-        and d.clustered.high is not None
-    ]
-    above = sum(gain > high for gain, high in pairs)
-    if not pairs:
-        return []
-    return [
-        f"The published gain lies above the interval by case of the same setting in "
-        f"{above} of {len(pairs)} settings."
     ]
 
 
