@@ -155,7 +155,9 @@ def test_the_files_hold_the_tables_the_numbers_and_the_pictures(grid: tuple) -> 
     assert "the same setting in " in text and " of 3 settings." in text
     assert "Labels: 1080 for training, 144 for validation from 24 cases." in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 4
+    assert len(tables) == 5
+    gains = next(table for table in tables if "gain in the paper" in table)
+    assert gains.count("0.879 → 0.914") == 1
     for table in tables:
         assert len({len(line) for line in table.splitlines()}) == 1
     tree = read_json(out / "comparison.json")
