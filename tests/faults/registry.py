@@ -16,6 +16,7 @@ from tests.faults import (
     patients,
     pictures,
     pixels,
+    predictions,
     record_sets,
     requests,
     rows,
@@ -31,6 +32,7 @@ KINDS: dict[str, Kind] = {
     for module in (
         pictures,
         pixels,
+        predictions,
         label_masks,
         outlines,
         outline_objects,
