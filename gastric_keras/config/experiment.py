@@ -173,6 +173,13 @@ class ExperimentConfig:
             external=list(self.evaluate.external),
             classes=list(self.target.classes),
         )
+        require(
+            not self.target.is_multiclass or self.export.case_rule == "mean",
+            "export.case_rule must be mean with more than two classes",
+            "Leave it out: a case is of the highest mean probability.",
+            case_rule=self.export.case_rule,
+            classes=list(self.target.classes),
+        )
 
     @property
     def has_mid_stage(self) -> bool:

@@ -16,8 +16,14 @@ from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.cohort_shapes import CohortScores
 from gastric_keras.runs.cohorts import read_cohort_scores
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.runs.scores import read_scores, read_split, require_target
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
+from gastric_keras.runs.scores import (
+    read_class_scores,
+    read_scores,
+    read_split,
+    require_target,
+)
+from gastric_keras.serving.class_point import ClassPoint
 from gastric_keras.serving.graph import OperatingPoint, write_saved_model
 from gastric_keras.serving.metadata import ExportMetadata, collect_metadata
 from gastric_keras.serving.model_card import render_model_card
@@ -45,19 +51,10 @@ def run_export(
         run_dir: with finished stages target and evaluate.
         force: write another version.
 
-    Of more than two classes nothing is written, and a warning says so.
-
     Raises:
         InputError: an earlier stage is not finished or was done by an older
             gastric_keras, the target set is gone, or ONNX cannot be written.
     """
-    if config.target.is_multiclass:
-        # Not an error: stage all goes on to the report.
-        warn(
-            f"export: a model of {len(config.target.classes)} classes is not exported; "
-            "only two are. Merge classes with labels of data_prep target to serve one."
-        )
-        return
     done, settings = run_dir.done("export"), asdict(config.export)
     held = read_object(done) if done.is_file() else {}
     folder = run_dir.export / str(held.get("version"))
@@ -68,14 +65,14 @@ def run_export(
     require_target(run_dir)
     if config.export.onnx:
         check_onnx(config)
-    scores = read_scores(run_dir)
-    point = operating_point(scores)
+    is_multiclass = config.target.is_multiclass
+    scores = read_class_scores(run_dir) if is_multiclass else read_scores(run_dir)
     version = next_version(run_dir.export)
     metadata = collect_metadata(
         config,
         run_dir,
         version=version,
-        point=point,
+        point=operating_point(scores),
         case_calls=choose_case_calls(config, run_dir, scores),
     )
     run_dir.reopen("export")
@@ -97,7 +94,7 @@ def write_version(
     export: Path,
     *,
     metadata: ExportMetadata,
-    scores: RunScores,
+    scores: RunScores | ClassScores,
     onnx: bool = False,
     cohorts: Sequence[CohortScores] = (),
 ) -> Path:
@@ -132,8 +129,8 @@ def write_version(
     return folder
 
 
-def operating_point(scores: RunScores) -> OperatingPoint:
-    """Return the threshold and the temperature of a run.
+def operating_point(scores: RunScores | ClassScores) -> OperatingPoint | ClassPoint:
+    """Return the temperature of a run, and of two classes the threshold.
 
     Args:
         scores: of the run.
@@ -141,6 +138,8 @@ def operating_point(scores: RunScores) -> OperatingPoint:
     Raises:
         InputError: it was made by a gastric_keras that did not calibrate.
     """
+    if isinstance(scores, ClassScores):
+        return ClassPoint(scores.classes, scores.temperature)
     if scores.temperature is None:
         raise InputError(
             "The report.json of a run must have a temperature to calibrate by, got "
@@ -156,15 +155,20 @@ def operating_point(scores: RunScores) -> OperatingPoint:
 
 
 def choose_case_calls(
-    config: ExperimentConfig, run_dir: RunDir, scores: RunScores
-) -> CaseCalls:
+    config: ExperimentConfig, run_dir: RunDir, scores: RunScores | ClassScores
+) -> CaseCalls | None:
     """How cases are called; by their patches' raw probabilities, as evaluation does.
+
+    More than two classes have no rule to choose, and give None: a case is of the
+    highest mean.
 
     Args:
         config: its section export names the rule.
         run_dir: with predictions of the validation split, which chooses thresholds.
         scores: of the same run.
     """
+    if isinstance(scores, ClassScores):
+        return None
     validation = read_split(run_dir, "validation", scores)
     label, score = validation.positives(scores.positive)
     calls = fit_case_calls(

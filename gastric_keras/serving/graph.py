@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from gastric_keras.data.decode import decode_rgb, fit
+from gastric_keras.serving.class_point import ClassPoint, call_classes
 from gastric_keras.serving.pixels import decode_with_care, needs_care
 from gastric_keras.serving.stain import build_normalizer
 from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
@@ -63,7 +64,7 @@ def write_saved_model(
     model: keras.Model,
     folder: Path,
     *,
-    point: OperatingPoint,
+    point: OperatingPoint | ClassPoint,
     normalization: str | None = None,
 ) -> None:
     """Write a classifier as a SavedModel with three signatures.
@@ -76,10 +77,12 @@ def write_saved_model(
     takes ``image_bytes`` and gives ``features`` (N, channels) float32, the pooled
     backbone. N is 1 to MAX_PICTURES; one bad picture fails its request, and the error
     names it. An ensemble also gives ``spread`` (N,) float32, the standard deviation of
-    its members' raw probabilities.
+    its members' raw probabilities. More than two classes: instead of
+    ``<positive>_probability`` and ``threshold``, ``probabilities`` (N, classes)
+    float32, calibrated; the label is the highest.
 
     Args:
-        model: two-class classifier out of ``build_classifier``, or ensemble with the
+        model: classifier out of ``build_classifier``, or two-class ensemble with the
             outputs ``probability`` and ``spread``; its layer ``pool`` gives the
             features.
         folder: to be made.
@@ -94,6 +97,8 @@ def write_saved_model(
 
     def answer(patches: tf.Tensor) -> dict[str, tf.Tensor]:
         found = model(patches, training=False)
+        if isinstance(point, ClassPoint):
+            return call_classes(found, point)
         if not isinstance(found, dict):
             return call(found, point)
         # Of two classes both spread alike.

@@ -9,6 +9,7 @@ from gastric_keras.records.manifest import read_manifest
 from gastric_keras.records.treatment import Treatment, treatment_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_provenance
+from gastric_keras.serving.class_point import ClassPoint
 from gastric_keras.serving.graph import OperatingPoint
 from gastric_keras.statistics.case_rules import CaseCalls
 from gastric_keras.support.files import sha256_of
@@ -54,7 +55,8 @@ class ExportMetadata:
         name: of the run.
         version: of the export.
         classes: in label order.
-        positive: one of them.
+        positive: one of them; null, as threshold, raw_threshold and case_calls are:
+            more than two, called by their highest probability.
         threshold: for calibrated probabilities.
         raw_threshold: for those of the network.
         temperature: between them.
@@ -79,15 +81,15 @@ class ExportMetadata:
     name: str
     version: int
     classes: tuple[str, ...]
-    positive: str
-    threshold: float
-    raw_threshold: float
+    positive: str | None
+    threshold: float | None
+    raw_threshold: float | None
     temperature: float
     mpp: float
     normalization: str | None
     patch_size: int
     image_size: int
-    case_calls: CaseCalls
+    case_calls: CaseCalls | None
     backbone: str
     weights: str
     precision: str
@@ -103,8 +105,8 @@ def collect_metadata(
     run_dir: RunDir,
     *,
     version: int,
-    point: OperatingPoint,
-    case_calls: CaseCalls,
+    point: OperatingPoint | ClassPoint,
+    case_calls: CaseCalls | None,
 ) -> ExportMetadata:
     """Collect the metadata of a run that is exported.
 
@@ -118,6 +120,7 @@ def collect_metadata(
     Raises:
         InputError: the target set or the provenance is missing.
     """
+    two = point if isinstance(point, OperatingPoint) else None
     provenance = read_provenance(run_dir.provenance)
     now = treatment_of(read_manifest(config.target.records))
     # What the run was trained on, though the set may have been made again since.
@@ -129,9 +132,9 @@ def collect_metadata(
         name=config.name,
         version=version,
         classes=point.classes,
-        positive=point.positive,
-        threshold=point.threshold,
-        raw_threshold=point.raw_threshold,
+        positive=two.positive if two else None,
+        threshold=two.threshold if two else None,
+        raw_threshold=two.raw_threshold if two else None,
         temperature=point.temperature,
         mpp=made.mpp,
         normalization=made.normalization,

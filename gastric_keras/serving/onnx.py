@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.serving.class_point import ClassPoint
 from gastric_keras.serving.graph import OperatingPoint
 from gastric_keras.serving.metadata import ExportMetadata
 from gastric_keras.statistics.calibration import SMALLEST
@@ -41,17 +42,22 @@ def check_onnx(config: ExperimentConfig) -> None:
 
 
 def write_onnx(
-    model: keras.Model, path: Path, *, point: OperatingPoint, metadata: ExportMetadata
+    model: keras.Model,
+    path: Path,
+    *,
+    point: OperatingPoint | ClassPoint,
+    metadata: ExportMetadata,
 ) -> None:
     """Write a classifier as ONNX.
 
     Input ``patch`` (N, h, w, 3) uint8 RGB of the model's size; outputs ``probability``
     (N,) float32 of the positive class, calibrated, and ``raw_probabilities``
-    (N, classes) float32. The property ``metadata`` of the model holds the JSON of
-    ``metadata.json``, the threshold among it.
+    (N, classes) float32; of more than two classes ``probabilities`` (N, classes)
+    takes the place of ``probability``. The property ``metadata`` of the model holds
+    the JSON of ``metadata.json``, the threshold among it.
 
     Args:
-        model: two-class classifier out of ``build_classifier``.
+        model: classifier out of ``build_classifier``.
         path: of the file.
         point: of the run.
         metadata: of the export.
@@ -61,9 +67,11 @@ def write_onnx(
 
     raw = model.output
     logits = keras.ops.log(keras.ops.clip(raw, SMALLEST, 1.0)) / point.temperature
-    calibrated = keras.ops.softmax(logits)[:, point.index]
+    calibrated, name = keras.ops.softmax(logits), "probabilities"
+    if isinstance(point, OperatingPoint):
+        calibrated, name = calibrated[:, point.index], "probability"
     outputs = [
-        keras.layers.Identity(name="probability", dtype="float32")(calibrated),
+        keras.layers.Identity(name=name, dtype="float32")(calibrated),
         keras.layers.Identity(name="raw_probabilities", dtype="float32")(raw),
     ]
     # from_function and Keras' own export make inputs of the constants in preprocessing.

@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 from gastric_keras.config.experiment import (
-    AugmentConfig,
     BackboneConfig,
     EvaluateConfig,
     ExperimentConfig,
     ExportConfig,
-    FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gastric_keras.comparison.compare import compare
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.config.fit import FitConfig
-from gastric_keras.config.target import TargetConfig
 from gastric_keras.ensemble.stage import run_ensemble
 from gastric_keras.evaluation.baselines.stage import run_baselines
 from gastric_keras.evaluation.crossval import run_crossval
 from gastric_keras.report.page import run_report
-from gastric_keras.run import main
 from gastric_keras.runs.class_rows import called_cases
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_class_scores, read_scores, read_split
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from tests.helpers.fake_classes import LADDER, make_class_run
-from tests.helpers.small_experiments import SMALL_ALEXNET, without_pictures
-from tests.helpers.small_sets import write_small_set
 
 FOLDS = 3
 
@@ -97,36 +91,3 @@ def test_a_report_without_its_checksum_is_refused(tmp_path: Path) -> None:
     run_dir.done("evaluate").write_text("{}")
     with pytest.raises(InputError, match="must hold the checksum of report.json, got"):
         read_class_scores(run_dir)
-
-
-def test_the_whole_road_of_three_classes(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Trained, scored, drawn and shown by one command; the export says it is left
-    out; classes of another set are refused before anything is trained."""
-    classes = ("normal", "low", "cancer")
-    records = tmp_path / "records"
-    splits = {"train": 8, "validation": 4, "test": 4}
-    write_small_set(records, "target", classes, per_class=splits)
-    fit = FitConfig(epochs=1, batch_size=8)
-    target = TargetConfig(
-        str(records), classes=classes, positive=None, ordered=True, fit=fit
-    )
-    config = ExperimentConfig("three", SMALL_ALEXNET, target)
-    path = tmp_path / "three.yaml"
-    config_io.save(config, path)
-    options = ["--config", str(path), "--set", f"runtime.output={tmp_path / 'runs'}"]
-    with without_pictures():
-        assert main(["--stage", "all", *options]) == 0
-    said = capfd.readouterr()
-    assert "evaluate: test macro AUC" in said.out
-    assert "Warning: export: a model of 3 classes is not exported" in said.err
-    run_dir = RunDir(tmp_path / "runs" / "three")
-    scores = read_class_scores(run_dir)
-    test = read_split(run_dir, "test", scores)
-    assert test.probability.shape == (12, 3)
-    assert np.bincount(test.label).tolist() == [4, 4, 4]
-    assert run_dir.report_html.is_file() and (run_dir.figures / "roc.png").is_file()
-    wrong = ["--set", "target.classes=[normal, high, cancer]", "--set", "name=other"]
-    assert main(["--stage", "target", *options, *wrong]) == 2
-    assert "target.classes must be the classes of" in capfd.readouterr().err

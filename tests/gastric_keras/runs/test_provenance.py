@@ -13,11 +13,11 @@ from gastric_keras.config.experiment import (
     EvaluateConfig,
     ExperimentConfig,
     ExportConfig,
-    FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.config.fit import FitConfig
 from gastric_keras.runs import provenance
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.support import config_io

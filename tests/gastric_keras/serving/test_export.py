@@ -24,11 +24,11 @@ from gastric_keras.config.experiment import (
     EvaluateConfig,
     ExperimentConfig,
     ExportConfig,
-    FitConfig,
     MidConfig,
     RuntimeConfig,
     TargetConfig,
 )
+from gastric_keras.config.fit import FitConfig
 from gastric_keras.config.predict import PredictConfig
 from gastric_keras.evaluation import evaluate
 from gastric_keras.models.classifier import build_classifier

@@ -1,0 +1,139 @@
+"""A run of three classes by one command, and its export against its evaluation."""
+
+from __future__ import annotations
+
+import re
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gastric_keras.config.experiment import EvaluateConfig, ExperimentConfig
+from gastric_keras.config.fit import FitConfig
+from gastric_keras.config.target import TargetConfig
+from gastric_keras.records.schema import read_records
+from gastric_keras.run import main
+from gastric_keras.runs.predictions import Predictions
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import read_class_scores, read_split
+from gastric_keras.serving.class_point import ClassPoint, call_classes
+from gastric_keras.statistics.calibration import apply_temperature
+from gastric_keras.support import config_io
+from gastric_keras.support.errors import InputError
+from gastric_keras.support.files import read_json
+from gastric_keras.visualization import visualize
+from tests.helpers.small_experiments import SMALL_ALEXNET, without_pictures
+from tests.helpers.small_sets import write_small_set
+
+CLASSES = ("normal", "low", "cancer")
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, RunDir]:
+    """Trained, scored, exported, drawn and shown; the only training of this file."""
+    root = tmp_path_factory.mktemp("three")
+    splits = {"train": 2, "validation": 2, "test": 3}
+    # Not the network's size: resizing is a part of what must agree.
+    write_small_set(
+        root / "records", "target", CLASSES, per_class=splits, size=80, suffix=".jpg"
+    )
+    target = TargetConfig(
+        str(root / "records"),
+        classes=CLASSES,
+        positive=None,
+        ordered=True,
+        fit=FitConfig(epochs=1, batch_size=6),
+    )
+    config = ExperimentConfig(
+        "three", SMALL_ALEXNET, target, evaluate=EvaluateConfig(bootstrap=100)
+    )
+    config_io.save(config, root / "three.yaml")
+    options = ["--config", str(root / "three.yaml")]
+    options += ["--set", f"runtime.output={root / 'runs'}"]
+    # Responses do not know how many classes there are.
+    with without_pictures(), patch.object(visualize, "_plot_responses", lambda *_: ()):
+        assert main(["--stage", "all", *options]) == 0
+    return config, RunDir(root / "runs" / "three")
+
+
+@pytest.fixture(scope="module")
+def tested(road: tuple[ExperimentConfig, RunDir]) -> Predictions:
+    return read_split(road[1], "test", read_class_scores(road[1]))
+
+
+def test_the_whole_road(
+    road: tuple[ExperimentConfig, RunDir],
+    tested: Predictions,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config, run_dir = road
+    assert np.bincount(tested.label).tolist() == [3, 3, 3]
+    assert run_dir.report_html.is_file() and (run_dir.figures / "roc.png").is_file()
+    # Before anything is trained.
+    root = run_dir.root.parents[1]
+    options = ["--config", str(root / "three.yaml"), "--set", "name=other"]
+    wrong = ["--set", "target.classes=[normal, high, cancer]"]
+    assert main(["--stage", "target", *options, *wrong]) == 2
+    assert "target.classes must be the classes of" in capsys.readouterr().err
+
+
+def test_what_is_served_is_what_was_evaluated(
+    road: tuple[ExperimentConfig, RunDir], tested: Predictions
+) -> None:
+    config, run_dir = road
+    images = [r.image for r in read_records(config.target.records, "test")]
+    served = tf.saved_model.load(str(run_dir.export / "1")).signatures
+    assert set(served) == {"serving_default", "predict_array", "features"}
+    found = served["serving_default"](image_bytes=tf.constant(images))
+    assert set(found) == {"probabilities", "label", "raw_probabilities"}
+    raw = tested.probability
+    np.testing.assert_allclose(found["raw_probabilities"], raw, atol=1e-5)
+    scaled = apply_temperature(raw, read_class_scores(run_dir).temperature)
+    np.testing.assert_allclose(found["probabilities"], scaled, atol=1e-5)
+    names = [CLASSES[place] for place in raw.argmax(axis=1)]
+    assert [name.decode() for name in found["label"].numpy()] == names
+    of_patches = served["predict_array"].structured_outputs
+    assert of_patches["probabilities"].shape.as_list() == [None, 3]
+
+
+def test_metadata_and_card_name_every_class(
+    road: tuple[ExperimentConfig, RunDir],
+) -> None:
+    version = road[1].export / "1"
+    metadata = read_json(version / "assets" / "metadata.json")
+    assert metadata["classes"] == list(CLASSES)
+    unknown = ("positive", "threshold", "raw_threshold", "case_calls")
+    assert [metadata[key] for key in unknown] == [None] * 4
+    assert (version / "assets" / "labels.txt").read_text().split() == list(CLASSES)
+    card = (version / "model_card.md").read_text()
+    for words in (
+        "AlexNet, 3 classes: normal, low, cancer; a ladder in this order.",
+        "The answer holds `probabilities`",
+        "| class | n | AUC | Recall |",
+        "| Kappa, quadratic weights |",
+    ):
+        assert words in card, words
+    assert not re.search(r"\{\{|\{%|\bNone\b|\bnan\b|positive one", card)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_calls_are_those_of_numpy(temperature: float) -> None:
+    raw = np.random.default_rng(0).dirichlet([0.3] * 4, 50).astype(np.float32)
+    raw[0] = (0, 0.5, 0.5, 0)  # the first of equals, as argmax
+    found = call_classes(tf.constant(raw), ClassPoint(tuple("abcd"), temperature))
+    scaled = apply_temperature(raw, temperature)
+    np.testing.assert_allclose(found["probabilities"], scaled, atol=1e-6)
+    label = b"".join(found["label"].numpy()).decode()
+    assert label == "".join("abcd"[i] for i in raw.argmax(axis=1))
+
+
+def test_a_rule_for_cases_needs_two_classes() -> None:
+    tree = {
+        "name": "three",
+        "backbone": {"name": "alexnet"},
+        "target": {"records": "x", "classes": list(CLASSES), "positive": None},
+        "export": {"case_rule": "maximum"},
+    }
+    with pytest.raises(InputError, match="export.case_rule must be mean with more"):
+        config_io.build(ExperimentConfig, tree)
