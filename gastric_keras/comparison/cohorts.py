@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gastric_keras.comparison.contrasts import draw_runs, setting_differences
-from gastric_keras.comparison.finished_runs import FinishedRun, find_pairs
+from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.paths import find_pairs
 from gastric_keras.comparison.results import CohortCell, CohortResult
 from gastric_keras.runs.cohorts import Cohort
 from gastric_keras.statistics.draws import Draws

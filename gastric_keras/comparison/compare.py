@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 
 from gastric_keras.comparison.baselines import compare_baselines, has_baselines_only
+from gastric_keras.comparison.classes import compare_classes, spell_class_tables
 from gastric_keras.comparison.cohorts import compare_cohorts
 from gastric_keras.comparison.contrasts import (
     DrawnRuns,
@@ -18,13 +19,9 @@ from gastric_keras.comparison.contrasts import (
     setting_differences,
 )
 from gastric_keras.comparison.feature_gain import read_quality
-from gastric_keras.comparison.finished_runs import (
-    FinishedRun,
-    Pair,
-    find_pairs,
-    other_changes,
-    read_runs,
-)
+from gastric_keras.comparison.finished_runs import FinishedRun, read_runs
+from gastric_keras.comparison.notes import spell_notes
+from gastric_keras.comparison.paths import Pair, find_pairs
 from gastric_keras.comparison.pictures import draw_comparison
 from gastric_keras.comparison.results import (
     Comparison,
@@ -36,6 +33,8 @@ from gastric_keras.comparison.results import (
 from gastric_keras.comparison.text import spell_tables
 from gastric_keras.comparison.verdict import spell_verdict
 from gastric_keras.config.backbones import find_backbone
+from gastric_keras.runs.run_dir import RunDir
+from gastric_keras.runs.scores import has_class_scores
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
 from gastric_keras.support.files import write_atomic, write_json
@@ -50,10 +49,16 @@ def run_compare(
 ) -> None:
     """Stage compare: write tables, pictures and verdict, and print the text.
 
+    Of more than two classes there are tables and differences only.
+
     Args:
         runs: folders of finished runs.
         out: folder to write to.
     """
+    if any(has_class_scores(RunDir(folder)) for folder in runs):
+        print(spell_class_tables(compare_classes(runs, out)))
+        print(f"compare: tables.md and comparison.json in {out}")
+        return
     print(spell_tables(compare(runs, out)))
     print(f"compare: tables.md, comparison.json and pictures in {out}")
 
@@ -97,7 +102,7 @@ def compare(
         quality=read_quality(runs, pairs, found.auc),
         cohorts=compare_cohorts(runs, draws),
         verdicts=_verdicts(_pooled(found, pairs), found.cases),
-        notes=_notes(runs, pairs),
+        notes=spell_notes(runs, pairs),
         baselines=baselines,
         against=against,
     )
@@ -164,36 +169,3 @@ def _cost(run: FinishedRun) -> LabelCost:
         validation=scores.validation.n,
         validation_cases=scores.validation.cases,
     )
-
-
-def _notes(runs: Sequence[FinishedRun], pairs: Sequence[Pair]) -> tuple[str, ...]:
-    notes = []
-    counts = {p.setting: sum(q.setting == p.setting for q in pairs) for p in pairs}
-    if counts and min(counts.values()) < 3:
-        notes.append(
-            f"The smallest setting has {_count_seeds(min(counts.values()))}: how much "
-            "the difference varies from one training to the next is not known well. "
-            "Three seeds or more, better five, would show it."
-        )
-    for pair in pairs:
-        one, two = runs[pair.one], runs[pair.two]
-        changed = other_changes(one.config, two.config)
-        if changed:
-            notes.append(
-                f"{one.folder.name} and {two.folder.name} differ in more than the "
-                f"second stage: {', '.join(changed)}. Their difference cannot "
-                "be put down to the second stage alone."
-            )
-    paired = {i for pair in pairs for i in (pair.one, pair.two)}
-    alone = [
-        run.folder.name
-        for i, run in enumerate(runs)
-        if i not in paired and not run.is_control
-    ]
-    if alone:
-        notes.append(f"In the table only, without a partner: {', '.join(alone)}.")
-    return tuple(notes)
-
-
-def _count_seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"{count} seeds"

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gastric_keras.comparison.finished_runs import (
-    CONTROLS,
-    ONE_STAGE,
-    PROBE,
-    FinishedRun,
-    Pair,
-    pair_paths,
-)
+from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.paths import CONTROLS, ONE_STAGE, PROBE, Pair, pair_paths
 from gastric_keras.comparison.results import Efficiency, SettingDifference
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.bootstrap import auc_draws, rarer_cases

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from gastric_keras.comparison.finished_runs import FinishedRun, Pair
+from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.paths import Pair
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_layer_scores
 

@@ -5,117 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 
-from gastric_keras.config.backbones import NETWORKS
+from gastric_keras.comparison.paths import PlacedRun, in_order
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.cohorts import Cohort, read_cohorts
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.score_shapes import RunScores
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
 from gastric_keras.statistics.scores import not_numbers
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 
-#: The path without a second stage; the others are named after their mid-level set.
-ONE_STAGE = "one stage"
-#: Order of the paths in tables and plots; any other comes behind.
-PATHS = (ONE_STAGE, "tissue", "nuclei")
-#: How a control is spelled, by its variant; {} is its mid-level set.
-CONTROLS = {
-    "shuffled_labels": "{}, shuffled labels",
-    "more_updates": "one stage, updates of {}",
-    "joint": "{}, both at once",
-}
-PROBE = "linear probe"
-#: What is added to a mid-level set's name where t=1 learned something else than its
-#: classes, by ``mid.task``.
-TASKS = {"shares": " shares", "measures": " measures", "self_supervised": ", no label"}
-#: Sections of the config that two runs of a pair must share, for the second stage to
-#: be all that tells them apart.
-SHARED_SECTIONS = ("backbone", "target")
-
 
 @dataclass(frozen=True)
-class FinishedRun:
+class FinishedRun(PlacedRun):
     """What a comparison needs of one run; rows in the order of their keys."""
 
-    folder: Path
-    config: ExperimentConfig
     scores: RunScores
-    rows: tuple[tuple, ...]
     label: np.ndarray
     score: np.ndarray
     cohorts: tuple[Cohort, ...] = ()
-
-    @property
-    def mid(self) -> str | None:
-        """Kind of the mid-level set, and what t=1 learned of it where that was not its
-        classes; None: one stage."""
-        mid = self.config.mid
-        if self.scores.mid is None or mid is None:
-            return self.scores.mid
-        return self.scores.mid + TASKS.get(mid.task, "")
-
-    @property
-    def path(self) -> str:
-        """What led to the classifier: one stage, a mid-level set, or a control."""
-        if self.config.target.fit.epochs == 0:
-            # The backbone as it came, with a regression on top.
-            return f"{PROBE} after {self.mid}" if self.mid else PROBE
-        mid = self.config.mid
-        if mid is not None and mid.variant in CONTROLS:
-            return CONTROLS[mid.variant].format(self.mid)
-        return self.mid or ONE_STAGE
 
     @property
     def is_called(self) -> np.ndarray:
         """(n,) bool: which patches its own threshold calls positive."""
         cases = [row[0] for row in self.rows]
         return self.score >= np.array(self.scores.thresholds_of(cases))
-
-    @property
-    def is_control(self) -> bool:
-        """Whether it is neither of one stage nor of two, but held against them."""
-        return self.path not in (ONE_STAGE, self.mid)
-
-    @property
-    def labels(self) -> float:
-        """Expert labels per class that it was trained on."""
-        assert self.scores.labels_per_class is not None, "read_runs refuses such a run"
-        return self.scores.labels_per_class
-
-    @property
-    def cell(self) -> tuple[str, str]:
-        """Network and subset."""
-        subset = self.config.target.subset
-        return self.config.backbone.name, "all" if subset is None else str(subset)
-
-    @property
-    def replicate(self) -> str:
-        """Seed of the training; of the draw of the subset and the folds if not 0."""
-        draw, made = self.config.target.subset_seed, self.scores.cross_validation
-        folds = f", folds {made.seed}" if made is not None and made.seed else ""
-        return f"{self.config.seed}" + (f"/{draw}" if draw else "") + folds
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two runs of one network, subset and seed, by their places in the list.
-
-    Attributes:
-        one: the run that is held against, such as that of one stage.
-        two: the other, such as that of two stages.
-        setting: network, subset and path of the other.
-        replicate: seed.
-    """
-
-    one: int
-    two: int
-    setting: tuple[str, str, str]
-    replicate: str
 
 
 def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
@@ -132,6 +49,21 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
             probability of NaN, other test rows, fewer than two test patches
             of a class, or two runs of the same network, subset, path and seed; the
             message names them.
+    """
+    check_finished(folders)
+    runs = [_read_run(folder) for folder in folders]
+    _check_numbers(runs)
+    check_same_test(runs)
+    _check_classes(runs[0])
+    check_distinct(runs)
+    return in_order(runs)
+
+
+def check_finished(folders: Sequence[Path]) -> None:
+    """Check that folders are of finished runs.
+
+    Raises:
+        InputError: none, or one that is not finished.
     """
     if not folders:
         raise InputError(
@@ -151,42 +83,12 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
             f"Every run must be finished, got {'; '.join(missing)}. Run --stage "
             "evaluate of each first, or leave it out."
         )
-    runs = [_read_run(folder) for folder in folders]
-    _check_numbers(runs)
-    _check_same_test(runs)
-    _check_classes(runs[0])
-    _check_distinct(runs)
-    networks = list(NETWORKS)
-    # Draws of whole cases have each another number of labels.
-    size = {
-        subset: mean(run.labels for run in runs if run.cell[1] == subset)
-        for subset in {run.cell[1] for run in runs}
-    }
-
-    def place(run: FinishedRun) -> tuple:
-        order = PATHS.index(run.path) if run.path in PATHS else len(PATHS)
-        network = networks.index(run.cell[0])
-        return network, size[run.cell[1]], order, run.path, run.replicate
-
-    return sorted(runs, key=place)
 
 
 def _read_run(folder: Path) -> FinishedRun:
     run_dir = RunDir(folder)
     scores = read_scores(run_dir)
-    if scores.labels_per_class is None:
-        raise InputError(
-            "report.json must hold labels_per_class, got "
-            f"{run_dir.report_json} of an older version. Run --stage evaluate: it "
-            "scores the kept predictions again."
-        )
-    if scores.fold is not None:
-        raise InputError(
-            "Runs must be scored on all test cases, got "
-            f"{folder} of fold {scores.fold.number} of {scores.fold.count}. Pool the "
-            "runs of all folds with --stage crossval --runs DIR DIR, and compare what "
-            "it writes."
-        )
+    check_whole(scores, run_dir)
     config = config_io.load(ExperimentConfig, run_dir.config)
     check_config(config, scores)
     test = read_split(run_dir, "test", scores)
@@ -202,6 +104,27 @@ def _read_run(folder: Path) -> FinishedRun:
     )
 
 
+def check_whole(scores: RunScores | ClassScores, run_dir: RunDir) -> None:
+    """Check that scores are of all test cases, and count their labels.
+
+    Raises:
+        InputError: of one fold, or written by an older version.
+    """
+    if scores.labels_per_class is None:
+        raise InputError(
+            "report.json must hold labels_per_class, got "
+            f"{run_dir.report_json} of an older version. Run --stage evaluate: it "
+            "scores the kept predictions again."
+        )
+    if scores.fold is not None:
+        raise InputError(
+            "Runs must be scored on all test cases, got "
+            f"{run_dir.root} of fold {scores.fold.number} of {scores.fold.count}. Pool "
+            "the runs of all folds with --stage crossval --runs DIR DIR, and compare "
+            "what it writes."
+        )
+
+
 def _check_numbers(runs: Sequence[FinishedRun]) -> None:
     bad = [f"{r.folder} ({why})" for r in runs if (why := not_numbers(r.score))]
     if bad:
@@ -212,7 +135,12 @@ def _check_numbers(runs: Sequence[FinishedRun]) -> None:
         )
 
 
-def _check_same_test(runs: Sequence[FinishedRun]) -> None:
+def check_same_test(runs: Sequence[PlacedRun]) -> None:
+    """Check that runs were scored on the same rows.
+
+    Raises:
+        InputError: naming those that are not.
+    """
     first = runs[0]
     others = []
     for run in runs[1:]:
@@ -240,7 +168,12 @@ def _check_classes(run: FinishedRun) -> None:
         )
 
 
-def _check_distinct(runs: Sequence[FinishedRun]) -> None:
+def check_distinct(runs: Sequence[PlacedRun]) -> None:
+    """Check that no two runs are of one place.
+
+    Raises:
+        InputError: naming those that are not.
+    """
     seen: dict[tuple, Path] = {}
     for run in runs:
         key = (*run.cell, run.path, run.replicate)
@@ -252,40 +185,3 @@ def _check_distinct(runs: Sequence[FinishedRun]) -> None:
                 f"seed {run.replicate}. Leave one of them out."
             )
         seen[key] = run.folder
-
-
-def find_pairs(runs: Sequence[FinishedRun]) -> list[Pair]:
-    """Each run of two stages with the run of one of its network, subset and seed."""
-    two = {run.path for run in runs if run.mid is not None and not run.is_control}
-    pairs = [pair for path in two for pair in pair_paths(runs, ONE_STAGE, path)]
-    return sorted(pairs, key=lambda pair: pair.two)
-
-
-def pair_paths(runs: Sequence[FinishedRun], base: str, other: str) -> list[Pair]:
-    """Runs of two paths, each with the one of its network, subset and seed.
-
-    Args:
-        runs: of :func:`read_runs`.
-        base: path that is held against.
-        other: the other path.
-
-    Returns:
-        In the order of the runs.
-    """
-    one = {(r.cell, r.replicate): i for i, r in enumerate(runs) if r.path == base}
-    return [
-        Pair(one[run.cell, run.replicate], i, (*run.cell, other), run.replicate)
-        for i, run in enumerate(runs)
-        if run.path == other and (run.cell, run.replicate) in one
-    ]
-
-
-def other_changes(one: ExperimentConfig, two: ExperimentConfig) -> list[str]:
-    """What tells two configs apart besides the mid-level stage, in words."""
-    a, b = config_io.to_dict(one), config_io.to_dict(two)
-    return [
-        f"{section}.{key} ({a[section][key]} and {b[section][key]})"
-        for section in SHARED_SECTIONS
-        for key in a[section]
-        if a[section][key] != b[section][key]
-    ]

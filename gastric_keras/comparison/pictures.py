@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from gastric_keras.comparison.finished_runs import ONE_STAGE, FinishedRun
+from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.comparison.paths import ONE_STAGE
 from gastric_keras.comparison.published import GAIN_RANGE
 from gastric_keras.comparison.results import Comparison, Efficiency
 from gastric_keras.config.backbones import find_backbone
