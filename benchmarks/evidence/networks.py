@@ -8,8 +8,8 @@
 Each network starts from random weights and goes through ``--stage all``, two stages of
 one epoch on few patches: that shows that the stages work, not what a network is worth.
 Then its export is loaded in a process that imports TensorFlow alone, and its answers on
-the test patches are compared with the evaluated predictions. Cost: 3 to 5 minutes a
-network on 2 busy cores; a network that was through already is measured only.
+the test patches are compared with the evaluated predictions. Cost: 15 minutes a network
+on 2 busy cores; a network that was through already is measured only.
 """
 
 from __future__ import annotations
