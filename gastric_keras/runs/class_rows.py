@@ -9,12 +9,8 @@ import numpy as np
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import CaseRow, ScoreRow
 from gastric_keras.runs.score_shapes import ClassScores
-from gastric_keras.statistics.class_report import (
-    ClassUnitReport,
-    case_classes,
-    class_counts,
-    class_means,
-)
+from gastric_keras.statistics.class_cases import case_classes, class_counts, class_means
+from gastric_keras.statistics.class_report import ClassUnitReport
 from gastric_keras.statistics.scores import check_cases
 from gastric_keras.statistics.words import SpelledScore, spell_score
 

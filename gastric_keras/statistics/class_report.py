@@ -20,6 +20,12 @@ from gastric_keras.statistics.bootstrap import (
     cluster_bootstrap,
     draw_cases,
 )
+from gastric_keras.statistics.class_cases import (
+    case_classes,
+    class_counts,
+    class_means,
+    rarest_cases,
+)
 from gastric_keras.statistics.class_scores import (
     certainty_scores,
     check_class_rows,
@@ -155,38 +161,6 @@ def class_report(
     )
 
 
-def class_counts(label: np.ndarray, case: np.ndarray, classes: int) -> np.ndarray:
-    """(cases, classes) int64: patches of each class in each case.
-
-    Args:
-        label: (n,) int.
-        case: (n,) int, from 0.
-        classes: how many there are.
-    """
-    flat = np.bincount(case * classes + label, minlength=classes * (case.max() + 1))
-    return flat.reshape(-1, classes)
-
-
-def case_classes(
-    label: np.ndarray, case: np.ndarray, classes: int, *, is_ordered: bool
-) -> np.ndarray:
-    """(cases,) int64: the class of each case, see :class:`ClassReport`."""
-    counts = class_counts(label, case, classes)
-    held = counts > 0 if is_ordered else counts == counts.max(axis=1, keepdims=True)
-    return classes - 1 - held[:, ::-1].argmax(axis=1)
-
-
-def class_means(probability: np.ndarray, case: np.ndarray) -> np.ndarray:
-    """(cases, classes) float64: the mean over the patches of each case.
-
-    Args:
-        probability: (n, classes) float.
-        case: (n,) int, from 0, all there.
-    """
-    sums = [np.bincount(case, weights=column) for column in np.asarray(probability).T]
-    return (np.stack(sums, axis=1) / np.bincount(case)[:, None]).clip(0, 1)
-
-
 def _unit(
     label: np.ndarray,
     probability: np.ndarray,
@@ -264,21 +238,6 @@ def _whole_scores(
         )
         for name in value
     }
-
-
-def rarest_cases(label: np.ndarray, case_id: np.ndarray, classes: int) -> int:
-    """Cases on which a mean over the classes hangs: of the rarest class, or outside it.
-
-    Args:
-        label: (n,) int.
-        case_id: (n,).
-        classes: how many there are.
-    """
-    return min(
-        np.unique(case_id[mask]).size
-        for c in range(classes)
-        for mask in (label == c, label != c)
-    )
 
 
 def _score(

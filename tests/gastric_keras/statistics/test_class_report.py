@@ -7,12 +7,8 @@ import pytest
 from sklearn import metrics
 
 from gastric_keras.statistics.bootstrap import cluster_bootstrap
-from gastric_keras.statistics.class_report import (
-    ClassReport,
-    case_classes,
-    class_means,
-    class_report,
-)
+from gastric_keras.statistics.class_cases import case_classes, class_means
+from gastric_keras.statistics.class_report import ClassReport, class_report
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.support.errors import InputError
 from tests.helpers.fake_classes import LADDER, class_predictions
