@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import keras
 import numpy as np
 
 from gastric_keras.runs.shapes import TransferReport
 from gastric_keras.support.errors import InputError
 
+#: Keras numbers the weights that a layer leaves without a name through the whole
+#: process, as ``variable_54``: LayerScale of ConvNeXt does.
+_UNNAMED = re.compile(r"(?<=/)variable(_\d+)?$")
+
 
 def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
     """Every weight of a classifier by name: ``backbone/block1_conv1/kernel``, …
+
+    Weights without a name are numbered within their layer, so that the same network
+    has the same names whenever it is built.
 
     Raises:
         InputError: two weights share a name.
@@ -18,8 +28,13 @@ def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
     backbone = model.get_layer("backbone")
     inside = {id(weight) for weight in backbone.weights}
     names: dict[str, keras.Variable] = {}
+    unnamed: Counter[str] = Counter()
     for weight in model.weights:
         name = f"backbone/{weight.path}" if id(weight) in inside else weight.path
+        if _UNNAMED.search(name):
+            layer = _UNNAMED.sub("", name)
+            name = f"{layer}variable_{unnamed[layer]}"
+            unnamed[layer] += 1
         if name in names:
             raise InputError(
                 f"Each weight must have its own name, got two weights named {name!r}. "

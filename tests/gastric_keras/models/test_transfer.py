@@ -109,6 +109,32 @@ def test_one_layer_too_many_is_refused() -> None:
         warm_start(classifier(4, 6), classifier(4))
 
 
+class _Scale(keras.layers.Layer):
+    """Two weights that Keras has to name, as in LayerScale of ConvNeXt."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.scale = self.add_weight(shape=(shape[-1],))
+        self.shift = self.add_weight(shape=(1,))
+
+    def call(self, inputs: object) -> object:
+        return inputs * self.scale + self.shift
+
+
+def test_weights_without_a_name_are_known_by_their_layer() -> None:
+    def scaled() -> keras.Model:
+        inputs = keras.Input((4,))
+        inside = keras.Model(inputs, _Scale(name="scale")(inputs), name="backbone")
+        outer = keras.Input((4,))
+        return keras.Model(outer, inside(outer))
+
+    old, new = scaled(), scaled()
+    assert old.weights[0].path != new.weights[0].path
+    old.weights[0].assign([1.0, 2.0, 3.0, 4.0])
+    report = warm_start(old, new, source="run/mid")
+    assert report.copied == ("backbone/scale/variable_0", "backbone/scale/variable_1")
+    np.testing.assert_array_equal(new.weights[0].numpy(), [1, 2, 3, 4])
+
+
 def test_two_weights_of_one_name_are_refused() -> None:
     model = classifier(4)
     for weight in model.get_layer("backbone").weights:
