@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from data_prep.__main__ import main
 from data_prep.sets.folds import write_folds
+from data_prep.sets.splits import deal_folds
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import SPLITS, Fold, read_manifest
 from gastric_keras.records.schema import PatchRecord, read_records
@@ -47,6 +50,30 @@ def test_every_case_is_tested_once_and_validates_once(folds: list[Path]) -> None
         # A like share of each class: 4 of 20 patches in each fold.
         assert set(manifest.counts["test"].values()) == {4}
     assert [m.fold for m in manifests] == [Fold(i, 5, 0) for i in range(1, 6)]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_fold_lacks_a_class_however_mixed_the_cases(seed: int) -> None:
+    rng = random.Random(seed)
+    classes, folds = rng.choice([2, 3, 6]), rng.choice([3, 5])
+    counts = {
+        f"case-{i}": Counter(
+            {label: rng.choice([1, 4, 30]) for label in rng.sample(range(classes), n)}
+        )
+        for i, n in enumerate(rng.choices([1, 1, 2], k=10 * classes))
+    }
+    # As many cases of each class as there are folds, the least that is taken.
+    counts |= {
+        f"own-{label}-{i}": Counter({label: 1})
+        for label in range(classes)
+        for i in range(folds)
+    }
+    dealt = deal_folds(counts, folds=folds, num_classes=classes, seed=seed)
+    held = [
+        {label for case in counts if dealt[case] == fold for label in counts[case]}
+        for fold in range(folds)
+    ]
+    assert held == [set(range(classes))] * folds
 
 
 def test_folds_hold_the_records_of_their_set(source: Path, folds: list[Path]) -> None:
