@@ -15,11 +15,13 @@ from gastric_keras.evaluation.evaluate import score_settings
 from gastric_keras.evaluation.fold_runs import (
     FoldRun,
     group_folds,
+    join_scaled,
     join_split,
     made_of,
+    pool_settings,
 )
 from gastric_keras.evaluation.pooled_classes import pool_classes
-from gastric_keras.evaluation.scoring import draws_of, scaled
+from gastric_keras.evaluation.scoring import draws_of
 from gastric_keras.runs.predictions import (
     Predictions,
     matching_rows,
@@ -116,19 +118,12 @@ def _score(
         for name, pattern in {"": "", **config.evaluate.subgroups}.items()
     }
     whole = groups.pop("")
-    cases = [scores.train_cases for scores in found if scores.train_cases is not None]
     return replace(
-        found[0],
-        name=config.name,
-        labels_per_class=fmean(s.labels_per_class or 0.0 for s in found),
-        train_cases=round(fmean(cases)) if cases else None,
+        pool_settings(found, config.name),
         threshold=whole.test.threshold,
-        temperature=fmean(s.temperature or 1.0 for s in found),
-        unfitted="; ".join(s.unfitted for s in found if s.unfitted) or None,
         validation=whole.validation,
         test=whole.test,
         subgroups=groups,
-        fold=None,
         cross_validation=made_of(runs, tuple(s.threshold for s in found)),
     )
 
@@ -144,9 +139,7 @@ def _report(
     sizes = [run.predictions[split].label.size for run in runs]
     found = [run.scores for run in runs if isinstance(run.scores, RunScores)]
     thresholds = np.repeat([scores.threshold for scores in found], sizes)
-    calibrated = np.concatenate(
-        [scaled(run.predictions[split], run.scores.temperature or 1.0) for run in runs]
-    )
+    calibrated = join_scaled(runs, split)
     rows = matching_rows(joined, pattern)
     positive = config.target.scored_class
     label, probability = joined.positives(positive)

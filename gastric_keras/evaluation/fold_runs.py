@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
+from typing import TypeVar
 
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.evaluation.scoring import scaled
 from gastric_keras.records.manifest import Fold
 from gastric_keras.runs.predictions import COLUMNS, Predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
@@ -23,6 +26,8 @@ from gastric_keras.runs.scores import (
 )
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
+
+AnyScores = TypeVar("AnyScores", RunScores, ClassScores)
 
 
 @dataclass(frozen=True)
@@ -145,4 +150,35 @@ def made_of(
         temperatures=tuple(s.temperature or 1.0 for s in found),
         cases=tuple(tested_cases(run) for run in runs),
         auc=tuple(s.test.patch.scores["auc"].value for s in found),
+    )
+
+
+def pool_settings(found: Sequence[AnyScores], name: str) -> AnyScores:
+    """Scores of the first fold, with the labels and the temperature that all took.
+
+    Args:
+        found: of all folds, in order.
+        name: of the pooled run.
+    """
+    cases = [scores.train_cases for scores in found if scores.train_cases is not None]
+    return replace(
+        found[0],
+        name=name,
+        labels_per_class=fmean(s.labels_per_class or 0.0 for s in found),
+        train_cases=round(fmean(cases)) if cases else None,
+        temperature=fmean(s.temperature or 1.0 for s in found),
+        unfitted="; ".join(s.unfitted for s in found if s.unfitted) or None,
+        fold=None,
+    )
+
+
+def join_scaled(runs: Sequence[FoldRun], split: str) -> np.ndarray:
+    """(n, classes) probabilities of all folds, each scaled by its own temperature.
+
+    Args:
+        runs: of all folds, in order.
+        split: such as test.
+    """
+    return np.concatenate(
+        [scaled(run.predictions[split], run.scores.temperature or 1.0) for run in runs]
     )

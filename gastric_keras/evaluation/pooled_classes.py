@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
-
-import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.fold_runs import FoldRun, made_of
-from gastric_keras.evaluation.scoring import draws_of, scaled
+from gastric_keras.evaluation.fold_runs import (
+    FoldRun,
+    join_scaled,
+    made_of,
+    pool_settings,
+)
+from gastric_keras.evaluation.scoring import draws_of
 from gastric_keras.runs.predictions import Predictions, matching_rows
 from gastric_keras.runs.score_shapes import ClassScores, ClassSplitReports
 from gastric_keras.statistics.class_report import ClassReport, class_report
@@ -37,18 +39,11 @@ def pool_classes(
         for name, pattern in {"": "", **config.evaluate.subgroups}.items()
     }
     whole = groups.pop("")
-    cases = [scores.train_cases for scores in found if scores.train_cases is not None]
     return replace(
-        found[0],
-        name=config.name,
-        labels_per_class=fmean(s.labels_per_class or 0.0 for s in found),
-        train_cases=round(fmean(cases)) if cases else None,
-        temperature=fmean(s.temperature for s in found),
-        unfitted="; ".join(s.unfitted for s in found if s.unfitted) or None,
+        pool_settings(found, config.name),
         validation=whole.validation,
         test=whole.test,
         subgroups=groups,
-        fold=None,
         cross_validation=made_of(runs),
     )
 
@@ -60,9 +55,7 @@ def _report(
     split: str,
     pattern: str,
 ) -> ClassReport:
-    calibrated = np.concatenate(
-        [scaled(run.predictions[split], run.scores.temperature or 1.0) for run in runs]
-    )
+    calibrated = join_scaled(runs, split)
     rows = matching_rows(joined, pattern)
     return class_report(
         joined.label[rows],
