@@ -94,9 +94,10 @@ def _plot(
         size = (_SIDE * len(TITLES) + _PLANE + 0.4, _SIDE * len(chosen) + 0.5)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        pictures, right = figure.subfigures(
-            1, 2, width_ratios=[size[0] - _PLANE, _PLANE]
+        parts = figure.subfigures(
+            1, 2, squeeze=False, width_ratios=[size[0] - _PLANE, _PLANE]
         )
+        pictures, right = parts[0]
         rows = pictures.subplots(len(chosen), len(TITLES), squeeze=False)
         plane = right.subplots()
         draw_plane(plane, look, manifest)

@@ -80,13 +80,13 @@ def plot_blocks(
         return png_of(figure, path)
 
 
-def _head(block: str, response: np.ndarray, chosen: Sequence[int]) -> str:
+def _head(block: str, response: np.ndarray, chosen: np.ndarray) -> str:
     height, width = response.shape[:2]
     numbers = ", ".join(map(str, chosen))
     return f"{block}\n{width} × {height}, channels\n{numbers}"
 
 
-def _mosaics(maps: Sequence[np.ndarray], chosen: Sequence[int]) -> list[np.ndarray]:
+def _mosaics(maps: Sequence[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
     """Of each stage the chosen channels two by two in [0, 1], NaN between."""
     stacked = np.stack([response[..., chosen] for response in maps])
     low = stacked.min(axis=(0, 1, 2))

@@ -122,7 +122,7 @@ def _plot_responses(
         yield ListedPicture(
             file,
             "responses",
-            f"Responses of the first convolution of {_spell(found['t=2'])} to "
+            f"Responses of the first convolution of {_spell(list(found['t=2']))} to "
             f"{view.text} at {_spell(list(models))}; of each the four channels that "
             "changed most.",
         )

@@ -18,10 +18,15 @@ from tests.data_prep.quality.test_measure import nuclei_set
 from tests.helpers.small_sets import write_small_set
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return nuclei_set(tmp_path_factory.mktemp("steps") / "set")
+
+
 def test_a_row_a_cluster_from_the_patch_nearest_its_center(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = nuclei_set(tmp_path / "set"), tmp_path / "steps.png"
+    out = tmp_path / "steps.png"
     assert main(["steps", str(folder), "--out", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     look = read_sample(folder)
@@ -43,8 +48,7 @@ def test_a_row_a_cluster_from_the_patch_nearest_its_center(
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
 
 
-def test_what_each_step_leaves(tmp_path: Path) -> None:
-    folder = nuclei_set(tmp_path / "set")
+def test_what_each_step_leaves(folder: Path) -> None:
     config = nuclei_config(read_manifest(folder))
     assert config is not None
     record = next(sample_records(folder))
@@ -64,5 +68,5 @@ def test_a_set_without_clusters_is_refused(
     out = tmp_path / "steps.png"
     assert main(["steps", str(tmp_path / "set"), "--out", str(out)]) == 2
     err = capsys.readouterr().err
-    assert "must get a nuclei set with clusters, got dataset=tissue" in err
+    assert "must get a nuclei set with clusters, got dataset='tissue'" in err
     assert not out.exists()

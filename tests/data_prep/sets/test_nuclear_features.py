@@ -58,7 +58,7 @@ def test_a_given_scale_wins(dots: Path, tmp_path: Path) -> None:
             "must be of at most 1.5 µm/px for their nuclei to be measured",
         ),
         (["--mpp", "-1"], "got train-0 with -1 µm/px"),
-        (["--out", "nuclei.csv"], "--out must be a .npz file, got out=nuclei.csv"),
+        (["--out", "nuclei.csv"], "--out must be a .npz file, got out='nuclei.csv'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(

@@ -196,7 +196,7 @@ def test_blocks_that_differ_between_stages_are_refused() -> None:
 
 def test_a_channel_has_one_scale_in_all_stages() -> None:
     first = np.arange(8.0).reshape(2, 2, 2)
-    before, after = _mosaics([first, 2 * first], [1, 0])
+    before, after = _mosaics([first, 2 * first], np.array([1, 0]))
     # Channel 1 goes from 1 to 14, channel 0 from 0 to 12; no third or fourth.
     assert before.shape == (5, 5) and np.isnan(before[2:]).all()
     np.testing.assert_allclose(before[:2, :2], (first[..., 1] - 1) / 13)
