@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
 from data_prep.options import add_build_arguments, add_config_arguments, add_workers
@@ -63,6 +63,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="DIR")
     add_config_arguments(command)
     command.set_defaults(run=_phantom)
+    _add_set_commands(commands)
+    command = commands.add_parser(
+        "check", help="leaks; exit status 1 when there is one"
+    )
+    command.add_argument("folders", metavar="DIR", nargs="+")
+    command.add_argument(
+        "--page", metavar="FILE", help="write an HTML page that shows the pairs"
+    )
+    command.add_argument("--csv", metavar="FILE", help="write every pair as a CSV")
+    add_workers(command)
+    command.set_defaults(run=_check)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
+    return parser
+
+
+def _add_set_commands(commands: Any) -> None:
+    """Commands on one finished set."""
     command = commands.add_parser("inspect", help="the card of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_inspect)
@@ -101,19 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("quality", help="figures and pictures of a set")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(run=_quality)
-    command = commands.add_parser(
-        "check", help="leaks; exit status 1 when there is one"
-    )
-    command.add_argument("folders", metavar="DIR", nargs="+")
-    command.add_argument(
-        "--page", metavar="FILE", help="write an HTML page that shows the pairs"
-    )
-    command.add_argument("--csv", metavar="FILE", help="write every pair as a CSV")
-    add_workers(command)
-    command.set_defaults(run=_check)
-    for command in commands.choices.values():
-        command.set_defaults(parser=command)
-    return parser
 
 
 def _build(parsed: argparse.Namespace) -> int:
