@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# argparse keeps the type of its subcommands to itself.
 def _add_set_commands(commands: Any) -> None:
     """Commands on one finished set."""
     command = commands.add_parser("inspect", help="the card of a set")
