@@ -18,7 +18,7 @@ from gastric_keras.heatmap.probability_map import ProbabilityMap, Region
 from gastric_keras.support.text import visible, wrap
 
 #: Letters of a class in a line of the legend.
-_NAME = 17
+_NAME = 16
 
 
 def draw_overlay(
@@ -136,4 +136,6 @@ def _draw_names(
         borderaxespad=0,
         alignment="left",
         handlelength=1.2,
+        fontsize=8,
+        title_fontsize=9,
     )

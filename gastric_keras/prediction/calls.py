@@ -169,20 +169,21 @@ def choose_calls(config: PredictConfig, model: ExportedModel) -> Calls | ClassCa
 
 
 def _class_calls(config: PredictConfig, model: ExportedModel) -> ClassCalls:
-    number = len(model.scored_classes)
-    asked = {
-        name: value
-        for name, value in (
-            ("rule", None if config.rule == "mean" else config.rule),
-            ("case_threshold", config.case_threshold),
-        )
-        if value is not None
-    }
+    of_classes = f"with a model of {len(model.scored_classes)} classes"
+    way_out = (
+        "A case is of the class with the highest mean probability. For another call, "
+        "merge the classes to two with labels of data_prep target, and train on them."
+    )
     require(
-        not asked,
-        f"{' and '.join(asked)} must be left out with a model of {number} classes",
-        "A case is of the class with the highest mean probability. For another rule, "
-        "merge the classes to two with labels of data_prep target, and train on them.",
-        **asked,
+        config.rule in (None, "mean"),
+        f"rule must be mean {of_classes}",
+        way_out,
+        case_rule=config.rule,
+    )
+    require(
+        config.case_threshold is None,
+        f"case_threshold must be null {of_classes}",
+        way_out,
+        case_threshold=config.case_threshold,
     )
     return ClassCalls("mean", tuple(raw_columns(model)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -12,6 +14,7 @@ import tensorflow as tf
 from gastric_keras.config.experiment import EvaluateConfig, ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.config.target import TargetConfig
+from gastric_keras.heatmap import inference
 from gastric_keras.records.schema import read_records
 from gastric_keras.run import main
 from gastric_keras.runs.predictions import Predictions
@@ -19,6 +22,7 @@ from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_class_scores, read_split
 from gastric_keras.serving.class_point import ClassPoint, call_classes
 from gastric_keras.statistics.calibration import apply_temperature
+from gastric_keras.statistics.class_cases import class_means
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
@@ -95,6 +99,36 @@ def test_what_is_served_is_what_was_evaluated(
     assert [name.decode() for name in found["label"].numpy()] == names
     of_patches = served["predict_array"].structured_outputs
     assert of_patches["probabilities"].shape.as_list() == [None, 3]
+
+
+def test_what_predict_calls_is_what_was_evaluated(
+    road: tuple[ExperimentConfig, RunDir], tested: Predictions, tmp_path: Path
+) -> None:
+    config, run_dir = road
+    rows = []
+    for number, record in enumerate(read_records(config.target.records, "test")):
+        (tmp_path / f"{number}.jpg").write_bytes(record.image)
+        rows.append(f"{number}.jpg,{record.case_id}")
+    (tmp_path / "cases.csv").write_text("\n".join(["path,case_id", *rows]))
+    command = ["--stage", "predict", "--model", str(run_dir.export)]
+    command += ["--images", str(tmp_path), "--cases", str(tmp_path / "cases.csv")]
+    with patch.object(inference, "_BARE_SECONDS", 0.01):
+        assert main([*command, "--out", str(tmp_path / "out")]) == 0
+
+    def read(table: str, column: str) -> tuple[list[list[float]], list[str]]:
+        with open(tmp_path / "out" / table, newline="") as stream:
+            found = list(csv.DictReader(stream))
+        scores = [[float(row[column.format(c)]) for c in CLASSES] for row in found]
+        return scores, [row["label"] for row in found]
+
+    raw, label = read("predictions.csv", "raw_{}_probability")
+    np.testing.assert_allclose(raw, tested.probability, atol=1e-5)
+    assert label == [CLASSES[i] for i in tested.probability.argmax(axis=1)]
+    means, label = read("cases.csv", "{}_score")
+    case = np.unique(tested.case_id, return_inverse=True)[1]
+    wanted = class_means(tested.probability, case)
+    np.testing.assert_allclose(means, wanted, atol=1e-5)
+    assert label == [CLASSES[i] for i in wanted.argmax(axis=1)]
 
 
 def test_metadata_and_card_name_every_class(
