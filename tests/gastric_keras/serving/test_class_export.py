@@ -17,6 +17,7 @@ from gastric_keras.config.target import TargetConfig
 from gastric_keras.heatmap import inference
 from gastric_keras.records.schema import read_records
 from gastric_keras.run import main
+from gastric_keras.runs.cohorts import read_class_cohort_scores
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_class_scores, read_split
@@ -129,6 +130,44 @@ def test_what_predict_calls_is_what_was_evaluated(
     wanted = class_means(tested.probability, case)
     np.testing.assert_allclose(means, wanted, atol=1e-5)
     assert label == [CLASSES[i] for i in wanted.argmax(axis=1)]
+
+
+def test_another_hospital_is_scored_without_touching_the_run(
+    road: tuple[ExperimentConfig, RunDir], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, run_dir = road
+    root = run_dir.root.parents[1]
+    north = str(root / "north")
+    write_small_set(
+        root / "north",
+        "target",
+        CLASSES,
+        per_class={"train": 2, "test": 2},
+        size=80,
+        source="north",
+    )
+    before = run_dir.report_json.read_bytes()
+    options = ["--config", str(root / "three.yaml")]
+    options += ["--set", f"runtime.output={root / 'runs'}"]
+    options += ["--set", f"evaluate.external={{north: {{records: {north}}}}}"]
+    assert main(["--stage", "evaluate", *options]) == 0
+    said = capsys.readouterr().out
+    assert "evaluate: north: 4 normal from 2 cases" in said and "; macro AUC " in said
+    assert run_dir.report_json.read_bytes() == before
+    (scored,) = read_class_cohort_scores(run_dir)
+    assert scored.report.n == 12 and scored.splits == ("train", "test")
+    assert scored.temperature == read_class_scores(run_dir).temperature
+    assert main(["--stage", "evaluate", *options]) == 0
+    assert "evaluate: north: finished, the scores stand" in capsys.readouterr().out
+    assert main(["--stage", "export", "--force", *options]) == 0
+    card = (run_dir.export / "2" / "model_card.md").read_text()
+    for words in (
+        "| cohort | per | macro AUC | change of it | accuracy | balanced accuracy |",
+        "Scored as the test split, at the temperature of the run's own",
+        "| north | case |",
+    ):
+        assert words in card, words
+    assert not re.search(r"\{\{|\{%|\bNone\b|\bnan\b", card)
 
 
 def test_metadata_and_card_name_every_class(
