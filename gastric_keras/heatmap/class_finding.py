@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 
 from gastric_keras.config.heatmap import HeatmapConfig
 from gastric_keras.figures.style import PALETTE
-from gastric_keras.heatmap.overlay import draw_class_overlay, draw_overlay
+from gastric_keras.heatmap.overlay import ShownClass, draw_class_overlay, draw_overlay
 from gastric_keras.heatmap.overlay_frame import Caption
 from gastric_keras.heatmap.patches import PatchPlan
 from gastric_keras.heatmap.probability_map import (
@@ -87,9 +87,7 @@ class ClassFinding:
             view,
             _map_of(self.probability, index),
             self.regions[index],
-            name=self.shown,
-            threshold=None,
-            level=None,
+            shown=ShownClass(self.shown, threshold=None, level=None),
             caption=Caption(title, subtitle, mpp),
             opacity=opacity,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +22,27 @@ from gastric_keras.support.text import visible, wrap
 _NAME = 16
 
 
+@dataclass(frozen=True)
+class ShownClass:
+    """The class whose probability is drawn.
+
+    Attributes:
+        name: of it.
+        threshold: of the model; None: more than two classes.
+        level: from which regions are outlined; None: where the class is called.
+    """
+
+    name: str
+    threshold: float | None
+    level: float | None
+
+
 def draw_overlay(
     view: npt.NDArray[np.uint8],
     probability: ProbabilityMap,
     regions: Sequence[Region],
     *,
-    name: str,
-    threshold: float | None,
-    level: float | None,
+    shown: ShownClass,
     caption: Caption,
     opacity: float,
 ) -> bytes:
@@ -38,9 +52,7 @@ def draw_overlay(
         view: (h, w, 3) uint8 RGB, the part of the slide that the map covers, shrunk.
         probability: the map; where it is NaN the slide shows as it is.
         regions: outlined.
-        name: of the class.
-        threshold: of the model; None: more than two classes.
-        level: from which regions are outlined; None: where the class is called.
+        shown: the class.
         caption: what is written.
         opacity: of the map, in [0, 1].
 
@@ -49,14 +61,17 @@ def draw_overlay(
         that is under 720 px.
     """
     region: Line2D | Patch = Line2D([], [], color=VERMILION, lw=2)
-    words = f"called {name}" if level is None else f"at or above {level:.2f}"
+    if shown.level is None:
+        words = f"called {shown.name}" if regions else f"nowhere called {shown.name}"
+    else:
+        words = "at or above" if regions else "nowhere at"
+        words += f" {shown.level:.2f}"
     if not regions:
         region = Patch(fc="none", ec="none")
-        words = f"nowhere {words}" if level is None else f"nowhere at {level:.2f}"
     layer = Layer(
         cells=np.ma.masked_invalid(probability.values),
         outlines=[(each, VERMILION) for each in regions],
-        draw_key=lambda axes: _draw_bar(axes, name, threshold),
+        draw_key=lambda axes: _draw_bar(axes, shown),
         handles=[region],
         names=[words],
     )
@@ -106,10 +121,11 @@ def draw_class_overlay(
     return compose(view, probability, layer, caption=caption, opacity=opacity)
 
 
-def _draw_bar(axes: Axes, name: str, threshold: float | None) -> None:
+def _draw_bar(axes: Axes, shown: ShownClass) -> None:
+    threshold = shown.threshold
     mappable = ScalarMappable(Normalize(0, 1), COLORS)
     axes.figure.colorbar(mappable, cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_title(f"{name}\nprobability", size=9, pad=10, loc="left")
+    axes.set_title(f"{shown.name}\nprobability", size=9, pad=10, loc="left")
     if threshold is None:
         return
     axes.axhline(threshold, color="black", lw=2, xmin=-0.2, xmax=1.2)

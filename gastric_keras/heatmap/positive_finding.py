@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.config.heatmap import HeatmapConfig
-from gastric_keras.heatmap.overlay import draw_overlay
+from gastric_keras.heatmap.overlay import ShownClass, draw_overlay
 from gastric_keras.heatmap.overlay_frame import Caption
 from gastric_keras.heatmap.patches import PatchPlan
 from gastric_keras.heatmap.probability_map import (
@@ -76,9 +76,7 @@ class PositiveFinding:
             view,
             self.probability,
             self.regions,
-            name=self.positive,
-            threshold=self.threshold,
-            level=self.level,
+            shown=ShownClass(self.positive, self.threshold, self.level),
             caption=caption,
             opacity=opacity,
         )

@@ -95,17 +95,8 @@ def run_predict(
             names=_names(loaded),
             calls=calls,
         )
-        told = {
-            "made_of": made_of,
-            "positive": loaded.positive,
-            "calls": dataclasses.asdict(calls),
-            "totals": dataclasses.asdict(totals),
-            "set_aside": len(found.set_aside),
-            "ledger": ledger.tree(),
-            "speed": None if speed is None else _speed(speed),
-            "commit": read_commit(),
-            "packages": read_versions(),
-        }
+        told = {"made_of": made_of, "positive": loaded.positive}
+        told |= _summarize(found, calls, totals, ledger, speed)
         files.write_json(summary, told)
         _tell(totals, ledger, calls, loaded, out)
 
@@ -187,6 +178,25 @@ def _predict(
         if path not in kept:
             path.unlink()
     return found, speed
+
+
+def _summarize(
+    found: Found,
+    calls: Calls | ClassCalls,
+    totals: Totals,
+    ledger: Ledger,
+    speed: Speed | None,
+) -> dict[str, Any]:
+    """What the summary says besides what it was made of."""
+    return {
+        "calls": dataclasses.asdict(calls),
+        "totals": dataclasses.asdict(totals),
+        "set_aside": len(found.set_aside),
+        "ledger": ledger.tree(),
+        "speed": None if speed is None else _speed(speed),
+        "commit": read_commit(),
+        "packages": read_versions(),
+    }
 
 
 def _require_one(found: Found) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,43 +160,44 @@ def write_calls(
         )
         return list(zip(*columns, strict=True)), called
 
-    def count(called: np.ndarray) -> int | dict[str, int]:
-        numbers = np.bincount(called, minlength=len(scored)).tolist()
-        return dict(zip(scored, numbers)) if len(scored) > 1 else int(numbers[0])
-
-    header = [
-        "patches",
-        *(f"patches_{name}" for name in scored),
-        *(f"{name}_score" for name in scored),
-        "label",
-    ]
+    header = [f"patches_{name}" for name in scored]
+    header = ["patches", *header, *(f"{name}_score" for name in scored), "label"]
     by_picture, pictures_called = table(units)
-    write_csv(
-        folder / "pictures.csv",
-        ["case_id", "image_id", *header],
-        (
-            (each.case_id, each.image_id, *row)
-            for each, row in zip(found.read, by_picture, strict=True)
-        ),
+    keys = ((each.case_id, each.image_id) for each in found.read)
+    _write_rows(
+        folder / "pictures.csv", ["case_id", "image_id"], keys, header, by_picture
     )
     by_case, cases_called = table(cases[units])
-    pictures = np.bincount(cases).tolist()
-    write_csv(
-        folder / "cases.csv",
-        ["case_id", "pictures", *header],
-        (
-            (name, number, *row)
-            for name, number, row in zip(case_ids, pictures, by_case, strict=True)
-        ),
+    case_keys = zip(case_ids, np.bincount(cases).tolist(), strict=True)
+    _write_rows(
+        folder / "cases.csv", ["case_id", "pictures"], case_keys, header, by_case
     )
     return Totals(
         patches=len(scores),
         pictures=len(found.read),
         cases=len(case_ids),
-        patches_called=count(patches),
-        pictures_called=count(pictures_called),
-        cases_called=count(cases_called),
+        patches_called=_count(patches, scored),
+        pictures_called=_count(pictures_called, scored),
+        cases_called=_count(cases_called, scored),
     )
+
+
+def _write_rows(
+    path: Path,
+    names: Sequence[str],
+    keys: Iterable[tuple[object, ...]],
+    header: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Write a table of calls, ``names`` and ``keys`` being what each row is of."""
+    joined = ((*key, *row) for key, row in zip(keys, rows, strict=True))
+    write_csv(path, [*names, *header], joined)
+
+
+def _count(called: np.ndarray, scored: Sequence[str]) -> int | dict[str, int]:
+    """How many are called positive, or of more than two classes each."""
+    numbers = np.bincount(called, minlength=len(scored)).tolist()
+    return dict(zip(scored, numbers)) if len(scored) > 1 else int(numbers[0])
 
 
 def write_set_aside(path: Path, found: Found, ledger: Ledger) -> None:

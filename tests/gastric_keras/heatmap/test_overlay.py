@@ -10,7 +10,7 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from gastric_keras.heatmap.overlay import draw_overlay
+from gastric_keras.heatmap.overlay import ShownClass, draw_overlay
 from gastric_keras.heatmap.overlay_frame import Caption, scale_length
 from gastric_keras.heatmap.probability_map import ProbabilityMap, find_regions
 
@@ -25,9 +25,7 @@ def _draw(opacity: float, level: float, mpp: float) -> npt.NDArray[np.uint8]:
         view,
         probability,
         find_regions(probability, level),
-        name="malignant",
-        threshold=0.5,
-        level=level,
+        shown=ShownClass("malignant", 0.5, level),
         caption=Caption("slide.svs", "2 of 4", mpp),
         opacity=opacity,
     )
