@@ -54,6 +54,8 @@ SLOW = (
     "gastric_keras/visualization/test_gradcam.py",
     "gastric_keras/heatmap/test_stage.py",
     "gastric_keras/prediction/test_stage.py",
+    "gastric_keras/prediction/test_classes.py",
+    "gastric_keras/heatmap/test_class_finding.py",
     "gastric_keras/training/test_snapshots.py",
     "gastric_keras/training/test_optimizers.py",
     "gastric_keras/training/test_head_probe.py",
