@@ -16,7 +16,7 @@ from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.config.mid import SecondSetConfig
 from gastric_keras.data.stage_data import count_steps, extra_steps
 from gastric_keras.data.two_sets import heads_of, join_training, join_validation
-from gastric_keras.evaluation.scoring import kind_of_mid
+from gastric_keras.evaluation.scoring import trained
 from gastric_keras.records.checks import crossing_warnings
 from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.fit_scores import head_scores
@@ -244,7 +244,7 @@ def test_every_page_knows_both_sets(base: ExperimentConfig) -> None:
     config, _ = _run(base, "pages", **_mid(base, "shares", "classes"))
     assert config.mid is not None
     first, second = config.mid.sets.values()
-    assert kind_of_mid(config) == "tissue + nuclei"
+    assert trained(config, None)["mid"] == "tissue + nuclei"
     scores = SimpleNamespace(mid="tissue + nuclei")
     run = PlacedRun(Path(), config, scores, ())  # type: ignore[arg-type]
     assert run.path == run.mid == "tissue shares + nuclei"
