@@ -150,6 +150,6 @@ def crossing_warnings(*sets: Manifest) -> Iterator[str]:
         yield (
             f"cases of validation that the other set trains on: {of_first} of the "
             f"mid-level set, {of_second} of the second one. t=1 has seen their "
-            "pictures, though not by these labels, so its scores may be too good. A split column in "
-            "the index of both sets avoids it."
+            "pictures, though not by these labels, so its scores may be too good. A "
+            "split column in the index of both sets avoids it."
         )
