@@ -138,11 +138,13 @@ def class_weight(section: Section) -> dict[int, float] | None:
 
 
 def count_steps(section: Section) -> int:
-    """Updates in an epoch on one set.
+    """Updates in an epoch: one pass over the set, of two sets over the longer one.
 
     Raises:
         InputError: there is not one full batch.
     """
+    if isinstance(section, MidConfig) and section.second is not None:
+        return max(map(count_steps, section.parts))
     fit = section.fit
     return steps_per_epoch(patches_of(section), fit.batch_size, min_steps=fit.min_steps)
 

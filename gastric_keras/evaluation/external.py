@@ -142,7 +142,7 @@ def _find_leaks(
     """What each cohort shares with the run's sets; refused unless that is allowed."""
     sets = {"target set": config.target.records}
     if config.mid is not None:
-        sets["mid-level set"] = config.mid.records
+        sets |= config.mid.sets
     cohorts = {name: config.evaluate.external[name].records for name in names}
     shared = find_shared(cohorts, sets)
     for name, folder in cohorts.items():

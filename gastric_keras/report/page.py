@@ -131,7 +131,7 @@ def _content(config: ExperimentConfig, run_dir: RunDir) -> dict[str, Any]:
         "meeting": doubts_where_sets_meet(cards),
         "leaks": leak_rows(
             config.target.records,
-            None if config.mid is None else config.mid.records,
+            {} if config.mid is None else config.mid.sets,
             predictions,
         ),
         "stages": list(_stages(config, run_dir)),
@@ -182,9 +182,9 @@ def _results(
 
 def _sets(config: ExperimentConfig, provenance: Provenance | None) -> list[SetCard]:
     made = provenance or Provenance()
-    wanted = [("Target set, t=2", config.target.records)]
-    if config.mid is not None:
-        wanted.insert(0, ("Mid-level set, t=1", config.mid.records))
+    mids = {} if config.mid is None else config.mid.sets
+    wanted = [(f"{name.capitalize()}, t=1", folder) for name, folder in mids.items()]
+    wanted.append(("Target set, t=2", config.target.records))
     return [
         set_card(title, folder, made.manifest_sha256(folder))
         for title, folder in wanted

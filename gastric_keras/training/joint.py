@@ -19,6 +19,7 @@ from gastric_keras.data.stage_data import (
     count_steps,
     training_data,
 )
+from gastric_keras.models.heads import add_head
 from gastric_keras.training.head_probe import probe_head
 from gastric_keras.training.plan import FitPlan
 
@@ -57,7 +58,7 @@ def plan_joint(plan: FitPlan, mid: MidConfig, *, seed: int, image_size: int) -> 
         class_weight=_join_weights(
             plan.class_weight, weights, classes, len(mid.classes)
         ),
-        accuracy=lambda: JointAccuracy(classes),
+        metrics=lambda: [JointAccuracy(classes)],
     )
 
 
@@ -84,10 +85,7 @@ def build_joint(model: keras.Model, mid_classes: int) -> keras.Model:
         softmaxes side by side. Keras' cross-entropy divides by their sum, which is 2
         for every patch: a constant in the loss, nothing in its gradient.
     """
-    head = keras.layers.Dense(mid_classes, "softmax", dtype="float32", name=MID_HEAD)
-    both = [model.output, head(model.get_layer("dropout").output)]
-    joined = keras.layers.Concatenate(dtype="float32", name="heads")(both)
-    return keras.Model(model.input, joined, name=f"joint_{model.name}")
+    return add_head(model, mid_classes, name=MID_HEAD, answer="classes")
 
 
 def join_data(

@@ -18,7 +18,11 @@ from gastric_keras.data.stage_data import (
     training_data,
     validation_data,
 )
-from gastric_keras.records.checks import check_no_shared_cases, check_set
+from gastric_keras.records.checks import (
+    check_no_shared_cases,
+    check_set,
+    crossing_warnings,
+)
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.records.treatment import (
     check_equal_scales,
@@ -40,6 +44,7 @@ from gastric_keras.training.plan import BoardCaption, FitPlan
 from gastric_keras.training.runtime import agree, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 from gastric_keras.training.tasks import task_of
+from gastric_keras.training.two_heads import plan_two_heads
 
 
 def run_mid(
@@ -154,28 +159,39 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
         _check_meeting(mid, target)
     if stage == "mid":
         assert mid is not None, "run_mid has seen to that"
-        check_set(mid.records, mid.classes, key="mid", task=mid.task)
+        _check_mid(mid)
         return mid
     check_set(target.records, target.classes, key="target")
     if mid is None or mid.has_stage:
         return target
-    check_set(mid.records, mid.classes, key="mid", task=mid.task)
+    _check_mid(mid)
     return target
 
 
+def _check_mid(mid: MidConfig) -> None:
+    """Whether the mid-level sets are what the config says."""
+    manifests = [
+        check_set(part.records, part.classes, key=key, task=part.task)
+        for key, part in zip(("mid", "mid.second"), mid.parts)
+    ]
+    for warning in crossing_warnings(*manifests):
+        warn(warning)
+
+
 def _check_meeting(mid: MidConfig, target: TargetConfig) -> None:
-    """Whether the two sets can be used in one run."""
-    manifests = {
-        "mid-level set": read_manifest(mid.records),
-        "target set": read_manifest(target.records),
-    }
-    check_no_shared_cases(*manifests.values())
-    made = {name: treatment_of(manifest) for name, manifest in manifests.items()}
-    if not mid.allow_unequal_normalization:
-        check_equal_stains(*made.values())
-    if not mid.allow_unequal_scale:
-        check_equal_scales(*made.values())
-    for warning in scale_warnings(made):
+    """Whether the sets can be used in one run."""
+    last = read_manifest(target.records)
+    of_target = treatment_of(last)
+    made = {}
+    for name, folder in mid.sets.items():
+        manifest, kind = read_manifest(folder), name.removesuffix(" set")
+        check_no_shared_cases(manifest, last, name=name)
+        made[name] = treatment_of(manifest)
+        if not mid.allow_unequal_normalization:
+            check_equal_stains(made[name], of_target, name=kind)
+        if not mid.allow_unequal_scale:
+            check_equal_scales(made[name], of_target, name=kind)
+    for warning in scale_warnings(made | {"target set": of_target}):
         warn(warning)
 
 
@@ -219,12 +235,14 @@ def _plan(
         data=training_data(section, seed=seed, image_size=size, extra_steps=more),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
-        accuracy=task.accuracy,
+        metrics=task.metrics,
         task=task,
         strategy=strategy,
         keeps="last" if is_shuffled else "best",
         caption=_caption(config, section, run_dir, stage),
     )
+    if stage == "mid" and mid and mid.second:
+        return plan_two_heads(plan, mid, seed=seed, image_size=size)
     if stage == "target" and mid and mid.variant == "joint":
         return plan_joint(plan, mid, seed=seed, image_size=size)
     return plan
