@@ -33,7 +33,8 @@ from skimage.morphology import disk, opening
 from skimage.segmentation import watershed
 
 from data_prep.config.sets import NucleiConfig
-from data_prep.measure.nuclei import ASSUMED_MPP, measure_nuclei
+from data_prep.measure.binarization import ASSUMED_MPP
+from data_prep.measure.nuclei import measure_nuclei
 from data_prep.measure.scores import dice
 from data_prep.phantom.tissue import draw_region, draw_stain
 from gastric_keras.imaging.stain import separate_stains
