@@ -141,8 +141,8 @@ def _cohort_notes(runs: Sequence[ClassRun]) -> Iterator[str]:
     scored = sum(RunDir(run.folder).external.is_dir() for run in runs)
     if scored:
         yield (
-            f"External cohorts of {scored} runs are left out: of more than two classes "
-            "each run's own report.html shows them."
+            f"External cohorts of {scored} of the runs are left out: of more than two "
+            "classes each run's own report.html shows them."
         )
 
 
