@@ -32,7 +32,7 @@ from gastric_keras.records.schema import (
 )
 from gastric_keras.records.subsets import nested_rank, read_rows
 from gastric_keras.support.errors import InputError, require
-from gastric_keras.support.files import locked, sha256_of
+from gastric_keras.support.files import locked, push_to_disk, sha256_of
 from gastric_keras.support.streams import warn
 
 #: Train, validation and test take a fold or more each.
@@ -194,12 +194,15 @@ def _write_parts(
             # TensorFlow has its own words for a full disk.
             raise OSError(errno.ENOSPC, error.message, str(work)) from error
     return [
-        [
-            Shard(name, "", size, (work / name).stat().st_size, sha256_of(work / name))
-            for name, size in zip(*part, strict=True)
-        ]
+        [_shard(work / name, size) for name, size in zip(*part, strict=True)]
         for part in zip(names, sizes, strict=True)
     ]
+
+
+def _shard(path: Path, size: int) -> Shard:
+    # The manifests vouch for these bytes: they go down before any does.
+    push_to_disk(path)
+    return Shard(path.name, "", size, path.stat().st_size, sha256_of(path))
 
 
 def _link_set(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +35,7 @@ from gastric_keras.records.manifest import (
 )
 from gastric_keras.records.schema import PatchRecord, serialize
 from gastric_keras.support.errors import InputError
-from gastric_keras.support.files import sha256_of
+from gastric_keras.support.files import push_to_disk, sha256_of
 
 Number = TypeVar("Number", int, float)
 
@@ -196,9 +195,8 @@ def _write_shard(
     except tf.errors.OpError as error:
         # TensorFlow has its own words for a full disk.
         raise OSError(errno.ENOSPC, error.message, str(partial)) from error
-    with open(partial, "rb+") as stream:
-        # The manifest vouches for these bytes: they go down before it does.
-        os.fsync(stream.fileno())
+    # The manifest vouches for these bytes: they go down before it does.
+    push_to_disk(partial)
     path = folder / name
     partial.rename(path)
     return Shard(name, split, count, path.stat().st_size, sha256_of(path))

@@ -12,24 +12,16 @@ from gastric_keras.comparison.finished_runs import (
     check_distinct,
     check_finished,
     check_same_test,
-    check_whole,
+    read_test,
 )
 from gastric_keras.comparison.paths import Pair, PlacedRun, in_order
-from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.runs.predictions import KEYS
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import ClassScores
-from gastric_keras.runs.scores import (
-    check_config,
-    has_class_scores,
-    read_class_scores,
-    read_split,
-)
+from gastric_keras.runs.scores import has_class_scores, read_class_scores
 from gastric_keras.statistics.bootstrap import auc_draws
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, pool_differences
 from gastric_keras.statistics.scores import not_numbers
-from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 
 
@@ -113,27 +105,17 @@ def _spell(scores: ClassScores) -> str:
 
 
 def _read_run(folder: Path) -> ClassRun:
-    run_dir = RunDir(folder)
-    scores = read_class_scores(run_dir)
-    check_whole(scores, run_dir)
-    config = config_io.load(ExperimentConfig, run_dir.config)
-    check_config(config, scores)
-    test = read_split(run_dir, "test", scores)
+    scores = read_class_scores(RunDir(folder))
+    config, test = read_test(folder, scores)
     reason = not_numbers(test.probability)
     if reason:
         raise InputError(
             f"Test probabilities must be numbers in every run, got {folder} "
             f"({reason}). Train it again, or leave it out and say so."
         )
-    columns = (getattr(test, key).tolist() for key in KEYS)
-    rows = list(zip(*columns, strict=True))
-    order = sorted(range(len(rows)), key=rows.__getitem__)
+    rows, probability = test.classes_by_key()
     return ClassRun(
-        folder=folder,
-        config=config,
-        scores=scores,
-        rows=tuple(rows[i] for i in order),
-        probability=test.probability[order].astype(np.float64),
+        folder=folder, config=config, scores=scores, rows=rows, probability=probability
     )
 
 

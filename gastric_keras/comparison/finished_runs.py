@@ -11,6 +11,7 @@ import numpy as np
 from gastric_keras.comparison.paths import PlacedRun, in_order
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.cohorts import Cohort, read_cohorts
+from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.scores import check_config, read_scores, read_split
@@ -88,10 +89,7 @@ def check_finished(folders: Sequence[Path]) -> None:
 def _read_run(folder: Path) -> FinishedRun:
     run_dir = RunDir(folder)
     scores = read_scores(run_dir)
-    check_whole(scores, run_dir)
-    config = config_io.load(ExperimentConfig, run_dir.config)
-    check_config(config, scores)
-    test = read_split(run_dir, "test", scores)
+    config, test = read_test(folder, scores)
     rows, label, score = test.rows_by_key(scores.positive)
     return FinishedRun(
         folder=folder,
@@ -104,12 +102,27 @@ def _read_run(folder: Path) -> FinishedRun:
     )
 
 
-def check_whole(scores: RunScores | ClassScores, run_dir: RunDir) -> None:
-    """Check that scores are of all test cases, and count their labels.
+def read_test(
+    folder: Path, scores: RunScores | ClassScores
+) -> tuple[ExperimentConfig, Predictions]:
+    """Config and test predictions of a finished run.
+
+    Args:
+        folder: of the run.
+        scores: that lie in it.
 
     Raises:
-        InputError: of one fold, or written by an older version.
+        InputError: scores of one fold, of an older version, or that do not fit the
+            config or the predictions.
     """
+    run_dir = RunDir(folder)
+    _check_whole(scores, run_dir)
+    config = config_io.load(ExperimentConfig, run_dir.config)
+    check_config(config, scores)
+    return config, read_split(run_dir, "test", scores)
+
+
+def _check_whole(scores: RunScores | ClassScores, run_dir: RunDir) -> None:
     if scores.labels_per_class is None:
         raise InputError(
             "report.json must hold labels_per_class, got "

@@ -7,12 +7,10 @@ from functools import partial
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.scoring import (
     draws_of,
-    kind_of_mid,
-    labels_per_class,
     scaled,
+    trained,
     why_unfitted,
 )
-from gastric_keras.records.manifest import read_manifest
 from gastric_keras.runs.predictions import Predictions, select
 from gastric_keras.runs.score_shapes import ClassScores, ClassSplitReports
 from gastric_keras.statistics.calibration import fit_temperature
@@ -44,16 +42,7 @@ def score_classes(
         temperature = fit_temperature(validation.label, validation.probability)
     report = partial(_report, config, temperature=temperature)
     return ClassScores(
-        fold=read_manifest(config.target.records).fold,
-        name=config.name,
-        backbone=config.backbone.name,
-        weights=config.backbone.weights,
-        mid=kind_of_mid(config),
-        subset=config.target.subset,
-        labels_per_class=labels_per_class(config, train),
-        train_cases=train[1] if train else None,
-        seed=config.seed,
-        classes=config.target.classes,
+        **trained(config, train),
         ordered=config.target.ordered,
         temperature=temperature,
         unfitted=unfitted,

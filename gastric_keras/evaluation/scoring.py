@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -51,16 +52,7 @@ def score(
     )
 
     return RunScores(
-        fold=read_manifest(config.target.records).fold,
-        name=config.name,
-        backbone=config.backbone.name,
-        weights=config.backbone.weights,
-        mid=kind_of_mid(config),
-        subset=config.target.subset,
-        labels_per_class=labels_per_class(config, train),
-        train_cases=train[1] if train else None,
-        seed=config.seed,
-        classes=config.target.classes,
+        **trained(config, train),
         positive=config.target.scored_class,
         threshold=threshold,
         temperature=temperature,
@@ -76,7 +68,28 @@ def score(
     )
 
 
-def kind_of_mid(config: ExperimentConfig) -> str | None:
+def trained(config: ExperimentConfig, train: tuple[int, int] | None) -> dict[str, Any]:
+    """What was trained on what: the fields of ``Trained``, and the fold.
+
+    Args:
+        config: of the run.
+        train: patches that it was trained on, and their cases; None: not counted.
+    """
+    return {
+        "fold": read_manifest(config.target.records).fold,
+        "name": config.name,
+        "backbone": config.backbone.name,
+        "weights": config.backbone.weights,
+        "mid": _kind_of_mid(config),
+        "subset": config.target.subset,
+        "labels_per_class": _labels_per_class(config, train),
+        "train_cases": train[1] if train else None,
+        "seed": config.seed,
+        "classes": config.target.classes,
+    }
+
+
+def _kind_of_mid(config: ExperimentConfig) -> str | None:
     """Kind of the mid-level set of a run; None: one stage."""
     return read_manifest(config.mid.records).dataset if config.mid else None
 
@@ -144,7 +157,7 @@ def scaled(part: Predictions, temperature: float) -> np.ndarray:
     return apply_temperature(part.probability, temperature)
 
 
-def labels_per_class(config: ExperimentConfig, train: tuple[int, int] | None) -> float:
+def _labels_per_class(config: ExperimentConfig, train: tuple[int, int] | None) -> float:
     """Expert labels that t=2 was trained on, by class; of all, the mean."""
     if train:
         return train[0] / len(config.target.classes)

@@ -73,10 +73,24 @@ class Predictions:
             class; (n,) label; (n,) probability of the positive class, float64.
         """
         label, score = self.positives(positive)
+        rows, order = self._sorted(label)
+        return rows, label[order], score[order]
+
+    def classes_by_key(self) -> tuple[tuple[tuple, ...], np.ndarray]:
+        """In the order of their keys, of any number of classes.
+
+        Returns:
+            (case_id, image_id, x, y, label) of each patch; (n, classes) probability,
+            float64.
+        """
+        rows, order = self._sorted(self.label)
+        return rows, self.probability[order].astype(np.float64)
+
+    def _sorted(self, label: np.ndarray) -> tuple[tuple[tuple, ...], list[int]]:
         columns = (self.case_id, self.image_id, self.x, self.y, label)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
         order = sorted(range(len(rows)), key=rows.__getitem__)
-        return tuple(rows[i] for i in order), label[order], score[order]
+        return tuple(rows[i] for i in order), order
 
     def hardest_errors(
         self, positive: str | None, threshold: float | None, *, most: int

@@ -58,6 +58,16 @@ def _whole(path: Path, **how: Any) -> Iterator[IO[Any]]:
         partial.unlink(missing_ok=True)
 
 
+def push_to_disk(path: Path) -> None:
+    """Wait until a file that a library wrote would outlive a power cut.
+
+    Args:
+        path: of a closed file.
+    """
+    with open(path, "rb+") as stream:
+        os.fsync(stream.fileno())
+
+
 def check_room(folder: Path, size: int) -> None:
     """Find out whether a disk has room before a library begins a file there.
 
