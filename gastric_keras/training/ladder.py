@@ -41,7 +41,7 @@ from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.fit import fit
 from gastric_keras.training.joint import plan_joint
 from gastric_keras.training.plan import BoardCaption, FitPlan
-from gastric_keras.training.runtime import agree, build_strategy, set_up
+from gastric_keras.training.runtime import agree, batch_part, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 from gastric_keras.training.tasks import task_of
 from gastric_keras.training.two_heads import plan_two_heads
@@ -127,6 +127,8 @@ def _run_fit(
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
     _check_batch(section.fit.batch_size, strategy, stage)
+    if stage == "target" and config.mid and config.mid.variant == "joint":
+        _check_batch(config.mid.fit.batch_size, strategy, "mid")
     if is_chief():
         _open_stage(run_dir, stage, force=force)
     agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
@@ -232,7 +234,9 @@ def _plan(
         config=section.fit,
         model=model,
         scored=model,
-        data=training_data(section, seed=seed, image_size=size, extra_steps=more),
+        data=training_data(
+            section, seed=seed, image_size=size, extra_steps=more, part=batch_part()
+        ),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
         metrics=task.metrics,
