@@ -126,9 +126,9 @@ def _run_fit(
     # op, and reading a set runs ops.
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
-    _check_batch(section.fit.batch_size, strategy, stage)
+    _check_batch(section, strategy, stage)
     if stage == "target" and config.mid and config.mid.variant == "joint":
-        _check_batch(config.mid.fit.batch_size, strategy, "mid")
+        _check_batch(config.mid, strategy, "mid")
     if is_chief():
         _open_stage(run_dir, stage, force=force)
     agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
@@ -205,13 +205,18 @@ def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
 
 
 def _check_batch(
-    batch_size: int, strategy: tf.distribute.Strategy, stage: FitStage
+    section: MidConfig | TargetConfig,
+    strategy: tf.distribute.Strategy,
+    stage: FitStage,
 ) -> None:
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    replicas, batch_size = strategy.num_replicas_in_sync, section.fit.batch_size
+    # Of two sets each gives its half of the batch to every device.
+    sets = len(section.parts) if isinstance(section, MidConfig) else 1
+    whole, of_each = sets * replicas, ", for each of two sets" if sets > 1 else ""
+    if replicas > 1 and batch_size % whole:
         raise InputError(
-            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices, got "
-            f"{batch_size}. Take {batch_size // replicas * replicas or replicas}."
+            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices"
+            f"{of_each}, got {batch_size}. Take {batch_size // whole * whole or whole}."
         )
 
 
