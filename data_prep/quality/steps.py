@@ -94,10 +94,8 @@ def _plot(
         size = (_SIDE * len(TITLES) + _PLANE + 0.4, _SIDE * len(chosen) + 0.5)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        parts = figure.subfigures(
-            1, 2, squeeze=False, width_ratios=[size[0] - _PLANE, _PLANE]
-        )
-        pictures, right = parts[0]
+        parts = figure.add_gridspec(1, 2, width_ratios=[size[0] - _PLANE, _PLANE])
+        pictures, right = (figure.add_subfigure(parts[i]) for i in (0, 1))
         rows = pictures.subplots(len(chosen), len(TITLES), squeeze=False)
         plane = right.subplots()
         draw_plane(plane, look, manifest)
@@ -112,8 +110,9 @@ def _plot(
                 f"{name}: {record.image_id} at x {record.x}, y {record.y}: {count} "
                 f"nuclei, {area:,.0f} px²"
             )
-            star = {"ms": 17, "mec": "black", "color": color_of(record.label)}
-            plane.plot(*look.nuclei[place], "*", zorder=5, **star)
+            x, y = look.nuclei[place]
+            color = color_of(record.label)
+            plane.plot(x, y, "*", zorder=5, ms=17, mec="black", color=color)
         for axis, title in zip(rows[0], TITLES, strict=True):
             axis.set_title(title, size=10)
         plane.set_title("clusters; stars: the patches shown", size=10)

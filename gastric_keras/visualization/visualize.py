@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
@@ -184,7 +184,7 @@ def _plot_decisions(
         )
 
 
-def _spell(values: Sequence[Any] | np.ndarray) -> str:
+def _spell(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 

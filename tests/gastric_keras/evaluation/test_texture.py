@@ -10,8 +10,8 @@ from skimage.feature import graycoprops
 
 from gastric_keras.evaluation.baselines import perception, texture
 from gastric_keras.evaluation.baselines.cooccurrence import (
-    HARALICK_NAMES,
     ESGIAR_PROPERTIES,
+    HARALICK_NAMES,
     cooccurrence,
     esgiar_features,
     glcm_features,
