@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from gastric_keras.config.backbones import NETWORKS
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.runs.score_shapes import ClassScores, RunScores
+from gastric_keras.runs.score_shapes import BETWEEN_KINDS, ClassScores, RunScores
 from gastric_keras.support import config_io
 
 #: The path without a second stage; the others are named after their mid-level set.
@@ -50,12 +50,15 @@ class PlacedRun:
 
     @property
     def mid(self) -> str | None:
-        """Kind of the mid-level set, and what t=1 learned of it where that was not its
-        classes; None: one stage."""
+        """Kind of the mid-level set, or of both, and what t=1 learned of it where that
+        was not its classes; None: one stage."""
         mid = self.config.mid
         if self.scores.mid is None or mid is None:
             return self.scores.mid
-        return self.scores.mid + TASKS.get(mid.task, "")
+        kinds = self.scores.mid.split(BETWEEN_KINDS)
+        return BETWEEN_KINDS.join(
+            kind + TASKS.get(part.task, "") for kind, part in zip(kinds, mid.parts)
+        )
 
     @property
     def path(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gastric_keras.config.fit import AugmentConfig, FitConfig
@@ -11,6 +11,8 @@ from gastric_keras.support.errors import check_ranges, require
 
 MidVariant = Literal["stepwise", "shuffled_labels", "more_updates", "joint"]
 MidTask = Literal["classes", "shares", "measures", "self_supervised"]
+#: What a zoomed patch would no longer be true of.
+UNZOOMED = ("shares", "measures")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,33 @@ class ContrastConfig:
 
 
 @dataclass(frozen=True)
+class SecondSetConfig:
+    """A second mid-level set, which a head of its own learns in the same t=1.
+
+    Half of every batch is of each set.
+
+    Attributes:
+        records: folder of the set.
+        classes: see ``MidConfig.classes``.
+        task: see ``MidConfig.task``.
+        weight: of its loss, in (0, 1); that of the first set has the rest.
+        augment: what its training patches go through; null: what those of the first
+            do.
+    """
+
+    records: str
+    classes: tuple[str, ...]
+    task: Literal["classes", "shares", "measures"] = "classes"
+    weight: float = 0.5
+    augment: AugmentConfig | None = None
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
+        hint = "0.5 counts both sets alike; mid.second: null leaves this one out."
+        check_ranges(self, weight=("(0, 1)", hint))
+
+
+@dataclass(frozen=True)
 class MidConfig:
     """The mid-level stage, t=1.
 
@@ -53,6 +82,8 @@ class MidConfig:
             nuclei`` with ``task: measures``). ``self_supervised``: two views of a patch
             are one patch, see ``contrast``; no label is used, of any mid-level set.
         contrast: how ``self_supervised`` is done; null: the defaults.
+        second: a set that a second head learns in the same t=1, such as nuclei beside
+            tissue; null: one set.
         variant: ``stepwise``: the method, t=1 before t=2. The others are its controls:
             ``shuffled_labels``: the same, with randomly permuted labels; validation
             cannot choose there, so the last epoch of t=1 is kept;
@@ -83,6 +114,7 @@ class MidConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     task: MidTask = "classes"
     contrast: ContrastConfig | None = None
+    second: SecondSetConfig | None = None
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
@@ -112,6 +144,7 @@ class MidConfig:
         )
 
         self._check_task()
+        self._check_second()
 
     def _check_task(self) -> None:
         """Refuse what another task than classes cannot do, or would do to it."""
@@ -144,11 +177,71 @@ class MidConfig:
             head=self.fit.head,
         )
         require(
-            is_contrast or not self.augment.zoom,
+            self.task not in UNZOOMED or not self.augment.zoom,
             f"augment.zoom must be 0 with task: {self.task}",
             "A zoomed patch has other shares and larger nuclei.",
             zoom=self.augment.zoom,
         )
+
+    def _check_second(self) -> None:
+        """Refuse a second set beside what knows one only."""
+        second = self.second
+        if second is None:
+            return
+        require(
+            self.task != "self_supervised",
+            "second must be null with task: self_supervised",
+            "Its loss is of one set: remove second, or set another task.",
+            second=second.records,
+        )
+        require(
+            self.variant in ("stepwise", "more_updates"),
+            "variant must be stepwise or more_updates with a second set",
+            "The other controls are of one set.",
+            variant=self.variant,
+        )
+        require(
+            self.fit.stop_at is None,
+            "fit.stop_at must be null with a second set",
+            "It is the AUC of one set; patience works, by the mean of both scores.",
+            stop_at=self.fit.stop_at,
+        )
+        require(
+            self.fit.batch_size % 2 == 0,
+            "fit.batch_size must be even with a second set",
+            "Half of every batch is of each set.",
+            batch_size=self.fit.batch_size,
+        )
+        augment = second.augment or self.augment
+        require(
+            second.task not in UNZOOMED or not augment.zoom,
+            f"second.augment.zoom must be 0 with second.task: {second.task}",
+            "A zoomed patch has other shares and larger nuclei. Where the first set is "
+            "zoomed, give the second an augment of its own.",
+            zoom=augment.zoom,
+        )
+
+    @property
+    def parts(self) -> tuple[MidConfig, ...]:
+        """The section of each of its sets; of two, with half of every batch."""
+        second = self.second
+        if second is None:
+            return (self,)
+        fit = replace(self.fit, batch_size=self.fit.batch_size // 2)
+        first = replace(self, second=None, fit=fit)
+        return first, replace(
+            first,
+            records=second.records,
+            classes=second.classes,
+            task=second.task,
+            augment=second.augment or self.augment,
+        )
+
+    @property
+    def sets(self) -> dict[str, str]:
+        """Name of each of its sets, for a reader -> folder."""
+        names = ("mid-level set", "second mid-level set")
+        return {name: part.records for name, part in zip(names, self.parts)}
 
     @property
     def has_stage(self) -> bool:

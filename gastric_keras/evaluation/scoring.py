@@ -11,7 +11,7 @@ from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.records.manifest import read_manifest
 from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.runs.predictions import Predictions, select
-from gastric_keras.runs.score_shapes import RunScores, SplitReports
+from gastric_keras.runs.score_shapes import BETWEEN_KINDS, RunScores, SplitReports
 from gastric_keras.statistics import split_report
 from gastric_keras.statistics.calibration import apply_temperature, fit_temperature
 from gastric_keras.statistics.draws import Draws
@@ -90,8 +90,11 @@ def trained(config: ExperimentConfig, train: tuple[int, int] | None) -> dict[str
 
 
 def _kind_of_mid(config: ExperimentConfig) -> str | None:
-    """Kind of the mid-level set of a run; None: one stage."""
-    return read_manifest(config.mid.records).dataset if config.mid else None
+    """Kind of the mid-level set of a run, or of both; None: one stage."""
+    if config.mid is None:
+        return None
+    sets = config.mid.sets.values()
+    return BETWEEN_KINDS.join(read_manifest(folder).dataset for folder in sets)
 
 
 def draws_of(config: ExperimentConfig) -> Draws:

@@ -87,7 +87,7 @@ def _mid_digest(config: ExperimentConfig) -> str:
     tree = config_io.to_dict(config)
     decisive = {key: tree[key] for key in ("backbone", "mid", "seed")}
     # Grids of earlier versions, which knew one task, go on where they were.
-    later = {"task": "classes", "contrast": None}
+    later = {"task": "classes", "contrast": None, "second": None}
     decisive["mid"] = {
         key: value
         for key, value in tree["mid"].items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gastric_keras.records.integrity import verify_set
 from gastric_keras.records.manifest import Manifest, read_manifest
 from gastric_keras.support.errors import InputError
@@ -97,8 +99,15 @@ def check_cohort(folder: str, classes: tuple[str, ...], *, key: str) -> Manifest
     return manifest
 
 
-def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
+def check_no_shared_cases(
+    mid: Manifest, target: Manifest, *, name: str = "mid-level set"
+) -> None:
     """Refuse a mid-level set with cases of the target's validation or test split.
+
+    Args:
+        mid: of the mid-level set.
+        target: of the target set.
+        name: of the mid-level set, for the message.
 
     Raises:
         InputError: a case is both in the mid-level set and in validation or test of the
@@ -113,8 +122,34 @@ def check_no_shared_cases(mid: Manifest, target: Manifest) -> None:
     )
     if shared:
         raise InputError(
-            "The mid-level set must not have cases of the target's validation and test "
+            f"The {name} must not have cases of the target's validation and test "
             f"splits, got {len(shared)} shared cases, first {shared[0]!r}. Make one of "
             "the sets from other cases; if they only share a name, give each source a "
             "different name in the data_prep config."
+        )
+
+
+def crossing_warnings(*sets: Manifest) -> Iterator[str]:
+    """What is doubtful of the cases of sets that one t=1 learns.
+
+    Args:
+        sets: one, of which nothing is said, or two.
+
+    Yields:
+        One sentence, where cases are in training of one and in validation of the other.
+    """
+    if len(sets) < 2:
+        return
+    first, second = sets
+    crossing = [
+        set(one.cases.get("train", ())) & set(other.cases.get("validation", ()))
+        for one, other in ((first, second), (second, first))
+    ]
+    if any(crossing):
+        of_second, of_first = map(len, crossing)
+        yield (
+            f"cases of validation that the other set trains on: {of_first} of the "
+            f"mid-level set, {of_second} of the second one. t=1 has seen their "
+            "pictures, though not by these labels, so its scores may be too good. A "
+            "split column in the index of both sets avoids it."
         )

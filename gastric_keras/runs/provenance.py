@@ -52,7 +52,7 @@ def collect(config: ExperimentConfig) -> Provenance:
     """Command, time, commit, versions, machine and data checksums."""
     folders = [config.target.records]
     if config.mid is not None:
-        folders.append(config.mid.records)
+        folders += config.mid.sets.values()
     return Provenance(
         command=" ".join(["python -m gastric_keras.run", *sys.argv[1:]]),
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -11,6 +11,9 @@ from gastric_keras.records.subsets import CaseSubset
 from gastric_keras.statistics.class_report import ClassReport
 from gastric_keras.statistics.split_report import Report
 
+#: Between the kinds of two mid-level sets that one t=1 learned.
+BETWEEN_KINDS = " + "
+
 
 @dataclass(frozen=True)
 class SplitReports:
@@ -30,7 +33,7 @@ class Trained:
         name: of the run.
         backbone: network, or classical method.
         weights: that the backbone began with; None: a classical method.
-        mid: kind of the mid-level set; None: one stage.
+        mid: kind of the mid-level set, or of both; None: one stage.
         subset: of the training patches; None: all.
         labels_per_class: expert labels that it was trained on.
         train_cases: that these are of; None: not counted by an earlier version.

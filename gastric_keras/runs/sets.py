@@ -198,13 +198,13 @@ class LeakRow:
 
 
 def leak_rows(
-    target: str, mid: str | None, predictions: Mapping[str, Predictions]
+    target: str, mids: Mapping[str, str], predictions: Mapping[str, Predictions]
 ) -> list[LeakRow]:
     """What manifests and predictions tell of leaks; pixels are not compared here.
 
     Args:
         target: folder of the target set.
-        mid: folder of the mid-level set; None: one stage.
+        mids: name -> folder of each mid-level set; none: one stage.
         predictions: split -> predictions of the target set.
 
     Returns:
@@ -212,8 +212,8 @@ def leak_rows(
     """
     sets = {
         name: manifest
-        for name, folder in (("target set", target), ("mid-level set", mid))
-        if folder is not None and (manifest := _read(folder)) is not None
+        for name, folder in {"target set": target, **mids}.items()
+        if (manifest := _read(folder)) is not None
     }
     rows = [
         _row(f"Cases in several splits of the {name}", _repeated(manifest))
@@ -223,12 +223,13 @@ def leak_rows(
     if len(images) > 1:
         names = " and in ".join(predictions)
         rows.append(_row(f"Images in {names} of the target set", images[0] & images[1]))
-    if len(sets) == 2:
-        seen = {
-            case for cases in sets["mid-level set"].cases.values() for case in cases
-        }
-        for split, cases in sets["target set"].cases.items():
-            what = f"Cases of the mid-level set in {split} of the target set"
+    held = sets.pop("target set", None)
+    if held is None:
+        return rows
+    for name, manifest in sets.items():
+        seen = {case for cases in manifest.cases.values() for case in cases}
+        for split, cases in held.cases.items():
+            what = f"Cases of the {name} in {split} of the target set"
             # Cases that t=2 trains on anyway may have been seen at t=1.
             rows.append(_row(what, seen & set(cases), is_allowed=split == "train"))
     return rows

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from gastric_keras.records.treatment import Treatment
-from gastric_keras.runs.fit_scores import FitScore, score_of
+from gastric_keras.runs.fit_scores import FitScore, head_scores, score_of
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import read_json, read_object
@@ -110,6 +110,11 @@ class FitFigures:
         return (
             self.scores[self.chosen_by.column] if self.val_auc is None else self.val_auc
         )
+
+    @property
+    def heads(self) -> dict[str, tuple[FitScore, float]]:
+        """Of two heads, what each is judged by and its value; empty of one."""
+        return head_scores(self.scores)
 
     @property
     def tree(self) -> dict[str, object]:

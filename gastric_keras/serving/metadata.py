@@ -143,7 +143,7 @@ def collect_metadata(
     made = provenance.treatments.get(config.target.records, now)
     stages = {"target": config.target.records}
     if config.mid is not None:
-        stages = {"mid": config.mid.records} | stages
+        stages = dict(zip(("mid", "mid.second"), config.mid.sets.values())) | stages
     return ExportMetadata(
         name=config.name,
         version=version,

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from gastric_keras.models.inference import build_forward, predict
 from gastric_keras.models.weights import save_file
+from gastric_keras.runs.fit_scores import head_scores
 from gastric_keras.runs.shapes import read_history
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_csv
@@ -65,7 +66,8 @@ class EpochLog(keras.callbacks.Callback):
         self.is_chief = is_chief()
         self.score = plan.task.chosen_by
         self.columns = (
-            *("epoch", "loss", plan.accuracy().name, *plan.task.columns),
+            *("epoch", "loss", *(metric.name for metric in plan.metrics())),
+            *plan.task.columns,
             *("learning_rate", "images_per_second", "seconds"),
         )
         # Rows past the snapshot belong to an epoch that is about to be run again.
@@ -169,8 +171,8 @@ class EpochLog(keras.callbacks.Callback):
 
     def _validate(self) -> tuple[np.ndarray, np.ndarray]:
         columns = predict(self._forward, self.plan.validation)
-        truth = "quantities" if self.plan.task.answer == "quantities" else "label"
-        return columns[truth], columns["probability"]
+        answer = self.plan.task.answer
+        return columns["label" if answer == "view" else answer], columns["probability"]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -199,10 +201,14 @@ class EpochLog(keras.callbacks.Callback):
     def _print(self, seconds: float) -> None:
         row, total = self.rows[-1], self.config.epochs
         left = (total - len(self.rows)) * seconds
+        heads = "".join(
+            f"{head} head's {score.name} {value:.4f}, "
+            for head, (score, value) in head_scores(row).items()
+        )
         print(
             f"{self.stage} {len(self.rows)}/{total}: loss {row['loss']:.4f}, "
             f"val_loss {row['val_loss']:.4f}, {self.score.column} "
-            f"{row[self.score.column]:.4f}, "
+            f"{row[self.score.column]:.4f}, {heads}"
             f"{row['images_per_second']:.0f} images/s, {left:.0f} s left",
             flush=True,
         )

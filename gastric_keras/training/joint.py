@@ -19,8 +19,10 @@ from gastric_keras.data.stage_data import (
     count_steps,
     training_data,
 )
+from gastric_keras.models.heads import add_head
 from gastric_keras.training.head_probe import probe_head
 from gastric_keras.training.plan import FitPlan
+from gastric_keras.training.runtime import batch_part
 
 MID_HEAD = "mid_head"
 
@@ -37,7 +39,7 @@ def plan_joint(plan: FitPlan, mid: MidConfig, *, seed: int, image_size: int) -> 
     updates = plan.config.epochs * plan.data.steps_per_epoch
     epochs = math.ceil(updates / count_steps(mid))
     mid = replace(mid, fit=replace(mid.fit, epochs=epochs))
-    other = training_data(mid, seed=seed, image_size=image_size)
+    other = training_data(mid, seed=seed, image_size=image_size, part=batch_part())
     weights = class_weight(mid)
     with plan.strategy.scope():
         both = build_joint(plan.model, len(mid.classes))
@@ -57,7 +59,7 @@ def plan_joint(plan: FitPlan, mid: MidConfig, *, seed: int, image_size: int) -> 
         class_weight=_join_weights(
             plan.class_weight, weights, classes, len(mid.classes)
         ),
-        accuracy=lambda: JointAccuracy(classes),
+        metrics=lambda: [JointAccuracy(classes)],
     )
 
 
@@ -84,10 +86,7 @@ def build_joint(model: keras.Model, mid_classes: int) -> keras.Model:
         softmaxes side by side. Keras' cross-entropy divides by their sum, which is 2
         for every patch: a constant in the loss, nothing in its gradient.
     """
-    head = keras.layers.Dense(mid_classes, "softmax", dtype="float32", name=MID_HEAD)
-    both = [model.output, head(model.get_layer("dropout").output)]
-    joined = keras.layers.Concatenate(dtype="float32", name="heads")(both)
-    return keras.Model(model.input, joined, name=f"joint_{model.name}")
+    return add_head(model, mid_classes, name=MID_HEAD, answer="classes")
 
 
 def join_data(
@@ -101,7 +100,7 @@ def join_data(
         target_classes: number of the target's labels.
 
     Returns:
-        Batches of both, one behind the other.
+        Batches of both, one behind the other; several workers have rows of both.
     """
 
     def batches(start: int) -> tf.data.Dataset:

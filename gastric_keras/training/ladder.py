@@ -18,7 +18,11 @@ from gastric_keras.data.stage_data import (
     training_data,
     validation_data,
 )
-from gastric_keras.records.checks import check_no_shared_cases, check_set
+from gastric_keras.records.checks import (
+    check_no_shared_cases,
+    check_set,
+    crossing_warnings,
+)
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.records.treatment import (
     check_equal_scales,
@@ -37,9 +41,10 @@ from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.fit import fit
 from gastric_keras.training.joint import plan_joint
 from gastric_keras.training.plan import BoardCaption, FitPlan
-from gastric_keras.training.runtime import agree, build_strategy, set_up
+from gastric_keras.training.runtime import agree, batch_part, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 from gastric_keras.training.tasks import task_of
+from gastric_keras.training.two_heads import plan_two_heads
 
 
 def run_mid(
@@ -121,7 +126,9 @@ def _run_fit(
     # op, and reading a set runs ops.
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
-    _check_batch(section.fit.batch_size, strategy, stage)
+    _check_batch(section, strategy, stage)
+    if stage == "target" and config.mid and config.mid.variant == "joint":
+        _check_batch(config.mid, strategy, "mid")
     if is_chief():
         _open_stage(run_dir, stage, force=force)
     agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
@@ -154,28 +161,39 @@ def _check_sets(config: ExperimentConfig, stage: FitStage) -> MidConfig | Target
         _check_meeting(mid, target)
     if stage == "mid":
         assert mid is not None, "run_mid has seen to that"
-        check_set(mid.records, mid.classes, key="mid", task=mid.task)
+        _check_mid(mid)
         return mid
     check_set(target.records, target.classes, key="target")
     if mid is None or mid.has_stage:
         return target
-    check_set(mid.records, mid.classes, key="mid", task=mid.task)
+    _check_mid(mid)
     return target
 
 
+def _check_mid(mid: MidConfig) -> None:
+    """Whether the mid-level sets are what the config says."""
+    manifests = [
+        check_set(part.records, part.classes, key=key, task=part.task)
+        for key, part in zip(("mid", "mid.second"), mid.parts)
+    ]
+    for warning in crossing_warnings(*manifests):
+        warn(warning)
+
+
 def _check_meeting(mid: MidConfig, target: TargetConfig) -> None:
-    """Whether the two sets can be used in one run."""
-    manifests = {
-        "mid-level set": read_manifest(mid.records),
-        "target set": read_manifest(target.records),
-    }
-    check_no_shared_cases(*manifests.values())
-    made = {name: treatment_of(manifest) for name, manifest in manifests.items()}
-    if not mid.allow_unequal_normalization:
-        check_equal_stains(*made.values())
-    if not mid.allow_unequal_scale:
-        check_equal_scales(*made.values())
-    for warning in scale_warnings(made):
+    """Whether the sets can be used in one run."""
+    last = read_manifest(target.records)
+    of_target = treatment_of(last)
+    made = {}
+    for name, folder in mid.sets.items():
+        manifest, kind = read_manifest(folder), name.removesuffix(" set")
+        check_no_shared_cases(manifest, last, name=name)
+        made[name] = treatment_of(manifest)
+        if not mid.allow_unequal_normalization:
+            check_equal_stains(made[name], of_target, name=kind)
+        if not mid.allow_unequal_scale:
+            check_equal_scales(made[name], of_target, name=kind)
+    for warning in scale_warnings(made | {"target set": of_target}):
         warn(warning)
 
 
@@ -187,13 +205,18 @@ def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
 
 
 def _check_batch(
-    batch_size: int, strategy: tf.distribute.Strategy, stage: FitStage
+    section: MidConfig | TargetConfig,
+    strategy: tf.distribute.Strategy,
+    stage: FitStage,
 ) -> None:
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    replicas, batch_size = strategy.num_replicas_in_sync, section.fit.batch_size
+    # Of two sets each gives its half of the batch to every device.
+    sets = len(section.parts) if isinstance(section, MidConfig) else 1
+    whole, of_each = sets * replicas, ", for each of two sets" if sets > 1 else ""
+    if replicas > 1 and batch_size % whole:
         raise InputError(
-            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices, got "
-            f"{batch_size}. Take {batch_size // replicas * replicas or replicas}."
+            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices"
+            f"{of_each}, got {batch_size}. Take {batch_size // whole * whole or whole}."
         )
 
 
@@ -216,15 +239,19 @@ def _plan(
         config=section.fit,
         model=model,
         scored=model,
-        data=training_data(section, seed=seed, image_size=size, extra_steps=more),
+        data=training_data(
+            section, seed=seed, image_size=size, extra_steps=more, part=batch_part()
+        ),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
-        accuracy=task.accuracy,
+        metrics=task.metrics,
         task=task,
         strategy=strategy,
         keeps="last" if is_shuffled else "best",
         caption=_caption(config, section, run_dir, stage),
     )
+    if stage == "mid" and mid and mid.second:
+        return plan_two_heads(plan, mid, seed=seed, image_size=size)
     if stage == "target" and mid and mid.variant == "joint":
         return plan_joint(plan, mid, seed=seed, image_size=size)
     return plan

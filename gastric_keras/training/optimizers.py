@@ -27,7 +27,9 @@ class _HeadRate(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's update; see keras.optimizers.Optimizer."""
         # TensorFlow's variable, not Keras': its name is Keras' path.
-        if variable.name.startswith(("head/", "mid_head/", "projection/")):
+        if variable.name.startswith(
+            ("head/", "mid_head/", "second_head/", "projection/")
+        ):
             learning_rate = learning_rate * self.head_rate
         super().update_step(gradient, variable, learning_rate)
 

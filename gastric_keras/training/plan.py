@@ -12,7 +12,7 @@ import tensorflow as tf
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.data.stage_data import TrainingData
 from gastric_keras.runs.run_dir import FitStage, RunDir
-from gastric_keras.training.tasks import CLASSES, Task, plain_accuracy
+from gastric_keras.training.tasks import CLASSES, Task, plain_metrics
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,21 @@ class BoardCaption:
 
 
 @dataclass(frozen=True)
+class ProbedHead:
+    """A head that may start from a regression on the features.
+
+    Attributes:
+        name: of its layer.
+        patches: each training patch of its set once, as an ``eval_dataset``.
+        balance: weigh the regression by inverse class frequency.
+    """
+
+    name: str
+    patches: Callable[[], tf.data.Dataset]
+    balance: bool
+
+
+@dataclass(frozen=True)
 class FitPlan:
     """One stage's fit, as ``fit.fit`` carries it out.
 
@@ -45,11 +60,12 @@ class FitPlan:
         data: what the model is fitted on.
         validation: an ``eval_dataset``.
         class_weight: label -> factor of its loss; None: all 1.
-        accuracy: makes the metric of the training batches.
+        metrics: makes the metrics of the training batches.
         task: what ``scored`` learns; its loss is that of the model.
         strategy: that the model was built under.
         keeps: the epoch whose weights are kept: ``best`` by the task's score, or
             ``last``, where the validation labels mean nothing.
+        heads: of the model, where it has others than the one of ``data``.
         caption: of what TensorBoard shows; None: nothing is written for it.
         callbacks: of your own, called after ours; they see the epoch's logs.
     """
@@ -62,9 +78,16 @@ class FitPlan:
     data: TrainingData
     validation: tf.data.Dataset
     class_weight: dict[int, float] | None = None
-    accuracy: Callable[[], keras.Metric] = plain_accuracy
+    metrics: Callable[[], list[keras.Metric]] = plain_metrics
     task: Task = CLASSES
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     keeps: Literal["best", "last"] = "best"
+    heads: tuple[ProbedHead, ...] = ()
     caption: BoardCaption | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+    @property
+    def probed_heads(self) -> tuple[ProbedHead, ...]:
+        """Those that ``head: probe`` is about."""
+        alone = ProbedHead("head", self.data.plain, self.class_weight is not None)
+        return self.heads or (alone,)

@@ -10,7 +10,7 @@ from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.data.stage_data import contrast_of
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.models.heads import replace_head
+from gastric_keras.models.heads import SECOND_HEAD, add_head, replace_head
 from gastric_keras.models.transfer import (
     TransferReport,
     pretrained_report,
@@ -156,5 +156,13 @@ def _build(
     if contrast is not None:
         return replace_head(model, contrast.dimensions, answer="projection")
     if mid.task == "measures":
-        return replace_head(model, len(classes), answer="numbers")
-    return model
+        model = replace_head(model, len(classes), answer="numbers")
+    second = mid.second
+    if second is None:
+        return model
+    return add_head(
+        model,
+        len(second.classes),
+        name=SECOND_HEAD,
+        answer="numbers" if second.task == "measures" else "classes",
+    )

@@ -32,9 +32,27 @@ HUBER_DELTA = 1.0
 _LEAST = 1e-7
 
 
-def plain_accuracy() -> keras.Metric:
+def plain_metrics() -> list[keras.Metric]:
     """Share of training patches that are called right."""
-    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+@dataclass(frozen=True)
+class HeadTask:
+    """What one of two heads learns.
+
+    Attributes:
+        name: ``first`` or ``second``.
+        task: of the head.
+        classes: names of what it answers, in order.
+        own: rows and predictions of a validation split -> truth and predictions of the
+            head's own patches.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    own: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -43,21 +61,23 @@ class Task:
 
     Attributes:
         answer: what it is held against: the ``label`` or the ``quantities`` of a
-            record, or the other ``view`` of a patch.
+            record, the other ``view`` of a patch, or, with two heads, ``rows``.
         loss: makes the loss of training.
-        accuracy: makes the metric of training batches.
+        metrics: makes the metrics of training batches.
         score: truth and prediction of a validation split -> column of history.csv ->
             score.
         columns: names of these scores, in their order.
         chosen_by: the one of them that chooses the epoch.
+        heads: where there are two, what each of them learns.
     """
 
-    answer: Literal["label", "quantities", "view"]
+    answer: Literal["label", "quantities", "view", "rows"]
     loss: Callable[[], keras.losses.Loss]
-    accuracy: Callable[[], keras.Metric]
+    metrics: Callable[[], list[keras.Metric]]
     score: Scores
     columns: tuple[str, ...]
     chosen_by: FitScore
+    heads: tuple[HeadTask, ...] = ()
 
 
 def validation_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
@@ -136,7 +156,7 @@ def measure_scores(
 CLASSES = Task(
     answer="label",
     loss=keras.losses.SparseCategoricalCrossentropy,
-    accuracy=plain_accuracy,
+    metrics=plain_metrics,
     score=validation_scores,
     columns=("val_loss", "val_accuracy", "val_auc"),
     chosen_by=AUC,
@@ -144,7 +164,7 @@ CLASSES = Task(
 
 
 def task_of(section: MidConfig | TargetConfig) -> Task:
-    """What a stage learns, as its section of the config says.
+    """What a stage learns of one set, as its section of the config says.
 
     Args:
         section: of the config.
@@ -157,7 +177,7 @@ def task_of(section: MidConfig | TargetConfig) -> Task:
             answer="quantities",
             loss=keras.losses.CategoricalCrossentropy,
             # Of the class with most of the patch.
-            accuracy=lambda: keras.metrics.CategoricalAccuracy(name="accuracy"),
+            metrics=lambda: [keras.metrics.CategoricalAccuracy(name="accuracy")],
             score=partial(share_scores, classes=names),
             columns=("val_loss", "val_mae", *(f"val_rank_{name}" for name in names)),
             chosen_by=MAE,
@@ -166,7 +186,7 @@ def task_of(section: MidConfig | TargetConfig) -> Task:
         return Task(
             answer="quantities",
             loss=lambda: keras.losses.Huber(delta=HUBER_DELTA),
-            accuracy=lambda: keras.metrics.MeanAbsoluteError(name="error"),
+            metrics=lambda: [keras.metrics.MeanAbsoluteError(name="error")],
             score=partial(measure_scores, names=names),
             columns=("val_loss", "val_r2", *(f"val_r2_{name}" for name in names)),
             chosen_by=R2,
@@ -177,7 +197,7 @@ def task_of(section: MidConfig | TargetConfig) -> Task:
     return Task(
         answer="view",
         loss=lambda: NTXent(temperature),
-        accuracy=ContrastiveAccuracy,
+        metrics=lambda: [ContrastiveAccuracy()],
         score=lambda _, z: contrast_scores(z, temperature=temperature),
         columns=("val_loss", "val_contrast"),
         chosen_by=CONTRAST,

@@ -17,6 +17,7 @@ from tensorboard.plugins.image.metadata import create_summary_metadata
 from gastric_keras.imaging.mosaic import join_patches
 from gastric_keras.training.epoch_log import EpochLog
 from gastric_keras.training.plan import FitPlan
+from gastric_keras.training.tasks import Task
 from gastric_keras.training.validation_pictures import draw_numbers, draw_validation
 
 #: How tf.summary begins the name of a file that it writes.
@@ -83,20 +84,40 @@ class EventLog(keras.callbacks.Callback):
             writer.flush()
 
     def _draw(self, step: int) -> dict[str, bytes]:
-        latest, title = self.log.latest, f"Validation, epoch {step}"
-        classes = self.caption.classes
-        if self.plan.task.answer == "label":
+        latest, task = self.log.latest, self.plan.task
+        truth, prediction = latest.truth, latest.prediction
+        title = f"Validation, epoch {step}"
+        if not task.heads:
+            return self._draw_task(
+                task, truth, prediction, self.caption.classes, title=title
+            )
+        return {
+            f"{head.name}_{name}": png
+            for head in task.heads
+            for name, png in self._draw_task(
+                head.task,
+                *head.own(truth, prediction),
+                head.classes,
+                title=f"{title}, {head.name} head",
+            ).items()
+        }
+
+    def _draw_task(
+        self,
+        task: Task,
+        truth: np.ndarray,
+        prediction: np.ndarray,
+        classes: tuple[str, ...],
+        *,
+        title: str,
+    ) -> dict[str, bytes]:
+        if task.answer == "label":
+            positive = self.caption.positive
             return draw_validation(
-                latest.truth,
-                latest.prediction,
-                classes=classes,
-                positive=self.caption.positive,
-                title=title,
+                truth, prediction, classes=classes, positive=positive, title=title
             )
-        if self.plan.task.answer == "quantities":
-            return draw_numbers(
-                latest.truth, latest.prediction, names=classes, title=title
-            )
+        if task.answer == "quantities":
+            return draw_numbers(truth, prediction, names=classes, title=title)
         return {}
 
     def on_train_end(self, logs: dict | None = None) -> None:

@@ -19,6 +19,7 @@ from gastric_keras.config.experiment import (
     TargetConfig,
 )
 from gastric_keras.config.fit import FitConfig
+from gastric_keras.config.mid import SecondSetConfig
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.training import ladder as stages
 from gastric_keras.training.epoch_log import read_epochs
@@ -47,23 +48,31 @@ def main(folder: Path) -> None:
     write_small_set(
         folder / "set", "tissue", CLASSES, per_class={"train": 7, "validation": 3}
     )
+    both = ("CPU:0",), ("CPU:0", "CPU:1")
     with without_pictures():
         losses = {
-            network: {
-                len(devices): train(folder, network, devices)
-                for devices in (("CPU:0",), ("CPU:0", "CPU:1"))
-            }
+            network: {len(devices): train(folder, network, devices) for devices in both}
             for network in RATES
+        }
+        # The same patches, by two heads: half of each batch is for each.
+        second = SecondSetConfig(str(folder / "set"), CLASSES, weight=0.3)
+        losses["two sets"] = {
+            len(devices): train(folder, "alexnet", devices, second=second)
+            for devices in both
         }
     print("RESULT " + json.dumps(losses))
 
 
 def train(
-    folder: Path, network: BackboneName, devices: tuple[str, ...]
+    folder: Path,
+    network: BackboneName,
+    devices: tuple[str, ...],
+    *,
+    second: SecondSetConfig | None = None,
 ) -> list[list[float]]:
     """Training and validation loss of each epoch."""
     config = ExperimentConfig(
-        name=f"{network}-on-{len(devices)}",
+        name=f"{network}-{'two' if second else 'one'}-on-{len(devices)}",
         # Dropout would draw for each replica apart.
         backbone=BackboneConfig(
             network, "none", image_size=BACKBONES[network].smallest_size, dropout=0.0
@@ -71,6 +80,7 @@ def train(
         mid=MidConfig(
             str(folder / "set"),
             CLASSES,
+            second=second,
             fit=FitConfig(
                 epochs=2,
                 batch_size=4,

@@ -22,7 +22,7 @@ from tests.helpers.warm_process import WarmProcess
 
 @pytest.fixture(scope="module")
 def losses(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """Network -> devices -> training and validation loss of each epoch."""
+    """Network, or two sets -> devices -> training and validation loss of each epoch."""
     folder = tmp_path_factory.mktemp("replicas")
     process = WarmProcess(
         "tests.helpers.two_replicas", [str(folder)], said=folder / "said"
@@ -31,7 +31,7 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return _result(process.said())
 
 
-@pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3"])
+@pytest.mark.parametrize("network", ["alexnet", "vgg16", "inception_v3", "two sets"])
 def test_two_replicas_equal_one_device(losses: dict, network: str) -> None:
     found = losses[network]
     assert np.shape(found["1"]) == (2, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.config.mid import SecondSetConfig
 from gastric_keras.report.page import run_report
 from gastric_keras.runs.predictions import Predictions, read_predictions
 from gastric_keras.runs.rows import case_rows
@@ -22,7 +24,14 @@ from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json, write_atomic, write_json
 from gastric_keras.support.text import visible
-from tests.helpers.fake_runs import add_pictures, add_quality, make_run, write_report
+from tests.helpers.fake_runs import (
+    MID_CLASSES,
+    add_pictures,
+    add_quality,
+    make_run,
+    write_report,
+    write_set,
+)
 
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
@@ -134,6 +143,29 @@ def test_data_training_and_provenance_are_told(two_stages: tuple) -> None:
     assert records[config.mid.records]["manifest_sha256"] in text
     assert "learning_rate: 0.0001" in text
     assert "made again since this run" not in text
+
+
+def test_two_heads_are_told_each_with_its_score(tmp_path: Path) -> None:
+    config = make_run(tmp_path, "two-heads", mid="tissue")
+    folder = write_set(tmp_path / "records" / "nuclei", "nuclei", MID_CLASSES["nuclei"])
+    assert config.mid is not None
+    second = SecondSetConfig(str(folder), MID_CLASSES["nuclei"])
+    config = replace(config, mid=replace(config.mid, second=second))
+    run_dir = RunDir(tmp_path / "runs" / "two-heads")
+    config_io.save(config, run_dir.config)
+    scores = {"val_mean": 0.75, "val_first_auc": 0.9, "val_second_auc": 0.6}
+    rest = {"best_epoch": 0, "val_auc": None, "epochs": 1, "seconds": 1, "steps": 9}
+    write_json(run_dir.done("mid"), rest | {"scores": scores})
+    write_atomic(
+        run_dir.history("mid"), "epoch,loss,val_loss,val_mean\n0,1.5,1.4,0.75\n"
+    )
+    text = " ".join(read_page(write_report(config)).text.split())
+    assert (
+        "Best mean of the validation scores of both heads 0.750 in epoch 1 of 1; first "
+        "head: validation AUC 0.900; second head: validation AUC 0.600; 9 steps in 1 s"
+    ) in text
+    assert "Mid-level set, t=1" in text and "Second mid-level set, t=1" in text
+    assert "Cases of the second mid-level set in test of the target set" in text
 
 
 def test_what_comes_from_outside_is_escaped(two_stages: tuple) -> None:
