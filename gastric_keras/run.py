@@ -93,7 +93,7 @@ STAGES = {
     ),
     "ensemble": Stage(
         "ensemble.stage:run_ensemble",
-        "runs of several seeds as one model, its spread and referral curve",
+        "runs of several seeds, or all folds, as one model that tells its spread",
         takes=frozenset({"runs", "out", "force"}),
         needs=("runs",),
     ),

@@ -47,6 +47,7 @@ NETWORKS = (
     "convnext_tiny",
     "densenet121",
     "mobilenet_v3_small",
+    "mobilenet_v3_large",
 )
 #: Largest difference between a served and an evaluated probability, float32.
 PARITY = 1e-5

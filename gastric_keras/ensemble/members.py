@@ -10,13 +10,16 @@ import numpy as np
 
 from gastric_keras.comparison.finished_runs import FinishedRun, read_runs
 from gastric_keras.config.experiment import ExperimentConfig
+from gastric_keras.evaluation.fold_runs import FoldRun
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.scores import read_split, require_target
+from gastric_keras.runs.shapes import Provenance, read_provenance
 from gastric_keras.serving.metadata import EnsembleMember
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of
+from gastric_keras.training.start import check_weights
 
 #: What the members of an ensemble may differ in, beside their names and seeds.
 _FREE = ("target.subset_seed", "mid.init")
@@ -75,7 +78,8 @@ def read_members(folders: Sequence[Path]) -> list[FinishedRun]:
 
     Raises:
         InputError: fewer than two, what ``read_runs`` refuses, other settings, classes
-            or positive class, or a probability of NaN.
+            or positive class, a target set made again in between, weights that are
+            missing, changed or equal, or a probability of NaN.
     """
     require(
         len(folders) >= 2,
@@ -98,7 +102,56 @@ def read_members(folders: Sequence[Path]) -> list[FinishedRun]:
                 f"got {first.folder} and {run.folder}, which differ in "
                 f"{', '.join(changed)}. Average runs of one setting only."
             )
+    _check_same_set(runs)
+    check_networks(runs)
     return runs
+
+
+def _check_same_set(runs: Sequence[FinishedRun]) -> None:
+    """A set made again between two trainings may have other training cases."""
+    made: dict[str, Path] = {}
+    for run in runs:
+        path = RunDir(run.folder).provenance
+        # A run that came without one says nothing of its set.
+        held = read_provenance(path) if path.is_file() else Provenance()
+        digest = held.manifest_sha256(run.config.target.records)
+        if digest is not None:
+            made.setdefault(digest, run.folder)
+    require(
+        len(made) < 2,
+        "The runs of an ensemble must be trained on one target set",
+        "The set was made again between them: train those of the older one again.",
+        manifests={str(folder): digest for digest, folder in made.items()},
+    )
+
+
+def check_networks(runs: Sequence[FinishedRun | FoldRun]) -> None:
+    """Check that each run has a network of its own.
+
+    Args:
+        runs: finished.
+
+    Raises:
+        InputError: weights that are missing, changed, or equal to those of another run.
+    """
+    seen: dict[str, Path] = {}
+    for run in runs:
+        path = RunDir(run.folder).weights("target")
+        require(
+            path.is_file(),
+            "Every run of an ensemble must have its weights",
+            "Copy the whole folder of the run, or run --stage target --force.",
+            missing=str(path),
+        )
+        check_weights(path)
+        digest = sha256_of(path)
+        if digest in seen:
+            raise InputError(
+                "The runs of an ensemble must be different networks, got "
+                f"{seen[digest]} and {run.folder} with equal weights. Leave one of "
+                "them out: equal members show no spread."
+            )
+        seen[digest] = run.folder
 
 
 def _settings(config: ExperimentConfig) -> dict[str, object]:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import keras
 
 from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.evaluation.fold_runs import FoldRun
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.training.start import load_stage
 
 
-def build_ensemble(runs: Sequence[FinishedRun]) -> keras.Model:
+def build_ensemble(runs: Sequence[FinishedRun | FoldRun]) -> keras.Model:
     """One model of all members, for ``serving.graph.write_saved_model``.
 
     Args:
-        runs: of equal settings, two or more.
+        runs: of equal settings but for seed or fold, two or more.
 
     Returns:
         (n, size, size, 3) uint8 -> ``probability`` (n, classes) float32, the mean of

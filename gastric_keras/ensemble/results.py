@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.serving.metadata import EnsembleMember
+from gastric_keras.serving.metadata import EnsembleMember, FoldMember
 from gastric_keras.statistics.paired import PooledDifference
 from gastric_keras.statistics.referral import ReferralCurve
 
@@ -45,3 +45,28 @@ class Ensemble:
     gains: tuple[Gain, ...]
     referral: dict[str, ReferralCurve]
     validation_share: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class FoldEnsemble:
+    """The mean of the folds of one cross-validation.
+
+    Attributes:
+        members: of the mean, one a fold.
+        threshold: of the mean, chosen on the out-of-fold answers, pooled.
+        temperature: of the mean, fitted there.
+        out_of_fold: of the members, each on the cases that it was not trained on and at
+            its own threshold; of the mean there are no scores.
+    """
+
+    members: tuple[FoldMember, ...]
+    threshold: float
+    temperature: float
+    out_of_fold: RunScores
+
+    @property
+    def scores(self) -> RunScores:
+        """The out-of-fold scores with threshold and temperature of the mean."""
+        return replace(
+            self.out_of_fold, threshold=self.threshold, temperature=self.temperature
+        )

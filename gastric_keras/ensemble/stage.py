@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gastric_keras.comparison.finished_runs import FinishedRun
+from gastric_keras.ensemble.folds import (
+    are_folds,
+    fold_metadata,
+    read_fold_members,
+    score_folds,
+)
 from gastric_keras.ensemble.members import (
     SplitAnswers,
     describe_members,
@@ -17,12 +24,14 @@ from gastric_keras.ensemble.members import (
     read_members,
 )
 from gastric_keras.ensemble.model import build_ensemble
-from gastric_keras.ensemble.results import Ensemble, Gain
-from gastric_keras.ensemble.text import spell_ensemble
+from gastric_keras.ensemble.results import Ensemble, FoldEnsemble, Gain
+from gastric_keras.ensemble.text import spell_ensemble, spell_fold_ensemble
+from gastric_keras.evaluation.fold_runs import FoldRun
 from gastric_keras.evaluation.scoring import score
 from gastric_keras.figures.plots import plot_referral
 from gastric_keras.runs.predictions import KEYS, Predictions, write_predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
+from gastric_keras.runs.score_shapes import RunScores
 from gastric_keras.runs.scores import write_scores
 from gastric_keras.serving.export import (
     choose_case_calls,
@@ -57,15 +66,18 @@ def run_ensemble(
 
     Writes ``ensemble.md``, ``ensemble.json``, ``referral.png``, and, named as in a run,
     ``evaluate/`` with the predictions and scores of the mean and ``export/<number>/``.
+    Of the folds of one cross-validation there is no ``evaluate/`` and no referral:
+    every case was trained on by some member.
 
     Args:
-        runs: folders of two finished runs or more, of equal settings.
+        runs: folders of two finished runs or more, of equal settings; or of all folds
+            of one cross-validation.
         out: folder to write to.
         force: do it again, and write another version of the export.
 
     Raises:
-        InputError: as :func:`read_members` and :func:`read_answers`, or ``out`` is the
-            folder of a run.
+        InputError: as :func:`read_members`, :func:`read_answers` and
+            :func:`read_fold_members`, or ``out`` is the folder of a run.
     """
     place = RunDir(Path(out))
     require(
@@ -74,7 +86,15 @@ def run_ensemble(
         "Name a new folder.",
         out=str(out),
     )
-    members = read_members([Path(folder) for folder in runs])
+    folders = [Path(folder) for folder in runs]
+    # What is refused is refused before anything is written or taken away.
+    members: Sequence[FinishedRun | FoldRun]
+    if are_folds(folders):
+        members = folds = read_fold_members(folders)
+        make = partial(_make_of_folds, folds, place)
+    else:
+        members = seeds = read_members(folders)
+        make = partial(_make_of_seeds, seeds, read_answers(seeds), place)
     with place.locked():
         made_of = {"members": _checksums(members)}
         done = place.done("export")
@@ -85,22 +105,44 @@ def run_ensemble(
             print(f"ensemble: finished, the model is in {version}")
             return
         done.unlink(missing_ok=True)
-        found = _score(members, place)
-        metadata = _metadata(members, found, place)
+        text, scores, metadata = make()
         if members[0].config.export.onnx:
             print("ensemble: export.onnx is set, but no ONNX file is written of a mean")
         version = write_version(
             build_ensemble(members),
             place.export,
             metadata=metadata,
-            scores=found.scores,
+            scores=scores,
         )
         write_json(done, {"version": metadata.version} | made_of)
-    print(spell_ensemble(found))
+    print(text)
     print(f"ensemble: SavedModel of {len(members)} runs in {version}")
 
 
-def _checksums(members: Sequence[FinishedRun]) -> dict[str, list[str]]:
+def _make_of_seeds(
+    members: Sequence[FinishedRun], answers: dict[str, SplitAnswers], place: RunDir
+) -> tuple[str, RunScores, ExportMetadata]:
+    """The files of the mean, and what its export tells of it."""
+    found = _score(members, answers, place)
+    return spell_ensemble(found), found.scores, _metadata(members, found, place)
+
+
+def _make_of_folds(
+    members: Sequence[FoldRun], place: RunDir
+) -> tuple[str, RunScores, ExportMetadata]:
+    """The same; there are no scores of this mean, those of its members come along."""
+    require(
+        not place.report_json.exists(),
+        "--out must not hold an ensemble with a test of its own",
+        "Name a new folder: the mean of folds has none.",
+        out=str(place.root),
+    )
+    found = score_folds(members, place)
+    metadata = fold_metadata(members, found, place)
+    return spell_fold_ensemble(found), found.scores, _named(metadata, found)
+
+
+def _checksums(members: Sequence[FinishedRun | FoldRun]) -> dict[str, list[str]]:
     """Folder -> checksums of weights and predictions of each member."""
     return {
         str(run.folder): [
@@ -114,9 +156,11 @@ def _checksums(members: Sequence[FinishedRun]) -> dict[str, list[str]]:
     }
 
 
-def _score(members: Sequence[FinishedRun], place: RunDir) -> Ensemble:
+def _score(
+    members: Sequence[FinishedRun], answers: dict[str, SplitAnswers], place: RunDir
+) -> Ensemble:
     """Scores and curves of the mean, and the files that hold them."""
-    answers, first = read_answers(members), members[0]
+    first = members[0]
     classes, positive = first.scores.classes, first.scores.positive
     means = {s: a.predictions(classes, positive) for s, a in answers.items()}
     train_cases = first.scores.train_cases
@@ -216,6 +260,11 @@ def _metadata(
         point=operating_point(found.scores),
         case_calls=choose_case_calls(first.config, place, found.scores),
     )
+    return _named(made, found)
+
+
+def _named(made: ExportMetadata, found: Ensemble | FoldEnsemble) -> ExportMetadata:
+    """Metadata of the mean, not of its first member."""
     joined = "".join(member.weights_sha256 for member in found.members)
     return replace(
         made,

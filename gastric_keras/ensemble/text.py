@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gastric_keras.ensemble.results import Ensemble, Gain
+from gastric_keras.ensemble.results import Ensemble, FoldEnsemble, Gain
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.statistics.referral import ReferralCurve
+from gastric_keras.statistics.split_report import UnitReport
 from gastric_keras.statistics.words import spell_p
 from gastric_keras.support.text import markdown_name, text_table
 
@@ -25,14 +26,7 @@ def spell_ensemble(found: Ensemble) -> str:
         f"temperature {scores.temperature:.2f} are of the mean on the validation "
         f"split. Test split: {test.n} patches of {test.cases} cases; intervals by "
         f"case, {test.bootstrap} draws.",
-        text_table(
-            ["score per patch", "at 0.5", "at the threshold"],
-            [
-                [row.name, *(f"{c.value} ({c.beside})" for c in row.cells)]
-                + [""] * (2 - len(row.cells))
-                for row in score_rows(test.patch)
-            ],
-        ),
+        _score_table(test.patch),
         "## Members",
         "AUC of the ensemble less that of each member, paired by case; p is adjusted "
         "over the members (Holm).",
@@ -66,6 +60,59 @@ def spell_ensemble(found: Ensemble) -> str:
             2, f"Threshold 0.5 and temperature 1, not chosen: {scores.unfitted}."
         )
     return "\n\n".join(parts) + "\n"
+
+
+def spell_fold_ensemble(found: FoldEnsemble) -> str:
+    """Members, and what is known of their mean.
+
+    Args:
+        found: by the stage.
+    """
+    scores, made = found.out_of_fold, found.out_of_fold.cross_validation
+    assert made is not None, "pooling fills it in"
+    test = scores.test
+    rows = zip(found.members, made.thresholds, made.auc, made.cases, strict=True)
+    parts = [
+        f"# Ensemble of {len(found.members)} folds",
+        "Mean probability of the networks of all folds. **It has no internal test:** "
+        "every case was trained on by some member, so its own scores, spread and "
+        "referral curve on these cases would be too good, and are not computed. Score "
+        "it on cases that no fold holds, with --stage predict.",
+        f"Threshold {found.threshold:.3f} and temperature {found.temperature:.2f} are "
+        "chosen on the out-of-fold answers, pooled: of each case the one member that "
+        "was not trained on it. A mean of networks is less spread than these answers.",
+        "## Out of fold",
+        f"Scores of single members, each called by its own threshold, not of the mean: "
+        f"{test.n} patches of {test.cases} cases; intervals by case, {test.bootstrap} "
+        "draws, networks held fixed.",
+        _score_table(test.patch),
+        "## Members",
+        text_table(
+            ["member", "fold", "cases that it tests", "threshold", "test AUC"],
+            [
+                [
+                    markdown_name(member.name),
+                    str(member.fold),
+                    str(len(cases)),
+                    f"{threshold:.3f}",
+                    "not defined" if auc is None else f"{auc:.3f}",
+                ]
+                for member, threshold, auc, cases in rows
+            ],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _score_table(unit: UnitReport) -> str:
+    return text_table(
+        ["score per patch", "at 0.5", "at the threshold"],
+        [
+            [row.name, *(f"{c.value} ({c.beside})" for c in row.cells)]
+            + [""] * (2 - len(row.cells))
+            for row in score_rows(unit)
+        ],
+    )
 
 
 def _gain(found: Gain) -> list[str]:

@@ -83,7 +83,7 @@ def _pool(out: Path, runs: Sequence[FoldRun]) -> RunScores | ClassScores:
     config = replace(runs[0].config, name=name)
     config = replace(config, runtime=replace(config.runtime, output=str(out)))
     predictions = {split: join_split(runs, split) for split in SCORED_SPLITS}
-    made = pool_classes if config.target.is_multiclass else _score
+    made = pool_classes if config.target.is_multiclass else pool_two_classes
     scores = made(config, runs, predictions)
     with run_dir.locked():
         run_dir.done("evaluate").unlink(missing_ok=True)
@@ -103,12 +103,18 @@ def _name(names: Sequence[str]) -> str:
     return "-".join(parts) or "pooled"
 
 
-def _score(
+def pool_two_classes(
     config: ExperimentConfig,
     runs: Sequence[FoldRun],
     predictions: Mapping[str, Predictions],
 ) -> RunScores:
-    """The scores of the pooled run; what the folds chose is kept fold by fold."""
+    """The scores of the pooled run; what the folds chose is kept fold by fold.
+
+    Args:
+        config: of the pooled run.
+        runs: of all folds, in order.
+        predictions: split -> those of all folds, joined.
+    """
     found = [run.scores for run in runs if isinstance(run.scores, RunScores)]
     groups = {
         name: SplitReports(
@@ -160,7 +166,7 @@ def _table(pooled: Sequence[RunScores | ClassScores]) -> str:
 
 def _row(scores: RunScores | ClassScores) -> list[str]:
     made, test = scores.cross_validation, scores.test
-    assert made is not None, "_score fills it in"
+    assert made is not None, "pooling fills it in"
     known = [value for value in made.auc if value is not None]
     classes = "both classes" if len(scores.classes) == 2 else "every class"
     within = "not defined"

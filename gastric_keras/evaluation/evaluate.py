@@ -16,8 +16,12 @@ from gastric_keras.runs.predictions import (
 )
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.scores import (
+    check_config,
     check_untouched,
+    has_class_scores,
     has_scores,
+    read_class_scores,
+    read_scores,
     require_target,
     write_scores,
 )
@@ -48,7 +52,8 @@ def run_evaluate(
         force: do it again, predictions too.
 
     Raises:
-        InputError: stage target is not finished, or the set does not fit.
+        InputError: stage target is not finished, or the set or finished scores do not
+            fit the config.
     """
     _score_run(config, run_dir, force=force)
     score_cohorts(config, run_dir, force=force)
@@ -62,6 +67,9 @@ def _score_run(config: ExperimentConfig, run_dir: RunDir, *, force: bool) -> Non
         for split in SCORED_SPLITS:
             check_untouched(run_dir, run_dir.predictions(split))
         if has_scores(run_dir, settings):
+            is_multiclass = has_class_scores(run_dir)
+            read = read_class_scores if is_multiclass else read_scores
+            check_config(config, read(run_dir))
             print(f"evaluate: finished, the scores are in {run_dir.report_json}")
             return
     require_target(run_dir)

@@ -13,7 +13,7 @@ import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.scoring import scaled
-from gastric_keras.records.manifest import Fold
+from gastric_keras.records.manifest import MANIFEST_NAME, Fold, read_manifest
 from gastric_keras.runs.predictions import COLUMNS, Predictions
 from gastric_keras.runs.run_dir import SCORED_SPLITS, RunDir
 from gastric_keras.runs.score_shapes import ClassScores, CrossValidation, RunScores
@@ -26,6 +26,7 @@ from gastric_keras.runs.scores import (
 )
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
+from gastric_keras.support.streams import warn
 
 AnyScores = TypeVar("AnyScores", RunScores, ClassScores)
 
@@ -49,7 +50,7 @@ def group_folds(folders: Sequence[Path]) -> list[list[FoldRun]]:
 
     Raises:
         InputError: a run that is not finished or not of a fold, a fold that is missing
-            or there twice, or a case that two folds test.
+            or there twice, a case that two folds test, or folds of two target sets.
     """
     groups: dict[str, list[FoldRun]] = defaultdict(list)
     for folder in folders:
@@ -58,6 +59,7 @@ def group_folds(folders: Sequence[Path]) -> list[list[FoldRun]]:
     for runs in groups.values():
         runs.sort(key=lambda run: run.fold.number)
         _check_folds(runs)
+        _check_one_set(runs)
     return list(groups.values())
 
 
@@ -116,6 +118,29 @@ def _check_folds(runs: Sequence[FoldRun]) -> None:
                     "of one data_prep folds only."
                 )
             seen[case] = run
+
+
+def _check_one_set(runs: Sequence[FoldRun]) -> None:
+    """Folds of two sets may test no case twice, and still leave cases out."""
+    held: dict[frozenset[str], FoldRun] = {}
+    for run in runs:
+        records = Path(run.config.target.records)
+        if not (records / MANIFEST_NAME).is_file():
+            warn(
+                f"{run.folder}: its set {records} is not there, so nothing can check "
+                "that all folds are of one target set."
+            )
+            continue
+        parts = read_manifest(records).cases.values()
+        held.setdefault(frozenset(case for part in parts for case in part), run)
+    if len(held) > 1:
+        (here, one), (there, other), *_ = held.items()
+        raise InputError(
+            "The folds of a cross-validation must hold the same cases, got "
+            f"{one.config.target.records} and {other.config.target.records}, "
+            f"cases in one only: {len(here ^ there)}. Train on folds of one data_prep "
+            "folds only."
+        )
 
 
 def tested_cases(run: FoldRun) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def score(
         temperature at 1, where the validation split could choose neither; else None.
     """
     positive = config.target.classes.index(config.target.scored_class)
-    threshold, temperature, unfitted = _choose(validation, positive)
+    threshold, temperature, unfitted = choose_point(validation, positive)
     report = partial(
         score_part,
         positive=config.target.scored_class,
@@ -132,8 +132,19 @@ def score_part(
     )
 
 
-def _choose(validation: Predictions, positive: int) -> tuple[float, float, str | None]:
-    """Threshold and temperature of a validation split, and why it chose none."""
+def choose_point(
+    validation: Predictions, positive: int
+) -> tuple[float, float, str | None]:
+    """Threshold and temperature of a validation split, and why it chose none.
+
+    Args:
+        validation: predictions that choose.
+        positive: index of the positive class.
+
+    Returns:
+        The threshold (Youden's J), the temperature, and None; where the split can
+        choose neither 0.5, 1 and the reason.
+    """
     unfitted = why_unfitted(validation)
     if unfitted is not None:
         return 0.5, 1.0, unfitted

@@ -120,6 +120,13 @@ def read_split(
     path = run_dir.predictions(split)
     is_sealed = check_untouched(run_dir, path)
     found = read_predictions(path)
+    require(
+        not is_sealed or found.classes == scores.classes,
+        f"Predictions must be of the classes of report.json, {list(scores.classes)}",
+        _WAY_OUT,
+        path=str(path),
+        classes=list(found.classes),
+    )
     if not is_sealed:
         require(
             isinstance(scores, RunScores),

@@ -15,6 +15,7 @@ import tensorflow as tf
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.runs.cohort_shapes import ClassCohortScores, CohortScores
 from gastric_keras.runs.cohorts import read_class_cohort_scores, read_cohort_scores
+from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.scores import (
@@ -177,7 +178,19 @@ def choose_case_calls(
     """
     if isinstance(scores, ClassScores):
         return None
-    validation = read_split(run_dir, "validation", scores)
+    return fit_calls(config, read_split(run_dir, "validation", scores), scores)
+
+
+def fit_calls(
+    config: ExperimentConfig, validation: Predictions, scores: RunScores
+) -> CaseCalls:
+    """How cases are called, as these predictions choose it.
+
+    Args:
+        config: its section export names the rule.
+        validation: predictions, raw.
+        scores: with the threshold of patches.
+    """
     label, score = validation.positives(scores.positive)
     calls = fit_case_calls(
         label,

@@ -48,6 +48,21 @@ class EnsembleMember:
 
 
 @dataclass(frozen=True)
+class FoldMember(EnsembleMember):
+    """A run of one fold whose network is one of an ensemble's.
+
+    Attributes:
+        fold: its number, from 1.
+        records: folder of its set.
+        manifest_sha256: of that set when the run was made; None: not known.
+    """
+
+    fold: int
+    records: str
+    manifest_sha256: str | None
+
+
+@dataclass(frozen=True)
 class ExportMetadata:
     """The file, key by key.
 
@@ -73,7 +88,8 @@ class ExportMetadata:
         seed: of training.
         commit: of the checkout that trained it; None: not known.
         weights_sha256: of the checkpoint.
-        records: stage -> set that it was trained on.
+        records: stage -> set that it was trained on; of an ensemble of folds the set
+            of the first.
         members: of an ensemble, whose seed is that of the first, and weights_sha256
             the SHA-256 of the members' joined; empty: one network.
     """

@@ -11,7 +11,7 @@ from gastric_keras.runs.cohort_shapes import ClassCohortScores, CohortScores
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.sets import set_card
-from gastric_keras.serving.metadata import ExportMetadata
+from gastric_keras.serving.metadata import ExportMetadata, FoldMember
 from gastric_keras.statistics.case_rules import CaseCalls, rule_words
 from gastric_keras.statistics.class_report import ClassReport
 from gastric_keras.statistics.words import spell_change, spell_score
@@ -40,6 +40,7 @@ def render_model_card(
         labels=scores.labels,
         confidence=scores.test.confidence,
         **_case_words(metadata.case_calls),
+        is_of_folds=any(isinstance(each, FoldMember) for each in metadata.members),
         is_ordered=isinstance(scores, ClassScores) and scores.ordered,
         of_one_class=list(CLASS_NAMES.values()),
         sets=[

@@ -185,7 +185,7 @@ def _unit(
             draws=draws,
         )
         by_class[name] = {key: found[key] for key in CLASS_KEYS}
-    scores = _whole_scores(label, probability, calibrated, case_id, draws=draws)
+    scores = whole_scores(label, probability, calibrated, case_id, draws=draws)
     if not is_ordered:
         del scores[KAPPA]
     confusion = class_confusion(label, called, len(classes))
@@ -198,7 +198,7 @@ def _unit(
     )
 
 
-def _whole_scores(
+def whole_scores(
     label: np.ndarray,
     probability: np.ndarray,
     calibrated: np.ndarray,
@@ -206,7 +206,18 @@ def _whole_scores(
     *,
     draws: Draws,
 ) -> dict[str, Score]:
-    """Those over all classes."""
+    """Scores over all classes, kappa among them, with case-clustered intervals.
+
+    Args:
+        label: (n,) int, index into the classes.
+        probability: (n, classes) float64 in [0, 1].
+        calibrated: (n, classes), after temperature scaling.
+        case_id: (n,) str.
+        draws: of cases.
+
+    Returns:
+        name -> score; value None and a reason where it is not defined.
+    """
     names, case = check_cases(case_id, label.size)
 
     def scores_of(weight: np.ndarray) -> dict[str, np.ndarray]:

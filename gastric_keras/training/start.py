@@ -41,7 +41,7 @@ def load_stage(config: ExperimentConfig, run_dir: RunDir, stage: str) -> keras.M
         return _build(config, classes, stage=stage, weights=config.backbone.weights)
     model = _build(config, classes, stage=stage, weights="none")
     path = stage_weights(config, run_dir, stage)
-    _check_weights(path)
+    check_weights(path)
     load_file(
         model,
         path,
@@ -108,8 +108,17 @@ def stage_weights(config: ExperimentConfig, run_dir: RunDir, stage: str) -> Path
     return run_dir.weights("mid" if stage == "mid" else "target")
 
 
-def _check_weights(path: Path) -> None:
-    """HDF5 has no checksum: a flipped bit would change the network unnoticed."""
+def check_weights(path: Path) -> None:
+    """Check the weights of a finished stage against its done.json.
+
+    HDF5 has no checksum: a flipped bit would change the network unnoticed.
+
+    Args:
+        path: of the weights.
+
+    Raises:
+        InputError: they were changed since.
+    """
     made, stage = RunDir.of_weights(path)
     done = made.done(stage)
     wanted = read_object(done).get("weights_sha256") if done.is_file() else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tests.faults import (
+    class_sets,
     configs,
     embeddings,
+    ensembles,
     external_sets,
     feature_files,
     finished_runs,
+    fold_sets,
     indexes,
     label_masks,
     outline_objects,
@@ -49,6 +52,9 @@ KINDS: dict[str, Kind] = {
         feature_files,
         embeddings,
         external_sets,
+        class_sets,
+        fold_sets,
+        ensembles,
         slides_damaged,
         scales,
     )
