@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 # Everything heavier is imported by the command that needs it: --help stays quick.
+from data_prep.options import add_build_arguments, add_config_arguments, add_workers
 from gastric_keras.support.commands import run_command
 from gastric_keras.support.errors import require
 from gastric_keras.support.streams import warn
@@ -56,11 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in _SETS.items():
         command = commands.add_parser(name, help=summary, description=summary)
-        _add_build_arguments(command, has_annotations=name == "tissue")
+        add_build_arguments(command, has_annotations=name == "tissue")
         command.set_defaults(run=_build, dataset=name)
     command = commands.add_parser("phantom", help="synthetic H&E with known truth")
     command.add_argument("--out", required=True, metavar="DIR")
-    _add_config_arguments(command)
+    add_config_arguments(command)
     command.set_defaults(run=_phantom)
     command = commands.add_parser("inspect", help="the card of a set")
     command.add_argument("folder", metavar="DIR")
@@ -72,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="DIR")
     command.add_argument("--keys-only", action="store_true", help="only the CSV")
     command.set_defaults(run=_patches)
+    command = commands.add_parser(
+        "measure", help="nuclei of a set's patches as a file for --stage baselines"
+    )
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--out", required=True, metavar="FILE", help=".npz")
+    command.add_argument(
+        "--mpp", type=float, metavar="X", help="µm per px of the patches as stored"
+    )
+    command.set_defaults(run=_measure)
+    command = commands.add_parser(
+        "steps", help="how a nuclei set found its nuclei, as a picture"
+    )
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--out", required=True, metavar="FILE", help=".png")
+    command.set_defaults(run=_steps)
     command = commands.add_parser(
         "folds", help="a finished target set to the k sets of a cross-validation"
     )
@@ -93,65 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--page", metavar="FILE", help="write an HTML page that shows the pairs"
     )
     command.add_argument("--csv", metavar="FILE", help="write every pair as a CSV")
-    _add_workers(command)
+    add_workers(command)
     command.set_defaults(run=_check)
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser
-
-
-def _add_config_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--config", metavar="FILE", help="YAML, see configs/data_prep")
-    command.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one value of the config; may be repeated",
-    )
-
-
-def _add_workers(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--workers", type=int, metavar="N", help="default: all cores")
-
-
-def _add_engine_arguments(command: argparse.ArgumentParser) -> None:
-    _add_workers(command)
-    command.add_argument(
-        "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
-    )
-    command.add_argument(
-        "--runner-option",
-        dest="runner_options",
-        action="append",
-        default=[],
-        metavar="--KEY=VALUE",
-        help="for the runner, as --runner-option=--KEY=VALUE; may be repeated",
-    )
-
-
-def _add_build_arguments(
-    command: argparse.ArgumentParser, *, has_annotations: bool
-) -> None:
-    command.add_argument("--images", metavar="DIR", help="folder of the pictures")
-    if has_annotations:
-        command.add_argument("--annotations", metavar="DIR", help="of the region maps")
-    command.add_argument("--cases", metavar="CSV", help="index: path, case_id, …")
-    command.add_argument("--out", required=True, metavar="DIR", help="of the set")
-    _add_config_arguments(command)
-    _add_engine_arguments(command)
-    command.add_argument(
-        "--strict", action="store_true", help="an unreadable picture is an error"
-    )
-    command.add_argument(
-        "--force", action="store_true", help="replace the finished set in --out"
-    )
-    command.add_argument(
-        "--allow-ungrouped",
-        action="store_true",
-        help="count each picture of unknown patient as its own case",
-    )
 
 
 def _build(parsed: argparse.Namespace) -> int:
@@ -228,6 +190,23 @@ def _patches(parsed: argparse.Namespace) -> int:
         parsed.folder, parsed.out, has_pictures=not parsed.keys_only
     )
     print(f"patches: {count} in {parsed.out}/{KEYS_NAME}")
+    return 0
+
+
+def _measure(parsed: argparse.Namespace) -> int:
+    from data_prep.sets.nuclear_features import write_nuclear_features
+
+    count = write_nuclear_features(parsed.folder, parsed.out, mpp=parsed.mpp)
+    print(f"measure: {count} patches in {parsed.out}")
+    return 0
+
+
+def _steps(parsed: argparse.Namespace) -> int:
+    from data_prep.quality.steps import write_steps
+
+    for line in write_steps(parsed.folder, parsed.out):
+        print(line)
+    print(f"steps: {parsed.out}")
     return 0
 
 

@@ -54,10 +54,13 @@ SLOW = (
     "gastric_keras/visualization/test_gradcam.py",
     "gastric_keras/heatmap/test_stage.py",
     "gastric_keras/prediction/test_stage.py",
+    "gastric_keras/prediction/test_classes.py",
+    "gastric_keras/heatmap/test_class_finding.py",
     "gastric_keras/training/test_snapshots.py",
     "gastric_keras/training/test_optimizers.py",
     "gastric_keras/training/test_head_probe.py",
     "gastric_keras/report/test_browser.py",
+    "benchmarks/test_gpu.py::test_the_rehearsal_goes_through_every_measurement",
     "data_prep/leaks/test_find.py::test_two_processes_read_what_one_reads",
     "data_prep/sets/test_writer.py::test_a_file_is_opened_only_for_records",
     "data_prep/sets/test_writer.py::"

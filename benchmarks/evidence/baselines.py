@@ -7,7 +7,7 @@ Runs ``--stage baselines`` for each subset and draw (a finished one is skipped) 
 all labels once, and prints test AUC, mean ± standard deviation over the draws.
 ``--networks DIR DIR…`` (finished runs of the same test split) adds, for each subset,
 each method's AUC less that of the one-stage runs with the same draw: mean over the
-draws, with an interval by case.
+draws, with an interval by case. ``--out FILE`` keeps all of it as JSON.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from gastric_keras.runs.baselines import Baseline, read_baselines
 from gastric_keras.statistics.bootstrap import auc_draws
 from gastric_keras.statistics.scores import ranking_scores
 from gastric_keras.support import config_io
+from gastric_keras.support.files import write_json
 from gastric_keras.support.text import text_table
 
 
@@ -42,9 +43,13 @@ def main() -> int:
     for part in parts:
         print(f"\ntest AUC, patches: {part}")
         print(text_table(["method", *cells], _rows(cells, part)))
+    gains: list[list[str]] = []
     if options.networks:
+        gains = _gains(cells, options.networks)
         print("\ntest AUC less that of the one-stage network (95 % interval by case)")
-        print(text_table(["method", *cells], _gains(cells, options.networks)))
+        print(text_table(["method", *cells], gains))
+    if options.out is not None:
+        write_json(options.out, _tree(cells, parts, gains))
     return 0
 
 
@@ -57,6 +62,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--networks", nargs="*", type=Path, default=[])
+    parser.add_argument("--out", type=Path, help="JSON")
     return parser.parse_args()
 
 
@@ -88,6 +94,37 @@ def _rows(cells: dict[str, list[Sequence[Baseline]]], part: str) -> list[list[st
         ]
         for place, method in enumerate(methods)
     ]
+
+
+def _tree(
+    cells: dict[str, list[Sequence[Baseline]]],
+    parts: Sequence[str],
+    gains: list[list[str]],
+) -> dict[str, object]:
+    """AUC of every draw, by part, method and subset; the differences as printed."""
+    methods = cells["all"][0]
+    return {
+        "commit": methods[-1].scores.commit,
+        "test_auc": {
+            part: {
+                method.name: {
+                    subset: [round(_auc(draw[place], part), 5) for draw in draws]
+                    for subset, draws in cells.items()
+                }
+                for place, method in enumerate(methods)
+            }
+            for part in parts
+        },
+        "chosen_with_all_labels": {
+            method.name: method.parameters
+            | {"validation_auc": round(method.scores.validation_auc, 5)}
+            for method in methods
+        },
+        "less_network": {
+            method.name: dict(zip(cells, row[1:], strict=True))
+            for method, row in zip(methods, gains)
+        },
+    }
 
 
 def _gains(

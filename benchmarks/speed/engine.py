@@ -14,7 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.speed import rows
 
 
 def main() -> int:
@@ -34,7 +37,7 @@ def main() -> int:
     engines[f"{cores} workers"] = ["--workers", str(cores)]
     if parsed.runner != "none":
         engines[f"Beam {parsed.runner}"] = ["--runner", parsed.runner]
-    sets, first = [], 0.0
+    sets, first, took = [], 0.0, {}
     print("| engine | s | times 1 worker | largest process, MB |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
@@ -55,10 +58,21 @@ def main() -> int:
             print(
                 f"| {name} | {seconds:.1f} | {speed:.2f} | {memory:.0f} |", flush=True
             )
+            took[name] = seconds
             sets.append({p.name: p.read_bytes() for p in sorted(out.iterdir())})
+    rows.save(_rows(parsed.dataset, took))
     same = all(entry == sets[0] for entry in sets)
     print(f"\n{len(sets[0])} files a set, byte-identical: {same}")
     return 0 if same else 1
+
+
+def _rows(dataset: str, took: dict[str, float]) -> Iterator[rows.Row]:
+    """Each engine beside the first one."""
+    (peer, first), *others = took.items()
+    for name, seconds in others:
+        aim = None if name.startswith("Beam") else 0.9 * int(name.split()[0])
+        what = f"data_prep {dataset}, {name}"
+        yield rows.Row(what, seconds, "s", peer, first, better="less", aim=aim)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from benchmarks.speed import rows  # noqa: E402
 from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.config.fit import FitConfig  # noqa: E402
 from gastric_keras.data.pipeline import (  # noqa: E402
@@ -50,10 +51,17 @@ def main() -> None:
         print(f"{name:14}{rate:10.0f}{rate / rates['all']:13.2f}")
     print(f"{'head alone':14}{'seconds':>10}{'validation AUC':>16}")
     for epochs in (1, 5):
-        seconds, auc = _train_head(options, epochs)
-        print(f"{epochs} epoch{'s' * (epochs > 1):8}{seconds:9.1f}{auc:16.3f}")
+        trained, auc = _train_head(options, epochs)
+        print(f"{epochs} epoch{'s' * (epochs > 1):8}{trained:9.1f}{auc:16.3f}")
     seconds, auc = _probe_head(options)
     print(f"{'probe':14}{seconds:10.1f}{auc:16.3f}")
+    name = f"{options.network} at {options.image_size} px"
+    found = [
+        rows.Row(f"{name}, {cut} trained", rates[cut], "images/s", "all", rates["all"])
+        for cut in list(rates)[-2:]
+    ]
+    what, peer = f"{name}, head alone by a probe", "5 epochs of it"
+    rows.save([*found, rows.Row(what, seconds, "s", peer, trained, better="less")])
 
 
 def _parse() -> argparse.Namespace:

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.speed import rows
 from gastric_keras.heatmap.inference import predict_patches
 from gastric_keras.heatmap.patches import patch_batches, plan_patches
 from gastric_keras.imaging.slides import open_picture
@@ -52,6 +53,7 @@ def main() -> None:
         f"{'slide':28}{'px':>13}{'patches':>9}{'patches/s':>11}{'bare':>6}"
         f"{'share (least–most)':>20}{'CPU ms':>8}{'bare':>6}{'MB':>6}"
     )
+    found: list[rows.Row] = []
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder) / "large.tif"
         if options.repeat:
@@ -61,9 +63,11 @@ def main() -> None:
         for slide in options.slides:
             # A turn of the large slide is long enough to be its own median.
             turns = 1 if slide == large else options.turns
-            row = _measure(model, slide, options.side, turns)
+            row, measured = _measure(model, slide, options.side, turns)
             memory = _largest_memory(slide, options.model, options.side, folder)
             print(f"{row}{memory:>6.0f}", flush=True)
+            found += measured
+    rows.save(found)
 
 
 def repeat_slide(slide: Path, path: Path, times: int) -> Path:
@@ -116,7 +120,9 @@ def _encode(tile: npt.NDArray[np.uint8]) -> bytes:
     return zlib.compress(tile.tobytes())
 
 
-def _measure(model: ExportedModel, slide: Path, side: int, turns: int) -> str:
+def _measure(
+    model: ExportedModel, slide: Path, side: int, turns: int
+) -> tuple[str, list[rows.Row]]:
     readers = os.cpu_count() or 1
     with open_picture(slide) as picture:
         height, width = picture.shape
@@ -145,10 +151,17 @@ def _measure(model: ExportedModel, slide: Path, side: int, turns: int) -> str:
     share = f"{statistics.median(shares):.2f} ({min(shares):.2f}–{max(shares):.2f})"
     rate = statistics.median(speed.patches_per_second for speed in speeds)
     alone = statistics.median(speed.bare_patches_per_second for speed in speeds)
-    return (
+    line = (
         f"{slide.stem:28}{f'{width}×{height}':>13}{len(plan.origins):>9}{rate:>11.0f}"
         f"{alone:>6.0f}{share:>20}{1000 * whole:>8.2f}{1000 * bare:>6.2f}"
     )
+    name, peer = f"heatmap of {slide.stem}", "bare inference"
+    return line, [
+        rows.Row(name, rate, "patches/s", peer, alone, aim=0.9),
+        rows.Row(
+            f"{name}, processor", 1000 * whole, "ms", peer, 1000 * bare, better="less"
+        ),
+    ]
 
 
 def _largest_memory(slide: Path, model: Path, side: int, folder: str) -> float:

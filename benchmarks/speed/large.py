@@ -41,6 +41,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from benchmarks.speed.large_process import COMMAND, Measure, run, timed
+from benchmarks.speed.rows import Row, save
 from gastric_keras.figures.style import GRAY, STYLE, png_of, style_of
 from gastric_keras.support.files import read_json, sha256_of, write_json
 
@@ -69,6 +70,14 @@ def main() -> int:
             rows.append(row)
             if options.figures:
                 write_json(options.figures, [vars(row) for row in rows])
+    save(
+        Row(f"{row.name}, {row.records:,} {what}", value, unit, better="less")
+        for row in rows
+        for what, value, unit in (
+            ("records", row.cpu, "CPU s"),
+            ("records, memory", row.megabytes, "MB"),
+        )
+    )
     if options.out:
         plot(Path(options.out), rows)
     return 1 if any("DIFFERENT" in row.note for row in rows) else 0

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import idctn
 
+from benchmarks.speed.rows import Row, save
 from gastric_keras.imaging.fingerprints import THUMBNAIL, Pictures, find_alike
 
 _COPIES = 1000
@@ -84,6 +85,12 @@ def main() -> int:
             flush=True,
         )
         rows.append((size, cpu, memory, planted))
+    found = [
+        Row(f"look-alikes among {size:,}, {what}", value, unit, better="less")
+        for size, cpu, memory, _ in rows
+        for what, value, unit in (("time", cpu, "CPU s"), ("memory", memory, "MB"))
+    ]
+    save(found)
     if len(rows) > 1:
         (small, cpu, low, _), (large, most, high, _) = rows[0], rows[-1]
         power = math.log(most / cpu) / math.log(large / small)

@@ -24,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from benchmarks.speed import rows  # noqa: E402
 from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.data.decode import decode  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
@@ -66,8 +67,7 @@ def main() -> None:
             f"{'batch':>5}{'bytes, ms':>11}{'pictures/s':>12}{'patches/s':>11}"
             f"{'bare/s':>9}{'decoded/s':>11}{'bytes/bare':>12}"
         )
-        for batch in BATCHES:
-            _print_row(ways, pictures, batch, options)
+        rows.save([_print_row(ways, pictures, batch, options) for batch in BATCHES])
 
 
 def _parse() -> argparse.Namespace:
@@ -100,7 +100,7 @@ def _print_row(
     pictures: list[bytes],
     batch: int,
     options: argparse.Namespace,
-) -> None:
+) -> rows.Row:
     data = tf.constant(pictures[:batch])
     patch = tf.stack([decode(tf.constant(p), options.image_size) for p in pictures])
     patch = patch[:batch]
@@ -117,6 +117,8 @@ def _print_row(
         f"{rate['bytes'] / rate['bare']:12.2f}",
         flush=True,
     )
+    what = f"{options.network} at {options.image_size} px served, JPEG, batch {batch}"
+    return rows.Row(what, rate["bytes"], "pictures/s", "bare model", rate["bare"])
 
 
 def _calls_per_second(call: Callable[[], object], seconds: float) -> float:

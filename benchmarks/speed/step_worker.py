@@ -64,7 +64,8 @@ def _keras(network: str, size: int, batch: int, precision: str) -> tuple:
     patches, label = map(tf.constant, _patches(size, batch))
     optimizer, loss = model.optimizer, model.loss
 
-    @tf.function(jit_compile=False)
+    # As compiled for fit: XLA on a GPU, not on a processor.
+    @tf.function(jit_compile=model.jit_compile)
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
             value = loss(label, model(patches, training=True))
@@ -128,15 +129,17 @@ def _torch(network: str, size: int, batch: int, precision: str) -> tuple:
 
     from benchmarks.speed.torch_networks import build
 
-    model = build(network, 2).to(memory_format=torch.channels_last)
-    patches, label = map(torch.from_numpy, _patches(size, batch))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True
+    model = build(network, 2).to(device, memory_format=torch.channels_last)
+    patches, label = (torch.from_numpy(a).to(device) for a in _patches(size, batch))
     patches = patches.permute(0, 3, 1, 2)
     optimizer = torch.optim.Adam([p for p in model.parameters()], 1e-4)
 
     def forward() -> torch.Tensor:
         # uint8 in, scaled inside, as on the other side.
         x = patches.float().div(127.5).sub(1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bool(precision)):
+        with torch.autocast(device, torch.bfloat16, enabled=bool(precision)):
             return model(x.contiguous(memory_format=torch.channels_last))
 
     def step() -> float:
@@ -155,7 +158,7 @@ def _torch(network: str, size: int, batch: int, precision: str) -> tuple:
     def infer() -> np.ndarray:
         model.eval()
         with torch.inference_mode():
-            return forward().float().softmax(1).numpy()
+            return forward().float().softmax(1).cpu().numpy()
 
     step(), infer()
     return model, step, infer

@@ -18,6 +18,8 @@ import statistics
 import subprocess
 import sys
 
+from benchmarks.speed import rows
+
 #: network -> (side in px, patches a batch, steps a turn): a turn of a few seconds.
 CASES = {
     "alexnet": (224, 32, 4),
@@ -32,12 +34,13 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(CASES), choices=CASES)
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
-    sides = {name: _Side(name) for name in ("keras", "torch")}
+    sides = {name: Side(name) for name in ("keras", "torch")}
     print(f"{len(os.sched_getaffinity(0))} cores, median of {options.turns} turns")
     print(
         f"{'network':14}{'px':>4}{'batch':>6}  {'':9}{'bare':>8}{'fit':>8}"
         f"{'PyTorch':>9}{'fit/bare':>10}{'bare/PyTorch':>14}"
     )
+    found: list[rows.Row] = []
     for network in options.networks:
         size, batch, steps = CASES[network]
         counts = {s.ask(network, size, batch, "parameters", 1) for s in sides.values()}
@@ -51,12 +54,12 @@ def main() -> None:
                             network, size, batch, kind + precision, steps
                         )
                         rates.setdefault((side, kind + precision), []).append(rate)
-        _print(
-            network, size, batch, {k: statistics.median(v) for k, v in rates.items()}
-        )
+        rate = {kind: statistics.median(values) for kind, values in rates.items()}
+        found += _print(network, size, batch, rate)
+    rows.save(found)
 
 
-class _Side:
+class Side:
     """A framework in a process of its own."""
 
     def __init__(self, name: str) -> None:
@@ -66,7 +69,9 @@ class _Side:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            # Both may share one GPU, of which TensorFlow would take all memory.
+            env=os.environ
+            | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
         )
 
     def ask(self, *question: object) -> float:
@@ -76,20 +81,24 @@ class _Side:
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
 
+    def close(self) -> None:
+        """End the process, which gives its memory back."""
+        self.process.communicate()
+
 
 def _print(
     network: str, size: int, batch: int, rate: dict[tuple[str, str], float]
-) -> None:
+) -> list[rows.Row]:
     def best(side: str, kind: str) -> tuple[float, str]:
         return max((rate[side, kind + p], p[1:]) for p in ("", "+bf16"))
 
     head = f"{network:14}{size:4}{batch:6}  "
     bare, precision = best("keras", "bare")
     fit, _ = best("keras", "fit")
-    other, its = best("torch", "bare")
+    trained, its = best("torch", "bare")
     print(
-        f"{head}{'train':9}{bare:8.1f}{fit:8.1f}{other:9.1f}{fit / bare:10.2f}"
-        f"{bare / other:14.2f}   {precision or 'float32'} against {its or 'float32'}"
+        f"{head}{'train':9}{bare:8.1f}{fit:8.1f}{trained:9.1f}{fit / bare:10.2f}"
+        f"{bare / trained:14.2f}   {precision or 'float32'} against {its or 'float32'}"
     )
     infer, precision = best("keras", "infer")
     other, its = best("torch", "infer")
@@ -98,6 +107,12 @@ def _print(
         f"   {precision or 'float32'} against {its or 'float32'}",
         flush=True,
     )
+    name, unit = f"{network} at {size} px", "images/s"
+    return [
+        rows.Row(f"{name}, bare step", bare, unit, "PyTorch", trained, aim=1.0),
+        rows.Row(f"{name}, fit", fit, unit, "bare step", bare, aim=0.95),
+        rows.Row(f"{name}, inference", infer, unit, "PyTorch", other, aim=1.0),
+    ]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from data_prep.quality.verdict import Association, Quality, warnings_of
 from gastric_keras.imaging.images import decode_image
 from gastric_keras.imaging.stain import hematoxylin
 from gastric_keras.records.manifest import Manifest, read_manifest, shard_paths
-from gastric_keras.records.schema import read_records
+from gastric_keras.records.schema import PatchRecord, read_records
 from gastric_keras.support.errors import require
 
 #: Patches whose pixels are looked at: a share of one half is known to ±2 points.
@@ -71,7 +70,7 @@ def read_sample(folder: Path | str, *, sample: int = SAMPLE) -> Sample:
     )
     nuclei = nuclei_config(manifest)
     labels, sources, amounts, measured, quantities = [], [], [], [], []
-    for record in _first(folder, manifest, sample):
+    for record in sample_records(folder, sample=sample):
         image = decode_image(record.image, name=record.image_id)
         labels.append(record.label)
         sources.append(source_of(record.image_id, manifest))
@@ -194,7 +193,11 @@ def _read_ids(
     return labels, cases, images
 
 
-def _first(folder: Path | str, manifest: Manifest, sample: int) -> Iterator[Any]:
+def sample_records(
+    folder: Path | str, *, sample: int = SAMPLE
+) -> Iterator[PatchRecord]:
+    """The records that :func:`read_sample` looks at, in its order."""
+    manifest = read_manifest(folder)
     total = sum(manifest.count(split) for split in manifest.counts)
     for split in manifest.counts:
         if manifest.count(split):

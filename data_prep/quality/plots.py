@@ -31,7 +31,7 @@ _POINTS = 1500
 #: Inches; narrow, so that 10 pt text is still legible on a phone of 360 px.
 _SIZE = (4.8, 3.8)
 _DPI = 150
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -65,29 +65,45 @@ def plot_nuclei(look: Sample, manifest: Manifest) -> bytes:
     """
     from matplotlib import rc_context
 
-    assert look.nuclei is not None
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _axes()
-        for label, name in enumerate(manifest.classes):
-            count, area = look.nuclei[:_POINTS][look.labels[:_POINTS] == label].T
-            axes.scatter(
-                count,
-                area,
-                s=9,
-                alpha=0.55,
-                linewidths=0,
-                color=_PALETTE[label % len(_PALETTE)],
-                marker=_MARKERS[label % len(_MARKERS)],
-                label=name,
-            )
-        notes = manifest.config.get("clustering")
-        if notes:
-            _draw_boundary(axes, np.array(notes["centers"]), np.array(notes["std"]))
-        leveled = ", leveled" if is_leveled(look.sources, manifest) else ""
-        axes.set_xlabel(f"nuclei count{leveled}")
-        axes.set_ylabel(f"total nuclei area (px²){leveled}")
+        draw_plane(axes, look, manifest)
         figure.legend(loc="outside upper left", ncols=3, markerscale=2.5, frameon=False)
-        return _png_of(figure)
+        return png_of(figure)
+
+
+def draw_plane(axes: Any, look: Sample, manifest: Manifest) -> None:
+    """The plane in which k-means ran: patches, centers and boundary.
+
+    Args:
+        axes: Matplotlib's, to draw on.
+        look: with nuclei.
+        manifest: of the set; without a clustering in its config no boundary is drawn.
+    """
+    assert look.nuclei is not None
+    for label, name in enumerate(manifest.classes):
+        count, area = look.nuclei[:_POINTS][look.labels[:_POINTS] == label].T
+        axes.scatter(
+            count,
+            area,
+            s=9,
+            alpha=0.55,
+            linewidths=0,
+            color=color_of(label),
+            marker=_MARKERS[label % len(_MARKERS)],
+            label=name,
+        )
+    notes = manifest.config.get("clustering")
+    if notes:
+        _draw_boundary(axes, np.array(notes["centers"]), np.array(notes["std"]))
+    leveled = ", leveled" if is_leveled(look.sources, manifest) else ""
+    axes.set_xlabel(f"nuclei count{leveled}")
+    axes.set_ylabel(f"total nuclei area (px²){leveled}")
+
+
+def color_of(label: int) -> str:
+    """Color of a class, or of one thing among many, as ``#RRGGBB``."""
+    return _PALETTE[label % len(_PALETTE)]
 
 
 def plot_amounts(look: Sample, manifest: Manifest) -> bytes:
@@ -104,7 +120,7 @@ def plot_amounts(look: Sample, manifest: Manifest) -> bytes:
 
     low, high = float(look.amounts.min()), float(look.amounts.max())
     bins = np.linspace(low, high if high > low else low + 1, 41)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _axes()
         for label, name in enumerate(manifest.classes):
             amounts = look.amounts[look.labels == label]
@@ -113,7 +129,7 @@ def plot_amounts(look: Sample, manifest: Manifest) -> bytes:
             axes.stairs(
                 np.histogram(amounts, bins)[0] / len(amounts) * 100,
                 bins,
-                color=_PALETTE[label % len(_PALETTE)],
+                color=color_of(label),
                 ls=_LINES[label % len(_LINES)],
                 lw=1.8,
                 label=name,
@@ -121,7 +137,7 @@ def plot_amounts(look: Sample, manifest: Manifest) -> bytes:
         axes.set_xlabel("mean hematoxylin of the patch (optical density)")
         axes.set_ylabel("patches of the class (%)")
         figure.legend(loc="outside upper left", ncols=3, frameon=False)
-        return _png_of(figure)
+        return png_of(figure)
 
 
 def _axes() -> tuple[Any, Any]:
@@ -152,7 +168,8 @@ def _draw_boundary(
     axes.plot(*centers.T, "X", ms=9, color="black", mec="white", ls="none")
 
 
-def _png_of(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """A Matplotlib figure as a PNG, without the date or the program in it."""
     choose_fonts(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})

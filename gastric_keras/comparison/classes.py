@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gastric_keras.comparison.class_runs import (
 )
 from gastric_keras.comparison.notes import spell_notes
 from gastric_keras.comparison.paths import ONE_STAGE, Pair, find_pairs
+from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.paired import PooledDifference, holm
 from gastric_keras.statistics.scores import Score
@@ -129,11 +130,20 @@ def compare_classes(
         seed=draws.seed,
         runs=tuple(_scores_of(run) for run in runs),
         differences=_differences(runs, pairs, draws),
-        notes=spell_notes(runs, pairs),
+        notes=(*spell_notes(runs, pairs), *_cohort_notes(runs)),
     )
     write_atomic(out / "tables.md", spell_class_tables(found))
     write_json(out / "comparison.json", asdict(found))
     return found
+
+
+def _cohort_notes(runs: Sequence[ClassRun]) -> Iterator[str]:
+    scored = sum(RunDir(run.folder).external.is_dir() for run in runs)
+    if scored:
+        yield (
+            f"External cohorts of {scored} of the runs are left out: of more than two "
+            "classes each run's own report.html shows them."
+        )
 
 
 def _scores_of(run: ClassRun) -> ClassRunScores:

@@ -10,6 +10,16 @@ from gastric_keras.support.errors import check_ranges, require
 
 Classifier = Literal["lda", "knn", "svm", "logistic", "subspace", "probe"]
 
+#: Of a classifier, for a reader.
+_WORDS: dict[Classifier, str] = {
+    "lda": "LDA",
+    "knn": "k-NN",
+    "svm": "SVM",
+    "logistic": "logistic regression",
+    "subspace": "PCA subspaces",
+    "probe": "linear probe",
+}
+
 #: What the values 0 and 255 of a patch become before a SavedModel sees them.
 INPUT_RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
 
@@ -41,6 +51,8 @@ METHODS = (
     Method("glcm_lda", "GLCM + LDA", ("glcm",), "lda"),
     Method("glcm_knn", "GLCM + k-NN", ("glcm",), "knn"),
     Method("haralick_svm", "Haralick's 14 + SVM", ("haralick",), "svm"),
+    Method("esgiar_lda", "Esgiar's six + LDA", ("esgiar",), "lda"),
+    Method("esgiar_svm", "Esgiar's six + SVM", ("esgiar",), "svm"),
     Method("lbp_svm", "LBP + SVM", ("lbp",), "svm"),
     Method("glcm_lbp_svm", "GLCM + LBP + SVM", ("glcm", "lbp"), "svm"),
     Method("kather_svm", "Texture set of Kather et al. + SVM", KATHER, "svm"),
@@ -87,25 +99,31 @@ class FeaturesFileConfig:
 
     Attributes:
         path: ``.npz`` or ``.h5``: one array a key, or the arrays ``keys`` and
-            ``features``; ``python -m data_prep patches`` lists the keys.
+            ``features``; ``python -m data_prep patches`` lists the keys, and
+            ``python -m data_prep measure`` writes such a file of the nuclei.
         title: for a reader; "": the name in the config.
+        classifier: of these vectors: the linear probe that a network's features get,
+            or one of the classical methods': lda, knn, svm, logistic, subspace.
     """
 
     path: str
     title: str = ""
+    classifier: Classifier = "probe"
 
 
 @dataclass(frozen=True)
 class BaselinesConfig:
-    """Features beside the classical ones; each gets a linear probe.
+    """Which classical methods, and the features beside them.
 
     Attributes:
         embeddings: name -> a SavedModel that stage baselines runs itself.
         features: name -> a file of vectors from any other program.
+        methods: names of the classical methods to run; null: all.
     """
 
     embeddings: dict[str, SavedModelConfig] = field(default_factory=dict)
     features: dict[str, FeaturesFileConfig] = field(default_factory=dict)
+    methods: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         names = [*self.embeddings, *self.features]
@@ -118,6 +136,20 @@ class BaselinesConfig:
                 name=name,
             )
         taken = [method.name for method in METHODS]
+        unknown = sorted(set(self.methods or ()) - set(taken))
+        require(
+            not unknown,
+            f"methods must be names of classical methods: {', '.join(taken)}",
+            "Use null for all of them.",
+            unknown=unknown,
+        )
+        require(
+            self.methods is None or len({*self.methods, *names}) > 0,
+            "methods must name a classical method where there are no embeddings and "
+            "no features",
+            "Use null for all of them.",
+            methods=[],
+        )
         twice = {name for name in names if [*names, *taken].count(name) > 1}
         require(
             not twice,
@@ -128,11 +160,19 @@ class BaselinesConfig:
         )
 
     @property
-    def probes(self) -> tuple[Method, ...]:
-        """A linear probe of each, in the order of the config."""
-        told: dict[str, SavedModelConfig | FeaturesFileConfig]
-        told = {**self.embeddings, **self.features}
+    def chosen(self) -> tuple[Method, ...]:
+        """The classical methods to run, in the order of the tables."""
+        if self.methods is None:
+            return METHODS
+        return tuple(method for method in METHODS if method.name in self.methods)
+
+    @property
+    def others(self) -> tuple[Method, ...]:
+        """A classifier of each of the other features, in the order of the config."""
+        told: dict[str, tuple[str, Classifier]]
+        told = {name: (made.title, "probe") for name, made in self.embeddings.items()}
+        told |= {k: (made.title, made.classifier) for k, made in self.features.items()}
         return tuple(
-            Method(name, f"{made.title or name} + linear probe", (name,), "probe")
-            for name, made in told.items()
+            Method(name, f"{title or name} + {_WORDS[kind]}", (name,), kind)
+            for name, (title, kind) in told.items()
         )

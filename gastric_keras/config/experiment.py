@@ -166,14 +166,6 @@ class ExperimentConfig:
             epochs=self.target.fit.epochs,
         )
         require(
-            not (self.target.is_multiclass and self.evaluate.external),
-            "evaluate.external must be empty with more than two classes",
-            "Cohorts are scored for two classes only: leave it out, or evaluate a run "
-            "of two classes on them.",
-            external=list(self.evaluate.external),
-            classes=list(self.target.classes),
-        )
-        require(
             not self.target.is_multiclass or self.export.case_rule == "mean",
             "export.case_rule must be mean with more than two classes",
             "Leave it out: a case is of the highest mean probability.",

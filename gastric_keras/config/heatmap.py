@@ -24,7 +24,10 @@ class HeatmapConfig:
             map is the mean of those that cover a place.
         min_tissue: least share of tissue in a patch, in [0, 1]; 0 reads the glass too.
         level: probability from which a place belongs to a region, in (0, 1]; None: the
-            model's threshold.
+            model's threshold, and of more than two classes, which have none, must be
+            null.
+        map_class: of more than two classes the one whose probability overlay.png
+            shows; None: the class that each place is called.
         tiles: whether the GeoJSON holds each patch as a tile too.
         batch_size: patches at once.
         readers: threads that read the slide; None: one a core.
@@ -38,6 +41,7 @@ class HeatmapConfig:
     stride: float = 1.0
     min_tissue: float = 0.25
     level: float | None = None
+    map_class: str | None = None
     tiles: bool = False
     batch_size: int = 64
     readers: int | None = None

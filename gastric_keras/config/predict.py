@@ -26,9 +26,11 @@ class PredictConfig(HeatmapConfig):
             the side that the model takes, as it is served; ``slide``: cut into patches
             and mapped as slides are.
         rule: how the patches of a picture, slide or case become its one score, see
-            ``export.case_rule``; None: the rule that the export carries.
+            ``export.case_rule``; None: the rule that the export carries. More than two
+            classes know the mean alone.
         case_threshold: a score at or above it is called positive, in [0, 1]; None: the
-            threshold that the run's validation split chose for the rule.
+            threshold that the run's validation split chose for the rule, and of more
+            than two classes, which have none, must be null.
         top: how many patches ``top_mean`` takes; None: as many as the export says.
         case_pattern: regular expression whose first group is the case, searched in the
             path of a picture below ``--images``; None: by ``--cases``, else each

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.fit import AugmentConfig
+from gastric_keras.data.batch_part import WHOLE, BatchPart
 
 #: Stain matrix of Qu et al. 2018: rows H, E, DAB; amounts = STAINS @ optical density.
 STAINS = np.array(
@@ -21,13 +22,20 @@ _DENSITY = -np.log10(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+def augment(
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentConfig,
+    part: BatchPart = WHOLE,
+) -> tf.Tensor:
     """One random view of each patch of a batch.
 
     Args:
         images: (N, h, w, 3) uint8; turning needs h = w.
         seed: (2,) int; the same seed gives the same views.
         config: what may happen.
+        part: rows of a whole batch that the patches are; each is drawn the view that
+            it has in the whole one.
 
     Returns:
         (N, h, w, 3) uint8.
@@ -35,21 +43,22 @@ def augment(images: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Ten
     # In one type: the same numbers as int32 and int64 are split differently. A seed for
     # each step, so that no step's draws hang on whether another is switched on.
     seeds = tf.random.split(tf.cast(seed, tf.int64), 5)
-    n = tf.shape(images)[0]
+    n = part.whole(tf.shape(images)[0])
     if config.flip or config.turn:
         flips = tf.random.stateless_uniform((n,), seeds[0]) < 0.5
         turns = tf.random.stateless_uniform((n,), seeds[1], 0, 4, tf.int32)
+        flips, turns = part.rows(flips), part.rows(turns)
         images = flip_and_turn(
             images,
             flips if config.flip else tf.zeros_like(flips),
             turns if config.turn else None,
         )
     if config.zoom:
-        images = _zoom(images, seeds[3], strength=config.zoom)
+        images = _zoom(images, seeds[3], strength=config.zoom, part=part)
     if config.stain:
-        images = jitter_stain(images, seeds[2], strength=config.stain)
+        images = jitter_stain(images, seeds[2], strength=config.stain, part=part)
     if config.color:
-        images = jitter_color(images, seeds[4], strength=config.color)
+        images = jitter_color(images, seeds[4], strength=config.color, part=part)
     return images
 
 
@@ -83,9 +92,12 @@ def flip_and_turn(
     return where(left_right, tf.reverse(images, [2]), images)
 
 
-def _zoom(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.Tensor:
+def _zoom(
+    images: tf.Tensor, seed: tf.Tensor, *, strength: float, part: BatchPart
+) -> tf.Tensor:
     """Scale each patch about its middle, mirrored at the edges where it shrinks."""
     n, height, width = tf.unstack(tf.shape(images)[:3])
+    n = part.whole(n)
     reach = float(np.log1p(strength))
     # Even in the logarithm: twice and half are equally far.
     step = tf.exp(tf.random.stateless_uniform((n,), seed, -reach, reach))
@@ -96,7 +108,7 @@ def _zoom(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.Tensor:
     rows = [step, zero, shift[:, 0], zero, step, shift[:, 1], zero, zero]
     views = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
-        transforms=tf.stack(rows, axis=1),
+        transforms=part.rows(tf.stack(rows, axis=1)),
         output_shape=tf.stack([height, width]),
         fill_value=0.0,
         interpolation="BILINEAR",
@@ -105,7 +117,9 @@ def _zoom(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.Tensor:
     return tf.ensure_shape(tf.cast(tf.round(views), tf.uint8), images.shape)
 
 
-def jitter_stain(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.Tensor:
+def jitter_stain(
+    images: tf.Tensor, seed: tf.Tensor, *, strength: float, part: BatchPart = WHOLE
+) -> tf.Tensor:
     """Scale and shift the amount of each stain of each patch at random.
 
     With OD = -log10(I / 255) and C = D·OD (Qu et al. 2018), the view has the amounts
@@ -117,22 +131,25 @@ def jitter_stain(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.T
         images: (N, h, w, 3) uint8.
         seed: (2,) int.
         strength: in [0, 1).
+        part: see :func:`augment`.
 
     Returns:
         (N, h, w, 3) uint8.
     """
-    n = tf.shape(images)[0]
+    n = part.whole(tf.shape(images)[0])
     draws = tf.random.stateless_uniform((n, 2, 3), seed, -strength, strength)
     inverse = tf.constant(np.linalg.inv(STAINS))
     matrix = inverse @ ((1.0 + draws[:, 0])[:, :, None] * STAINS)
     shift = tf.linalg.matvec(inverse, draws[:, 1] / 10.0)
     density = tf.gather(tf.constant(_DENSITY), tf.cast(images, tf.int32))
-    density = _affine(density, matrix, shift)
+    density = _affine(density, part.rows(matrix), part.rows(shift))
     view = 255.0 * tf.exp(-float(np.log(10.0)) * tf.maximum(density, 0.0))
     return tf.cast(tf.round(view), tf.uint8)
 
 
-def jitter_color(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.Tensor:
+def jitter_color(
+    images: tf.Tensor, seed: tf.Tensor, *, strength: float, part: BatchPart = WHOLE
+) -> tf.Tensor:
     """Change brightness, contrast and saturation of each patch at random.
 
     Args:
@@ -140,11 +157,12 @@ def jitter_color(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.T
         seed: (2,) int.
         strength: in [0, 1): brightness ± strength · 255, contrast (about middle grey)
             and saturation (about the patch's own grey) times 1 ± strength.
+        part: see :func:`augment`.
 
     Returns:
         (N, h, w, 3) uint8.
     """
-    n = tf.shape(images)[0]
+    n = part.whole(tf.shape(images)[0])
     draws = tf.random.stateless_uniform((n, 3), seed, -strength, strength)
     saturation = (1.0 + draws[:, 2])[:, None, None]
     contrast = (1.0 + draws[:, 1])[:, None]
@@ -153,8 +171,8 @@ def jitter_color(images: tf.Tensor, seed: tf.Tensor, *, strength: float) -> tf.T
     shift = 127.5 * (1.0 - contrast) + 255.0 * draws[:, :1]
     values = _affine(
         tf.cast(images, tf.float32),
-        contrast[:, :, None] * matrix,
-        tf.repeat(shift, 3, axis=1),
+        part.rows(contrast[:, :, None] * matrix),
+        part.rows(tf.repeat(shift, 3, axis=1)),
     )
     return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 255.0)), tf.uint8)
 

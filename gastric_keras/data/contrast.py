@@ -7,10 +7,16 @@ from tensorflow.random.experimental import stateless_fold_in
 
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import augment
+from gastric_keras.data.batch_part import WHOLE, BatchPart
 
 
 def pair_views(
-    images: tf.Tensor, seed: tf.Tensor, config: AugmentConfig, *, crop: float
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentConfig,
+    *,
+    crop: float,
+    part: BatchPart = WHOLE,
 ) -> tf.Tensor:
     """Two random views of each patch of a batch, one behind the other.
 
@@ -19,6 +25,7 @@ def pair_views(
         seed: (2,) int; the same seed gives the same views.
         config: what both views go through, behind the crop.
         crop: see :func:`crop_views`.
+        part: see :func:`augment`.
 
     Returns:
         (2N, h, w, 3) uint8: views 2i and 2i + 1 are of patch i. Side by side, so that
@@ -27,29 +34,32 @@ def pair_views(
     twice = tf.repeat(images, 2, axis=0)
     seeds = tf.random.split(tf.cast(seed, tf.int64), 2)
     if crop:
-        twice = crop_views(twice, seeds[0], crop=crop)
-    return augment(twice, seeds[1], config)
+        twice = crop_views(twice, seeds[0], crop=crop, part=part)
+    return augment(twice, seeds[1], config, part)
 
 
-def crop_views(images: tf.Tensor, seed: tf.Tensor, *, crop: float) -> tf.Tensor:
+def crop_views(
+    images: tf.Tensor, seed: tf.Tensor, *, crop: float, part: BatchPart = WHOLE
+) -> tf.Tensor:
     """A square of each patch, at a random place, enlarged to the whole.
 
     Args:
         images: (N, h, w, 3) uint8.
         seed: (2,) int.
         crop: in [0, 1): the square's side is 1 − ``crop`` to 1 of the patch's.
+        part: see :func:`augment`.
 
     Returns:
         (N, h, w, 3) uint8.
     """
     n = tf.shape(images)[0]
-    draws = tf.random.stateless_uniform((n, 3), seed)
+    draws = tf.random.stateless_uniform((part.whole(n), 3), seed)
     side = 1 - crop * draws[:, :1]
     corner = draws[:, 1:] * (1 - side)
     height, width = images.shape[1:3]
     views = tf.image.crop_and_resize(
         tf.cast(images, tf.float32),
-        tf.concat([corner, corner + side], axis=1),
+        part.rows(tf.concat([corner, corner + side], axis=1)),
         tf.range(n),
         (height, width),
     )
@@ -63,6 +73,7 @@ def paired_batches(
     crop: float,
     seed: int,
     first: int,
+    part: BatchPart = WHOLE,
 ) -> tf.data.Dataset:
     """Training batches of patches to batches of pairs of views.
 
@@ -73,6 +84,7 @@ def paired_batches(
         seed: of the views.
         first: number of the first batch in the whole fit: a resumed fit draws what an
             unbroken one would have.
+        part: rows of each batch that are there.
 
     Returns:
         Batches of (views, number of the patch in its batch).
@@ -80,7 +92,7 @@ def paired_batches(
 
     def views(step: tf.Tensor, batch: tuple) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = stateless_fold_in(tf.constant([seed, 1], tf.int64), step)
-        images = pair_views(batch[0], seeds, config, crop=crop)
+        images = pair_views(batch[0], seeds, config, crop=crop, part=part)
         return images, tf.repeat(tf.range(tf.shape(batch[0])[0]), 2)
 
     batches = batches.enumerate(first)

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.random.experimental import stateless_fold_in, stateless_shuffle
+from tensorflow.random.experimental import stateless_fold_in
 
 from gastric_keras.config.fit import AugmentConfig
 from gastric_keras.data.augment import augment
+from gastric_keras.data.batch_part import WHOLE, BatchPart
 from gastric_keras.data.selection import Selection
+from gastric_keras.data.training_order import training_records
 from gastric_keras.records.subsets import key_of
 from gastric_keras.support.errors import InputError
 
@@ -48,6 +50,7 @@ def train_dataset(
     augment_config: AugmentConfig | None = None,
     min_steps: int = 1,
     shuffle_buffer: int = 4096,
+    part: BatchPart = WHOLE,
 ) -> tf.data.Dataset:
     """Training batches of the epochs [initial_epoch, epochs), one after the other.
 
@@ -68,19 +71,22 @@ def train_dataset(
         augment_config: what patches go through; None: nothing.
         min_steps: least batches an epoch, see :func:`steps_per_epoch`.
         shuffle_buffer: encoded patches held for shuffling.
+        part: rows of each batch that are read and made here.
 
     Returns:
-        Dataset of ((batch, size, size, 3) uint8, (batch,) int64).
+        Dataset of ((batch, size, size, 3) uint8, (batch,) int64), or of the part's
+        rows of these.
     """
     selection = _selection(records, "train")
     steps = steps_per_epoch(selection, batch_size)
     passes = math.ceil(min_steps / steps)
-    dataset = _training_records(
+    dataset = training_records(
         selection,
         range(initial_epoch * passes, epochs * passes),
-        patches=steps * batch_size,
+        batch_size=batch_size,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
+        part=part,
     )
 
     def example(raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -92,12 +98,12 @@ def train_dataset(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         assert augment_config is not None
         seeds = stateless_fold_in(tf.constant([seed, 1], tf.int64), step)
-        return augment(batch[0], seeds, augment_config), batch[1]
+        return augment(batch[0], seeds, augment_config, part), batch[1]
 
     # Decoding is the expensive step: all cores, behind the passes so that it runs ahead
     # over the end of one.
     dataset = dataset.map(example, num_parallel_calls=AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    dataset = dataset.batch(part.size(batch_size), drop_remainder=True)
     if augment_config is not None:
         # By the step's number in the whole fit: a resumed fit draws what it would have.
         dataset = dataset.enumerate(initial_epoch * passes * steps)
@@ -128,65 +134,15 @@ def batch_keys(
         ``batch_size`` record keys, in order.
     """
     steps = steps_per_epoch(selection, batch_size)
-    records = _training_records(
+    records = training_records(
         selection,
         range(number // steps, number // steps + 1),
-        patches=steps * batch_size,
+        batch_size=batch_size,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
     )
     records = records.skip(number % steps * batch_size).take(batch_size)
     return [key.decode() for key in records.map(key_of).as_numpy_iterator()]
-
-
-def _training_records(
-    selection: Selection,
-    passes: range,
-    *,
-    patches: int,
-    seed: int,
-    shuffle_buffer: int,
-) -> tf.data.Dataset:
-    """Serialized patches pass after pass, each pass in an order of its own."""
-    paths = tf.constant(selection.shards)
-    chosen = None
-    if selection.subset is not None:
-        # Few, so they stay in memory: a pass over them should not read all the rest.
-        chosen = selection.chosen(tf.data.TFRecordDataset(paths)).cache()
-
-    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        seeds = stateless_fold_in(tf.constant([seed, 0], tf.int64), number)
-        records = chosen
-        if records is None:
-            records = _interleaved(stateless_shuffle(paths, seeds))
-        # Shuffled while still encoded: a patch takes a tenth of its decoded size.
-        records = _shuffle(records, seeds, window=shuffle_buffer)
-        # Cut to whole batches here, so that no batch spans two passes.
-        return records.take(patches)
-
-    return tf.data.Dataset.range(passes.start, passes.stop).flat_map(one_pass)
-
-
-def _interleaved(paths: tf.Tensor) -> tf.data.Dataset:
-    """Several shards at once: that mixes patches that lie far apart on disk."""
-    return tf.data.Dataset.from_tensor_slices(paths).interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=8,
-        num_parallel_calls=AUTOTUNE,
-        deterministic=True,
-    )
-
-
-def _shuffle(
-    records: tf.data.Dataset, seeds: tf.Tensor, *, window: int
-) -> tf.data.Dataset:
-    """By window and not with Dataset.shuffle, whose order also hangs on TensorFlow's
-    global seed and which refuses a seed tensor where that is 0."""
-
-    def shuffled(number: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
-        return stateless_shuffle(part, stateless_fold_in(seeds, -number))
-
-    return records.batch(window).enumerate(1).map(shuffled).unbatch()
 
 
 def eval_dataset(

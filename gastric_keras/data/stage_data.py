@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, TargetConfig
 from gastric_keras.config.mid import ContrastConfig
+from gastric_keras.data.batch_part import WHOLE, BatchPart
 from gastric_keras.data.contrast import paired_batches, paired_validation
 from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import (
@@ -43,7 +44,12 @@ class TrainingData:
 
 
 def training_data(
-    section: Section, *, seed: int, image_size: int, extra_steps: int = 0
+    section: Section,
+    *,
+    seed: int,
+    image_size: int,
+    extra_steps: int = 0,
+    part: BatchPart = WHOLE,
 ) -> TrainingData:
     """The training patches of one set.
 
@@ -52,6 +58,7 @@ def training_data(
         seed: of order, augmentation and shuffled labels.
         image_size: side in px.
         extra_steps: updates an epoch on top of the section's own.
+        part: rows of each batch that this process makes.
     """
     fit, selection = section.fit, _labeled(section, "train", seed=seed)
     one_pass = steps_per_epoch(selection, fit.batch_size)
@@ -70,6 +77,7 @@ def training_data(
             seed=seed,
             augment_config=None if contrast else section.augment,
             shuffle_buffer=fit.shuffle_buffer,
+            part=part,
         )
         found = passes.skip(rest).take((fit.epochs - start) * steps)
         if contrast is None:
@@ -80,6 +88,7 @@ def training_data(
             crop=contrast.crop,
             seed=seed,
             first=start * steps,
+            part=part,
         ).prefetch(tf.data.AUTOTUNE)
 
     return TrainingData(

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.mid import MidConfig
+from gastric_keras.data.batch_part import WHOLE, BatchPart
 from gastric_keras.data.stage_data import (
     TrainingData,
     class_weight,
@@ -129,13 +130,16 @@ def heads_of(mid: MidConfig) -> tuple[Head, Head]:
     )
 
 
-def join_training(mid: MidConfig, *, seed: int, image_size: int) -> TrainingData:
+def join_training(
+    mid: MidConfig, *, seed: int, image_size: int, part: BatchPart = WHOLE
+) -> TrainingData:
     """The training patches of both sets; order and views by (seed, epoch) alone.
 
     Args:
         mid: section of the config with a second set.
         seed: of order and augmentation.
         image_size: side in px.
+        part: rows of each batch that this process makes.
 
     Returns:
         Batches of (images, rows). Patch 2i is of the first set and 2i + 1 of the
@@ -150,6 +154,7 @@ def join_training(mid: MidConfig, *, seed: int, image_size: int) -> TrainingData
             seed=seed,
             image_size=image_size,
             extra_steps=steps - count_steps(head.section),
+            part=part,
         )
         for head in heads
     )

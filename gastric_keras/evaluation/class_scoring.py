@@ -15,6 +15,7 @@ from gastric_keras.runs.predictions import Predictions, select
 from gastric_keras.runs.score_shapes import ClassScores, ClassSplitReports
 from gastric_keras.statistics.calibration import fit_temperature
 from gastric_keras.statistics.class_report import ClassReport, class_report
+from gastric_keras.statistics.draws import Draws
 
 
 def score_classes(
@@ -40,7 +41,12 @@ def score_classes(
     unfitted, temperature = why_unfitted(validation), 1.0
     if unfitted is None:
         temperature = fit_temperature(validation.label, validation.probability)
-    report = partial(_report, config, temperature=temperature)
+    report = partial(
+        score_class_part,
+        is_ordered=config.target.ordered,
+        temperature=temperature,
+        draws=draws_of(config),
+    )
     return ClassScores(
         **trained(config, train),
         ordered=config.target.ordered,
@@ -57,15 +63,23 @@ def score_classes(
     )
 
 
-def _report(
-    config: ExperimentConfig, part: Predictions, *, temperature: float
+def score_class_part(
+    part: Predictions, *, is_ordered: bool, temperature: float, draws: Draws
 ) -> ClassReport:
+    """Every score of some patches at a temperature that is fixed.
+
+    Args:
+        part: predictions of the patches.
+        is_ordered: the classes are a ladder.
+        temperature: > 0, of the scores after scaling.
+        draws: of cases, for the intervals.
+    """
     return class_report(
         part.label,
         part.probability,
         part.case_id,
         classes=part.classes,
-        is_ordered=config.target.ordered,
+        is_ordered=is_ordered,
         calibrated=scaled(part, temperature),
-        draws=draws_of(config),
+        draws=draws,
     )

@@ -8,21 +8,28 @@ from pathlib import Path
 import numpy as np
 
 from gastric_keras.data.looks import MEASURES, Appearance
+from gastric_keras.evaluation.class_scoring import score_class_part
 from gastric_keras.evaluation.scoring import score_part
 from gastric_keras.records.manifest import MANIFEST_NAME, Manifest
 from gastric_keras.records.treatment import meeting_warnings, treatment_of
 from gastric_keras.runs.cohort_shapes import (
     CaseAppearance,
+    ClassCohortScores,
     ClassCount,
+    CohortFacts,
     CohortScores,
     SetAppearance,
     SharedWithRun,
 )
 from gastric_keras.runs.predictions import Predictions
-from gastric_keras.runs.score_shapes import RunScores
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.statistics.draws import Draws
 from gastric_keras.statistics.drift import ScoreDrift, Shift, score_drift, shift_of
-from gastric_keras.statistics.independent import changes_of
+from gastric_keras.statistics.independent import (
+    change_of,
+    changes_of,
+    class_changes_of,
+)
 from gastric_keras.statistics.scores import not_numbers
 from gastric_keras.support.files import sha256_of
 
@@ -61,17 +68,9 @@ def score_cohort(
         temperature=scores.temperature or 1.0,
         draws=draws,
     )
-    treatment, target_treatment = map(treatment_of, manifests)
-    counts = tuple(_counts(found))
+    facts = _facts(name, found, records, manifests)
     return CohortScores(
-        name=name,
-        records=records,
-        manifest_sha256=sha256_of(Path(records) / MANIFEST_NAME),
-        treatment=treatment,
-        target_treatment=target_treatment,
-        splits=tuple(s for s in manifests[0].counts if manifests[0].count(s)),
-        is_grouped=manifests[0].is_grouped,
-        counts=counts,
+        **vars(facts),
         positive=scores.positive,
         threshold=scores.threshold,
         temperature=scores.temperature or 1.0,
@@ -83,12 +82,81 @@ def score_cohort(
         drift=tuple(_drift(test, found, scores.positive, draws)),
         shifts=tuple(_shifts(appearances[1], appearances[0], internal.confidence)),
         shared=tuple(shared),
-        warnings=(
-            *meeting_warnings(
-                {f"cohort {name}": treatment, "target set": target_treatment}
-            ),
-            *_few_warnings(counts, manifests[0], scores),
+        warnings=tuple(
+            _warnings(facts, scores.unfitted, "threshold 0.5 and temperature 1 were")
         ),
+    )
+
+
+def score_class_cohort(
+    name: str,
+    found: Predictions,
+    *,
+    records: str,
+    manifests: tuple[Manifest, Manifest],
+    run: tuple[ClassScores, Predictions],
+    appearances: tuple[SetAppearance, SetAppearance],
+    shared: Sequence[SharedWithRun] = (),
+) -> ClassCohortScores:
+    """The same of a run of more than two classes, at its own temperature.
+
+    Args:
+        name: of the cohort.
+        found: its predictions, of all splits.
+        records: folder of the set.
+        manifests: of the cohort, and of the run's target set.
+        run: scores of the run, and predictions of its test split.
+        appearances: of the cohort, and of the run's test split.
+        shared: what the cohort shares with the sets of the run.
+    """
+    scores, test = run
+    internal = scores.test
+    report = score_class_part(
+        found,
+        is_ordered=scores.ordered,
+        temperature=scores.temperature,
+        draws=internal.draws,
+    )
+    units = {
+        "patch": (internal.patch, report.patch),
+        "case": (internal.case, report.case),
+    }
+    facts = _facts(name, found, records, manifests)
+    return ClassCohortScores(
+        **vars(facts),
+        temperature=scores.temperature,
+        report=report,
+        changes={unit: class_changes_of(*pair) for unit, pair in units.items()},
+        class_changes={
+            unit: {
+                each: change_of(before.by_class[each]["auc"], scored["auc"])
+                for each, scored in after.by_class.items()
+            }
+            for unit, (before, after) in units.items()
+        },
+        drift=tuple(_drift(test, found, None, internal.draws)),
+        shifts=tuple(_shifts(appearances[1], appearances[0], internal.confidence)),
+        shared=tuple(shared),
+        warnings=tuple(_warnings(facts, scores.unfitted, "temperature 1 was")),
+    )
+
+
+def _facts(
+    name: str,
+    found: Predictions,
+    records: str,
+    manifests: tuple[Manifest, Manifest],
+) -> CohortFacts:
+    treatment, target_treatment = map(treatment_of, manifests)
+    return CohortFacts(
+        name=name,
+        records=records,
+        manifest_sha256=sha256_of(Path(records) / MANIFEST_NAME),
+        treatment=treatment,
+        target_treatment=target_treatment,
+        splits=tuple(s for s in manifests[0].counts if manifests[0].count(s)),
+        is_grouped=manifests[0].is_grouped,
+        counts=tuple(_counts(found)),
     )
 
 
@@ -99,29 +167,32 @@ def _counts(found: Predictions) -> Iterator[ClassCount]:
         yield ClassCount(name, int(mine.sum()), int(cases))
 
 
-def _few_warnings(
-    counts: Sequence[ClassCount], manifest: Manifest, scores: RunScores
-) -> Iterator[str]:
-    few = [each for each in counts if each.cases < FEW_CASES]
+def _warnings(facts: CohortFacts, unfitted: str | None, left: str) -> Iterator[str]:
+    """What is doubtful of a cohort, ``left`` being what validation did not choose."""
+    yield from meeting_warnings(
+        {f"cohort {facts.name}": facts.treatment, "target set": facts.target_treatment}
+    )
+    few = [each for each in facts.counts if each.cases < FEW_CASES]
     if few:
         spelled = ", ".join(f"{each.name}: {each.cases}" for each in few)
         yield f"few cases of a class ({spelled}): every interval is wide or missing."
-    if not manifest.is_grouped:
+    if not facts.is_grouped:
         yield "its patients are not known: each image counts as a case of its own."
-    if scores.unfitted:
-        yield f"threshold 0.5 and temperature 1 were not chosen. {scores.unfitted}"
+    if unfitted:
+        yield f"{left} not chosen. {unfitted}"
 
 
 def _drift(
-    test: Predictions, found: Predictions, positive: str, draws: Draws
+    test: Predictions, found: Predictions, positive: str | None, draws: Draws
 ) -> Iterator[ScoreDrift]:
-    """By true class; none where probabilities are not numbers."""
+    """By true class, of the probability of the positive one, or of each its own; none
+    where probabilities are not numbers."""
     if not_numbers(test.probability) or not_numbers(found.probability):
         return
-    index = found.classes.index(positive)
 
     def side(part: Predictions, label: int) -> tuple[np.ndarray, np.ndarray]:
         mine = part.label == label
+        index = label if positive is None else part.classes.index(positive)
         return part.probability[mine, index], part.case_id[mine]
 
     for label, name in enumerate(found.classes):

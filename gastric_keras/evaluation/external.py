@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.data.looks import read_appearance
 from gastric_keras.data.selection import Selection
 from gastric_keras.evaluation.cohort_leaks import check_unshared, find_shared
-from gastric_keras.evaluation.cohort_scores import appearance_by_case, score_cohort
+from gastric_keras.evaluation.cohort_scores import (
+    appearance_by_case,
+    score_class_cohort,
+    score_cohort,
+)
 from gastric_keras.evaluation.predicting import predict_selections
 from gastric_keras.records.checks import check_cohort
 from gastric_keras.records.manifest import MANIFEST_NAME, Manifest, read_manifest
@@ -20,6 +25,7 @@ from gastric_keras.records.treatment import (
     treatment_of,
 )
 from gastric_keras.runs.cohort_shapes import (
+    ClassCohortScores,
     CohortScores,
     SetAppearance,
     SharedWithRun,
@@ -35,8 +41,8 @@ from gastric_keras.runs.predictions import (
     write_predictions,
 )
 from gastric_keras.runs.run_dir import CohortDir, RunDir
-from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.runs.scores import read_scores, read_split
+from gastric_keras.runs.score_shapes import ClassScores, RunScores
+from gastric_keras.runs.scores import read_class_scores, read_scores, read_split
 from gastric_keras.statistics.words import spell_auc
 from gastric_keras.support.files import sha256_of, write_json
 from gastric_keras.support.streams import warn
@@ -80,8 +86,9 @@ def score_cohorts(
     shared = _find_leaks(config, list(pending))
     found = _predictions(config, run_dir, pending, force=force)
     target = config.target.records
-    own = read_scores(run_dir)
-    run = own, read_split(run_dir, "test", own)
+    is_multiclass = config.target.is_multiclass
+    own = read_class_scores(run_dir) if is_multiclass else read_scores(run_dir)
+    test = read_split(run_dir, "test", own)
     internal = _appearance(target, ["test"], run_dir.internal_appearance)
     for name, manifest in pending.items():
         scores = _score(
@@ -89,7 +96,7 @@ def score_cohorts(
             run_dir.cohort(name),
             manifest,
             found[name],
-            run=run,
+            run=(own, test),
             internal=internal,
             shared=shared[name],
         )
@@ -178,23 +185,26 @@ def _score(
     manifest: Manifest,
     found: Predictions,
     *,
-    run: tuple[RunScores, Predictions],
+    run: tuple[RunScores | ClassScores, Predictions],
     internal: SetAppearance,
     shared: Sequence[SharedWithRun],
-) -> CohortScores:
+) -> CohortScores | ClassCohortScores:
     """Score one cohort, and write what was found."""
     name = place.root.name
     folder = config.evaluate.external[name].records
     appearance = _appearance(folder, _splits(manifest), place.appearance)
-    result = score_cohort(
-        name,
-        found,
-        records=folder,
-        manifests=(manifest, read_manifest(config.target.records)),
-        run=run,
-        appearances=(appearance, internal),
-        shared=shared,
-    )
+    scores, test = run
+    rest: dict[str, Any] = {
+        "records": folder,
+        "manifests": (manifest, read_manifest(config.target.records)),
+        "appearances": (appearance, internal),
+        "shared": shared,
+    }
+    result: CohortScores | ClassCohortScores
+    if isinstance(scores, ClassScores):
+        result = score_class_cohort(name, found, run=(scores, test), **rest)
+    else:
+        result = score_cohort(name, found, run=(scores, test), **rest)
     write_json(place.scores, asdict(result))
     return result
 
@@ -212,7 +222,7 @@ def _appearance(folder: str, splits: Sequence[str], path: Path) -> SetAppearance
     return made
 
 
-def _tell(scores: CohortScores, place: CohortDir) -> None:
+def _tell(scores: CohortScores | ClassCohortScores, place: CohortDir) -> None:
     for warning in scores.warnings:
         warn(f"cohort {scores.name}: {warning}")
     for each in scores.shared:
@@ -223,12 +233,14 @@ def _tell(scores: CohortScores, place: CohortDir) -> None:
     counts = ", ".join(
         f"{each.patches} {each.name} from {each.cases} cases" for each in scores.counts
     )
+    macro = "macro " if isinstance(scores, ClassCohortScores) else ""
+    auc = macro + spell_auc(scores.report.patch.scores["auc"])
     change = scores.changes["patch"]["auc"]
     spelled = "" if change.value is None else f", {change.value:+.3f}"
     if change.low is not None:
         spelled += f" ({change.low:+.3f} to {change.high:+.3f}) against the test split"
     print(
         f"evaluate: {scores.name}: {counts} ({' + '.join(scores.splits)}); "
-        f"{spell_auc(scores.report.patch.scores['auc'])}{spelled}; all scores in "
+        f"{auc}{spelled}; all scores in "
         f"{place.scores}"
     )

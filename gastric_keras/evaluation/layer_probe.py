@@ -114,14 +114,11 @@ def _taps(backbone: str, model: keras.Model) -> keras.Model:
 def _features(
     config: ExperimentConfig, taps: keras.Model, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    target, where = config.target, {
-        "seed": config.seed,
-        "image_size": config.backbone.image_size,
-    }
+    seed, size = config.seed, config.backbone.image_size
     if split == "train":
-        dataset = training_data(target, **where).plain()
+        dataset = training_data(config.target, seed=seed, image_size=size).plain()
     else:
-        dataset = validation_data(target, **where)
+        dataset = validation_data(config.target, seed=seed, image_size=size)
     columns = predict(build_forward(taps), dataset)
     return columns["probability"].astype(np.float32), columns["label"]
 

@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from gastric_keras.figures.blocks import plot_blocks
 from gastric_keras.figures.curves import (
     Curve,
     plot_precision_recall,
@@ -43,6 +44,7 @@ from gastric_keras.support.text import visible, wrap
 __all__ = [
     "Curve",
     "Difference",
+    "plot_blocks",
     "plot_confusion",
     "plot_differences",
     "plot_filters",

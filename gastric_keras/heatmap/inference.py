@@ -15,7 +15,8 @@ import tensorflow as tf
 from gastric_keras.heatmap.patches import PatchPlan, patch_batches
 from gastric_keras.imaging.normalization import StainFit
 from gastric_keras.imaging.slides import Picture
-from gastric_keras.serving.exported_model import Answer, ExportedModel
+from gastric_keras.serving.exported_answer import SUFFIX, Answer
+from gastric_keras.serving.exported_model import ExportedModel
 from gastric_keras.support.errors import require
 from gastric_keras.support.progress import with_progress
 
@@ -74,7 +75,8 @@ def predict_patches(
     """
     n = len(plan.origins)
     clock = Clock(model, min(batch_size, n))
-    probability, raw = np.full((2, n), np.nan, np.float32)
+    columns = () if model.positive is not None else (len(model.scored_classes),)
+    probability, raw = np.full((2, n, *columns), np.nan, np.float32)
     label = np.full(n, "", object)
     batches = patch_batches(
         picture,
@@ -94,8 +96,8 @@ def predict_patches(
             if found.raw is not None:
                 raw[indices] = found.raw
     speed = clock.stop(n)
-    has_raw = model.raw_point is not None
-    return Answer(probability, label, clock.threshold, raw if has_raw else None), speed
+    told = raw if model.tells_raw else None
+    return Answer(probability, label, clock.threshold, told), speed
 
 
 def answers(
@@ -118,7 +120,7 @@ def answers(
     for key, patches in batches:
         found = model.predict(patches, is_known=is_known)
         is_known = True
-        is_bad = ~np.isfinite(found.probability)
+        is_bad = ~np.isfinite(_columns_of(found.probability)).all(axis=0)
         require(
             not is_bad.any(),
             "The model must give a probability for each patch",
@@ -130,17 +132,27 @@ def answers(
 
 def answer_columns(model: ExportedModel) -> list[str]:
     """What a table holds of an answer; ``raw_…`` where the model tells it."""
-    raw = [] if model.raw_point is None else [f"raw_{model.positive}_probability"]
-    return [f"{model.positive}_probability", *raw, "label"]
+    columns = [f"{name}{SUFFIX}" for name in model.scored_classes]
+    raw = raw_columns(model) if model.tells_raw else []
+    return [*columns, *raw, "label"]
+
+
+def raw_columns(model: ExportedModel) -> list[str]:
+    """Of :func:`answer_columns`, the network's own probabilities."""
+    return [f"raw_{name}{SUFFIX}" for name in model.scored_classes]
 
 
 def answer_cells(answer: Answer) -> Iterator[tuple[str, ...]]:
     """The cells of each patch; floats in digits that bring them back to the bit."""
-    columns = [answer.probability, answer.label]
-    if answer.raw is not None:
-        columns.insert(1, answer.raw)
+    raw = () if answer.raw is None else _columns_of(answer.raw)
+    columns = (*_columns_of(answer.probability), *raw, answer.label)
     for cells in zip(*columns, strict=True):
         yield tuple(map(str, cells))
+
+
+def _columns_of(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(n,) or (n, classes) -> (1 or classes, n)."""
+    return np.atleast_2d(probability.T)
 
 
 class Clock:

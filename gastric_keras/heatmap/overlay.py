@@ -1,58 +1,40 @@
-"""The map of probabilities over the slide, as one picture to look at."""
+"""The map over the slide as one picture: of one class, or of the called classes."""
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, PathPatch, Rectangle
-from matplotlib.path import Path as Outline
+from matplotlib.patches import Patch
 
-from gastric_keras.figures.style import STYLE, VERMILION
+from gastric_keras.figures.style import VERMILION
+from gastric_keras.heatmap.overlay_frame import COLORS, Caption, Layer, compose
 from gastric_keras.heatmap.probability_map import ProbabilityMap, Region
-from gastric_keras.support.fonts import choose_fonts
+from gastric_keras.support.text import visible, wrap
 
-#: From blue to yellow, evenly in lightness: it prints gray, color-blind readers can
-#: tell its ends apart, and no H&E looks like it.
-_COLORS = colormaps["viridis"]
-#: Inches: longer side of the slide; room above, below, and for the bar; least width.
-_LONG, _TOP, _BOTTOM, _BAR, _LEAST = 9.0, 0.75, 0.75, 1.75, 6.0
-#: Dots an inch at least: of a small picture the letters too must be drawn.
-_LEAST_DPI = 80.0
-#: Share of the slide's width that a scale bar may take.
-_SCALE_SHARE = 0.25
+#: Letters of a class in a line of the legend.
+_NAME = 16
 
 
 @dataclass(frozen=True)
-class OverlayCaption:
-    """What is written around the picture.
+class ShownClass:
+    """The class whose probability is drawn.
 
     Attributes:
-        title: one line.
-        subtitle: smaller, one line.
-        positive: name of the class whose probability is shown.
-        threshold: of the model.
-        level: from which regions are outlined.
-        mpp: µm/px of the slide at full resolution; 0: not known, no scale bar.
+        name: of it.
+        threshold: of the model; None: more than two classes.
+        level: from which regions are outlined; None: where the class is called.
     """
 
-    title: str
-    subtitle: str
-    positive: str
-    threshold: float
-    level: float
-    mpp: float
+    name: str
+    threshold: float | None
+    level: float | None
 
 
 def draw_overlay(
@@ -60,15 +42,17 @@ def draw_overlay(
     probability: ProbabilityMap,
     regions: Sequence[Region],
     *,
-    caption: OverlayCaption,
+    shown: ShownClass,
+    caption: Caption,
     opacity: float,
 ) -> bytes:
-    """Draw the map over the slide, with its legend.
+    """Draw the map of one class over the slide, with its legend.
 
     Args:
         view: (h, w, 3) uint8 RGB, the part of the slide that the map covers, shrunk.
         probability: the map; where it is NaN the slide shows as it is.
         regions: outlined.
+        shown: the class.
         caption: what is written.
         opacity: of the map, in [0, 1].
 
@@ -76,120 +60,78 @@ def draw_overlay(
         PNG, whose picture of the slide is about as large as the view, or larger where
         that is under 720 px.
     """
-    height, width = view.shape[:2]
-    scale = _LONG / max(height, width)
-    inner = (width * scale, height * scale)
-    size = (max(inner[0] + _BAR, _LEAST), inner[1] + _TOP + _BOTTOM)
-    with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes(
-            (0.1 / size[0], _BOTTOM / size[1], inner[0] / size[0], inner[1] / size[1])
-        )
-        _draw_slide(axes, view, probability, regions, opacity)
-        if caption.mpp:
-            _draw_scale(axes, probability, caption.mpp)
-        bar = figure.add_axes(
-            (
-                (inner[0] + 0.3) / size[0],
-                (_BOTTOM + 0.1 * inner[1]) / size[1],
-                0.18 / size[0],
-                0.8 * inner[1] / size[1],
-            )
-        )
-        _draw_bar(bar, caption)
-        _write(figure, caption, has_regions=bool(regions))
-        choose_fonts(figure)
-        stream = io.BytesIO()
-        dpi = max(max(height, width) / _LONG, _LEAST_DPI)
-        figure.savefig(stream, format="png", dpi=dpi)
-    return stream.getvalue()
+    region: Line2D | Patch = Line2D([], [], color=VERMILION, lw=2)
+    if shown.level is None:
+        words = f"called {shown.name}" if regions else f"nowhere called {shown.name}"
+    else:
+        words = "at or above" if regions else "nowhere at"
+        words += f" {shown.level:.2f}"
+    if not regions:
+        region = Patch(fc="none", ec="none")
+    layer = Layer(
+        cells=np.ma.masked_invalid(probability.values),
+        outlines=[(each, VERMILION) for each in regions],
+        draw_key=lambda axes: _draw_bar(axes, shown),
+        handles=[region],
+        names=[words],
+    )
+    return compose(view, probability, layer, caption=caption, opacity=opacity)
 
 
-def scale_length(width_um: float) -> int:
-    """µm of a scale bar: 1, 2 or 5 times a power of ten, a quarter of the width or
-    less.
-
-    Args:
-        width_um: of the slide, µm.
-    """
-    most = max(width_um * _SCALE_SHARE, 1)
-    power = 10 ** math.floor(math.log10(most))
-    return int(next(k * power for k in (5, 2, 1) if k * power <= most))
-
-
-def _draw_slide(
-    axes: Axes,
+def draw_class_overlay(
     view: npt.NDArray[np.uint8],
     probability: ProbabilityMap,
-    regions: Sequence[Region],
+    regions: Sequence[Sequence[Region]],
+    *,
+    names: Sequence[str],
+    colors: Sequence[tuple[int, int, int]],
+    caption: Caption,
     opacity: float,
-) -> None:
-    height, width = probability.shape
-    left, top = probability.corner
-    axes.imshow(view, extent=(left, left + width, top + height, top))
-    rows, columns = probability.values.shape
-    cell = probability.cell
-    axes.imshow(
-        np.ma.masked_invalid(probability.values),
-        cmap=_COLORS,
-        vmin=0,
-        vmax=1,
-        alpha=opacity,
-        interpolation="nearest",
-        extent=(left, left + columns * cell, top + rows * cell, top),
+) -> bytes:
+    """Draw over the slide which class each place is called, in the class's color.
+
+    Args:
+        view: as of :func:`draw_overlay`.
+        probability: the maps of all classes, (rows, columns, classes).
+        regions: of each class, outlined.
+        names: of the classes, as the legend says them.
+        colors: of the classes, 0 to 255.
+        caption: what is written.
+        opacity: of the colors, in [0, 1].
+
+    Returns:
+        PNG, see :func:`draw_overlay`.
+    """
+    shares = [(red / 255, green / 255, blue / 255) for red, green, blue in colors]
+    # Background has no color at all.
+    table = np.array([*((*color, 1.0) for color in shares), (0.0, 0.0, 0.0, 0.0)])
+    is_read = ~np.isnan(probability.values[..., 0])
+    called = np.where(is_read, probability.values.argmax(axis=-1), len(shares))
+    layer = Layer(
+        cells=table[called],
+        outlines=[
+            (region, color)
+            for color, found in zip(shares, regions, strict=True)
+            for region in found
+        ],
+        draw_key=lambda axes: _draw_names(axes, names, shares),
+        handles=[],
+        names=[],
     )
-    for region in regions:
-        for color, line in (("white", 3.0), (VERMILION, 1.6)):
-            axes.add_patch(
-                PathPatch(_outline(region), fill=False, ec=color, lw=line, zorder=3)
-            )
-    # The cells that the edge cuts reach beyond it.
-    axes.set(xlim=(left, left + width), ylim=(top + height, top), xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#bbbbbb")
+    return compose(view, probability, layer, caption=caption, opacity=opacity)
 
 
-def _outline(region: Region) -> Outline:
-    rings = [region.polygon.exterior, *region.polygon.interiors]
-    return Outline.make_compound_path(
-        *(Outline(np.asarray(ring.coords), closed=True) for ring in rings)
-    )
-
-
-def _draw_scale(axes: Axes, probability: ProbabilityMap, mpp: float) -> None:
-    height, width = probability.shape
-    x, y = probability.corner
-    length = scale_length(width * mpp)
-    px = length / mpp
-    left, unit = x + 0.03 * width, max(height, width) / 100
-    bottom = y + height - 2 * unit
-    box = (left - unit, bottom - 4.2 * unit)
-    axes.add_patch(
-        Rectangle(box, px + 2 * unit, 5.2 * unit, fc="white", ec="none", zorder=4)
-    )
-    bar = (left, bottom - 0.8 * unit)
-    axes.add_patch(Rectangle(bar, px, 0.8 * unit, fc="black", ec="none", zorder=5))
-    label = f"{length // 1000} mm" if length >= 1000 else f"{length} µm"
-    axes.text(
-        left + px / 2,
-        bottom - 1.3 * unit,
-        label,
-        ha="center",
-        va="bottom",
-        size=9,
-        zorder=5,
-    )
-
-
-def _draw_bar(axes: Axes, caption: OverlayCaption) -> None:
-    mappable = ScalarMappable(Normalize(0, 1), _COLORS)
+def _draw_bar(axes: Axes, shown: ShownClass) -> None:
+    threshold = shown.threshold
+    mappable = ScalarMappable(Normalize(0, 1), COLORS)
     axes.figure.colorbar(mappable, cax=axes, ticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_title(f"{caption.positive}\nprobability", size=9, pad=10, loc="left")
-    axes.axhline(caption.threshold, color="black", lw=2, xmin=-0.2, xmax=1.2)
+    axes.set_title(f"{shown.name}\nprobability", size=9, pad=10, loc="left")
+    if threshold is None:
+        return
+    axes.axhline(threshold, color="black", lw=2, xmin=-0.2, xmax=1.2)
     axes.annotate(
-        f"◂ threshold\n    {caption.threshold:.2f}",
-        (1, caption.threshold),
+        f"◂ threshold\n    {threshold:.2f}",
+        (1, threshold),
         xytext=(36, 0),
         textcoords="offset points",
         va="center",
@@ -197,31 +139,19 @@ def _draw_bar(axes: Axes, caption: OverlayCaption) -> None:
     )
 
 
-def _write(figure: Figure, caption: OverlayCaption, *, has_regions: bool) -> None:
-    height = figure.get_figheight()
-    left = 0.1 / figure.get_figwidth()
-    figure.text(
-        left, 1 - 0.12 / height, caption.title, size=12, va="top", weight="bold"
-    )
-    figure.text(
-        left, 1 - 0.42 / height, caption.subtitle, size=9, va="top", color="#444444"
-    )
-    region: Line2D | Patch = Line2D([], [], color=VERMILION, lw=2)
-    names = [f"at or above {caption.level:.2f}"]
-    if not has_regions:
-        region, names = Patch(fc="none", ec="none"), [f"nowhere at {caption.level:.2f}"]
-    figure.legend(
-        [region, Patch(fc="white", ec="#bbbbbb")],
-        [*names, "no color: background, not read"],
-        loc="lower left",
-        bbox_to_anchor=(0, 0.28 / height),
-        ncols=2,
-        borderaxespad=0.2,
-    )
-    figure.text(
-        left,
-        0.1 / height,
-        "Research only: what a network answers, no diagnosis.",
-        size=8,
-        color="#444444",
+def _draw_names(
+    axes: Axes, names: Sequence[str], colors: Sequence[tuple[float, float, float]]
+) -> None:
+    axes.set_axis_off()
+    axes.legend(
+        [Patch(fc=color, ec="none") for color in colors],
+        ["\n".join(wrap(visible(name), _NAME)) for name in names],
+        title="called",
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0,
+        alignment="left",
+        handlelength=1.2,
+        fontsize=8,
+        title_fontsize=9,
     )

@@ -17,7 +17,8 @@ class ProbabilityMap:
     """A probability for each square cell of the slide.
 
     Attributes:
-        values: (rows, columns) float32 in [0, 1]; NaN where nothing was read.
+        values: (rows, columns) float32 in [0, 1], or (rows, columns, classes) of more
+            than two; NaN where nothing was read.
         cell: side of a cell, px at full resolution; the last ones end at the edge.
         shape: (H, W) of the part of the slide that the map covers, px.
         corner: (x, y) of that part in the slide, px.
@@ -31,7 +32,7 @@ class ProbabilityMap:
 
 @dataclass(frozen=True)
 class Region:
-    """Cells at or above a level that hang together by their sides.
+    """Cells of one call that hang together by their sides.
 
     Attributes:
         polygon: shapely Polygon, px at full resolution.
@@ -54,7 +55,7 @@ def draw_map(
 
     Args:
         plan: the patches that were read.
-        probability: (n,) of each, in [0, 1].
+        probability: (n,) of each, in [0, 1]; or (n, classes).
         shape: (H, W) of the part of the slide that the grid of the plan covers, px.
     """
     centers = [
@@ -65,8 +66,9 @@ def draw_map(
     left, top = (plan.origins - np.array(plan.corner)).T
     first_row, last_row = np.searchsorted(centers[0], (top, top + plan.side))
     first_column, last_column = np.searchsorted(centers[1], (left, left + plan.side))
-    total = np.zeros((len(centers[0]), len(centers[1])))
-    count = np.zeros_like(total)
+    classes = probability.shape[1:]
+    total = np.zeros((len(centers[0]), len(centers[1]), *classes))
+    count = np.zeros((*total.shape[:2], *(1 for _ in classes)))
     cells = zip(first_row, last_row, first_column, last_column, probability)
     for above, below, before, after, value in cells:
         total[above:below, before:after] += value
@@ -83,11 +85,22 @@ def find_regions(probability: ProbabilityMap, level: float) -> list[Region]:
         probability: the map.
         level: in (0, 1].
     """
+    # In float32 as the values: a probability that equals the threshold is at it.
+    return outline_cells(probability, probability.values >= np.float32(level))
+
+
+def outline_cells(
+    probability: ProbabilityMap, is_inside: npt.NDArray[np.bool_]
+) -> list[Region]:
+    """Outline the cells that hang together by their sides, from top to bottom.
+
+    Args:
+        probability: the map of one class.
+        is_inside: (rows, columns) bool, which cells are outlined.
+    """
     from scipy.ndimage import find_objects, label
     from shapely import union_all
 
-    # In float32 as the values: a probability that equals the threshold is at it.
-    is_inside = probability.values >= np.float32(level)
     labels, _ = label(is_inside)
     regions = []
     for number, window in enumerate(find_objects(labels), start=1):

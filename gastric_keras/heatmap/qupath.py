@@ -14,10 +14,13 @@ import numpy as np
 
 from gastric_keras.heatmap.patches import PatchPlan
 from gastric_keras.heatmap.probability_map import Region
-from gastric_keras.serving.exported_model import Answer
+from gastric_keras.serving.exported_answer import Answer
 
+#: Red, green and blue, 0 to 255.
+Color = tuple[int, int, int]
 #: Of the class that is looked for, and of the other: vermilion and blue of Okabe & Ito.
-POSITIVE_COLOR, OTHER_COLOR = (213, 94, 0), (0, 114, 178)
+POSITIVE_COLOR: Color = (213, 94, 0)
+OTHER_COLOR: Color = (0, 114, 178)
 #: Ids come from the geometry, so that equal runs leave equal files.
 _NAMESPACE = uuid.UUID("5d3b5a9e-6c1b-4a53-9a0a-5f0c7c9b8a11")
 
@@ -32,14 +35,19 @@ class Feature(TypedDict):
 
 
 def region_features(
-    regions: Iterable[Region], positive: str, *, corner: tuple[int, int] = (0, 0)
+    regions: Iterable[Region],
+    name: str,
+    *,
+    corner: tuple[int, int] = (0, 0),
+    color: Color = POSITIVE_COLOR,
 ) -> list[Feature]:
-    """Regions as annotations of the positive class.
+    """Regions as annotations of a class.
 
     Args:
         regions: outlines in px of the slide at full resolution.
-        positive: name of the class.
+        name: of the class, the positive one of two.
         corner: (x, y) of the bounds of the slide, px.
+        color: of the class.
 
     Returns:
         GeoJSON Features with the properties of QuPath 0.4 and later: objectType,
@@ -54,31 +62,39 @@ def region_features(
         _feature(
             "annotation",
             mapping(translate(region.polygon, -x, -y) if x or y else region.polygon),
-            label=positive,
-            color=POSITIVE_COLOR,
+            label=name,
+            color=color,
             measurements={
-                f"mean {positive} probability": region.mean,
-                f"highest {positive} probability": region.highest,
+                f"mean {name} probability": region.mean,
+                f"highest {name} probability": region.highest,
             },
-            name=f"{positive} {number}",
+            name=f"{name} {number}",
         )
         for number, region in enumerate(regions, start=1)
     ]
 
 
-def tile_features(plan: PatchPlan, answer: Answer, positive: str) -> list[Feature]:
-    """Patches as tiles, with their probability as a measurement.
+def tile_features(
+    plan: PatchPlan,
+    answer: Answer,
+    classes: Sequence[str],
+    *,
+    colors: Mapping[str, Color],
+) -> list[Feature]:
+    """Patches as tiles, with their probabilities as measurements.
 
     Args:
         plan: the patches.
         answer: what the model said of each, in the same order.
-        positive: name of the positive class.
+        classes: names of those whose probability it says, in order.
+        colors: of the classes; the others are of ``OTHER_COLOR``.
     """
     side = plan.side
     features = []
     origins = plan.origins - np.array(plan.corner)
-    for (x, y), probability, label in zip(
-        origins.tolist(), answer.probability, answer.label, strict=True
+    rows = answer.probability.reshape(len(origins), len(classes))
+    for (x, y), row, label in zip(
+        origins.tolist(), rows.tolist(), answer.label, strict=True
     ):
         corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side), (x, y)]
         features.append(
@@ -86,8 +102,11 @@ def tile_features(plan: PatchPlan, answer: Answer, positive: str) -> list[Featur
                 "tile",
                 {"type": "Polygon", "coordinates": [corners]},
                 label=label,
-                color=POSITIVE_COLOR if label == positive else OTHER_COLOR,
-                measurements={f"{positive} probability": float(probability)},
+                color=colors.get(label, OTHER_COLOR),
+                measurements={
+                    f"{name} probability": probability
+                    for name, probability in zip(classes, row, strict=True)
+                },
             )
         )
     return features
@@ -104,7 +123,7 @@ def _feature(
     geometry: Mapping[str, object],
     *,
     label: str,
-    color: tuple[int, int, int],
+    color: Color,
     measurements: dict[str, float],
     **properties: str,
 ) -> Feature:

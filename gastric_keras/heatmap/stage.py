@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.heatmap.finding import check_options
 from gastric_keras.heatmap.whole_slide import map_slide
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.serving.exported_model import load_exported
@@ -31,9 +32,9 @@ def run_heatmap(
         force: do it again, though it stands.
 
     Raises:
-        InputError: the model cannot be used, two slides have one name, or a slide
-            cannot be read, its scale is missing or nothing of it is tissue; all others
-            are finished.
+        InputError: the model cannot be used, an option does not fit its classes, two
+            slides have one name, or a slide cannot be read, its scale is missing or
+            nothing of it is tissue; all others are finished.
     """
     names = [path.name for path in slide]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -44,6 +45,7 @@ def run_heatmap(
         slide=twice,
     )
     loaded = load_exported(model)
+    check_options(config, loaded)
     run_dir = RunDir.of_export(loaded.folder)
     failed: dict[Path, InputError] = {}
     for path in slide:

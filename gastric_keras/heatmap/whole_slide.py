@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.config.heatmap import HeatmapConfig
+from gastric_keras.heatmap.class_finding import ClassFinding
+from gastric_keras.heatmap.finding import check_options, find
 from gastric_keras.heatmap.inference import (
     Speed,
     answer_cells,
@@ -20,17 +22,12 @@ from gastric_keras.heatmap.inference import (
     predict_patches,
 )
 from gastric_keras.heatmap.matching import fit_stain_of, patch_side, tell_assumed
-from gastric_keras.heatmap.overlay import OverlayCaption, draw_overlay
 from gastric_keras.heatmap.patches import PatchPlan, plan_patches
-from gastric_keras.heatmap.probability_map import (
-    ProbabilityMap,
-    Region,
-    draw_map,
-    find_regions,
-)
-from gastric_keras.heatmap.qupath import collection_of, region_features, tile_features
+from gastric_keras.heatmap.positive_finding import PositiveFinding
+from gastric_keras.heatmap.qupath import collection_of
 from gastric_keras.imaging.slides import Picture, open_picture
-from gastric_keras.serving.exported_model import Answer, ExportedModel
+from gastric_keras.serving.exported_answer import Answer
+from gastric_keras.serving.exported_model import ExportedModel
 from gastric_keras.support import config_io, files
 from gastric_keras.support.versions import read_commit, read_versions
 
@@ -61,9 +58,10 @@ def map_slide(
 
     Raises:
         FolderInUse: another process works there.
-        InputError: the slide cannot be used, a scale is missing, or nothing of it is
-            tissue.
+        InputError: the slide cannot be used, a scale is missing, nothing of it is
+            tissue, or an option does not fit the model's classes.
     """
+    check_options(config, model)
     with open_picture(slide) as picture:
         made_of = _made_of(config, slide, model)
         with files.locked(
@@ -87,10 +85,8 @@ def map_slide(
                 model=model,
                 name=slide.name,
             )
-            files.write_json(
-                summary, _summarize(reading, made_of, picture, model.positive)
-            )
-            _tell(reading, model.positive, folder)
+            files.write_json(summary, _summarize(reading, made_of, picture))
+            _tell(reading, folder)
 
 
 def _made_of(
@@ -121,10 +117,7 @@ class _Reading:
     answer: Answer
     speed: Speed
     mpp: float
-    probability: ProbabilityMap
-    level: float
-    regions: list[Region]
-    called: int
+    finding: PositiveFinding | ClassFinding
     is_normalized: bool
 
 
@@ -150,14 +143,9 @@ def _read_slide(
         readers=config.readers or os.cpu_count() or 1,
         fit=fit,
     )
-    level = answer.threshold if config.level is None else config.level
     _, _, width, height = picture.bounds
-    probability = draw_map(plan, answer.probability, (height, width))
-    regions = find_regions(probability, level)
-    called = int((answer.label == model.positive).sum())
-    return _Reading(
-        plan, answer, speed, mpp, probability, level, regions, called, fit is not None
-    )
+    finding = find(config, model, plan, answer, (height, width))
+    return _Reading(plan, answer, speed, mpp, finding, fit is not None)
 
 
 def _write(
@@ -181,17 +169,15 @@ def _write(
         ),
     )
     stream = io.BytesIO()
-    np.save(stream, reading.probability.values)
+    np.save(stream, reading.finding.probability.values)
     files.write_atomic(folder / "probability.npy", stream.getvalue())
-    features = region_features(reading.regions, model.positive, corner=plan.corner)
-    if config.tiles:
-        features += tile_features(plan, answer, model.positive)
+    features = reading.finding.features(plan, answer, tiles=config.tiles)
     files.write_atomic(folder / "heatmap.geojson", collection_of(features))
-    overlay = draw_overlay(
+    overlay = reading.finding.draw(
         _view(picture, config.overlay_side),
-        reading.probability,
-        reading.regions,
-        caption=_caption(reading, model.positive, name),
+        title=name,
+        patches=_patches_in_words(reading),
+        mpp=reading.mpp,
         opacity=config.opacity,
     )
     files.write_atomic(folder / "overlay.png", overlay)
@@ -213,22 +199,14 @@ def _view(picture: Picture, side: int) -> npt.NDArray[np.uint8]:
     return whole[rows, round(x / factor) : round((x + width) / factor)]
 
 
-def _caption(reading: _Reading, positive: str, name: str) -> OverlayCaption:
+def _patches_in_words(reading: _Reading) -> str:
     side, mpp = reading.plan.side, reading.mpp
     scale = f"= {side * mpp:.0f} µm" if mpp else "(scale not known)"
-    return OverlayCaption(
-        title=name,
-        subtitle=f"{reading.called} of {len(reading.plan.origins)} patches of "
-        f"{side} px {scale} called {positive}",
-        positive=positive,
-        threshold=reading.answer.threshold,
-        level=reading.level,
-        mpp=mpp,
-    )
+    return f"{len(reading.plan.origins)} patches of {side} px {scale}"
 
 
 def _summarize(
-    reading: _Reading, made_of: dict[str, object], picture: Picture, positive: str
+    reading: _Reading, made_of: dict[str, object], picture: Picture
 ) -> dict[str, object]:
     plan, speed = reading.plan, reading.speed
     return {
@@ -241,31 +219,25 @@ def _summarize(
         "side": plan.side,
         "stride": plan.step,
         "is_normalized": reading.is_normalized,
-        "positive": positive,
-        "threshold": reading.answer.threshold,
-        "level": reading.level,
+        **reading.finding.told(),
         "patches": {
             "in_grid": plan.in_grid,
             "background": plan.in_grid - len(plan.origins),
             "read": len(plan.origins),
-            "called_positive": reading.called,
+            **reading.finding.counted(),
         },
-        "regions": len(reading.regions),
+        "regions": reading.finding.regions_counted(),
         "speed": dataclasses.asdict(speed) | {"share_of_bare": speed.share_of_bare},
         "commit": read_commit(),
         "packages": read_versions(),
     }
 
 
-def _tell(reading: _Reading, positive: str, folder: Path) -> None:
+def _tell(reading: _Reading, folder: Path) -> None:
     speed = reading.speed
     print(
         f"heatmap: {len(reading.plan.origins)} patches in {speed.seconds:.1f} s, "
         f"{speed.patches_per_second:.0f} patches/s, {speed.share_of_bare:.2f} of the "
         f"model's bare inference ({speed.bare_patches_per_second:.0f} patches/s)"
     )
-    print(
-        f"heatmap: {reading.called} patches called {positive} at "
-        f"{reading.answer.threshold:.3f}, {len(reading.regions)} regions at "
-        f"{reading.level:.3f}; all in {folder}"
-    )
+    print(f"heatmap: {reading.finding.words()}; all in {folder}")

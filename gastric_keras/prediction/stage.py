@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gastric_keras.config.predict import PredictConfig
+from gastric_keras.heatmap.finding import check_options
 from gastric_keras.heatmap.inference import Speed
 from gastric_keras.heatmap.whole_slide import map_slide, stands
-from gastric_keras.prediction.calls import Calls, choose_calls
+from gastric_keras.prediction.calls import Calls, ClassCalls, choose_calls
 from gastric_keras.prediction.inputs import Input, find_inputs
 from gastric_keras.prediction.pictures import parts_of, predict_parts, state_of
 from gastric_keras.prediction.tables import (
@@ -60,9 +61,11 @@ def run_predict(
         force: do it again, predictions too.
 
     Raises:
-        InputError: the model or the index cannot be used, or no picture can be read.
+        InputError: the model or the index cannot be used, an option does not fit the
+            model's classes, or no picture can be read.
     """
     loaded = load_exported(model)
+    check_options(config, loaded)
     calls = choose_calls(config, loaded)
     ledger = Ledger()
     inputs = find_inputs([Path(each) for each in images], cases, config, ledger)
@@ -85,21 +88,17 @@ def run_predict(
         tell_pixels(found, loaded.metadata.get("patch_size") or None, ledger)
         write_set_aside(out / "set_aside.csv", found, ledger)
         _require_one(found)
-        names = (loaded.positive, _negative(loaded))
-        totals = write_calls(out, found, names=names, calls=calls)
-        told = {
-            "made_of": made_of,
-            "positive": loaded.positive,
-            "calls": dataclasses.asdict(calls),
-            "totals": dataclasses.asdict(totals),
-            "set_aside": len(found.set_aside),
-            "ledger": ledger.tree(),
-            "speed": None if speed is None else _speed(speed),
-            "commit": read_commit(),
-            "packages": read_versions(),
-        }
+        totals = write_calls(
+            out,
+            found,
+            scored=loaded.scored_classes,
+            names=_names(loaded),
+            calls=calls,
+        )
+        told = {"made_of": made_of, "positive": loaded.positive}
+        told |= _summarize(found, calls, totals, ledger, speed)
         files.write_json(summary, told)
-        _tell(totals, ledger, calls, loaded.positive, out)
+        _tell(totals, ledger, calls, loaded, out)
 
 
 def _check_options_of_slides(config: PredictConfig, inputs: Sequence[Input]) -> None:
@@ -136,7 +135,7 @@ def _predict(
     config: PredictConfig,
     inputs: Sequence[Input],
     model: ExportedModel,
-    calls: Calls,
+    calls: Calls | ClassCalls,
     out: Path,
     *,
     force: bool,
@@ -181,6 +180,25 @@ def _predict(
     return found, speed
 
 
+def _summarize(
+    found: Found,
+    calls: Calls | ClassCalls,
+    totals: Totals,
+    ledger: Ledger,
+    speed: Speed | None,
+) -> dict[str, Any]:
+    """What the summary says besides what it was made of."""
+    return {
+        "calls": dataclasses.asdict(calls),
+        "totals": dataclasses.asdict(totals),
+        "set_aside": len(found.set_aside),
+        "ledger": ledger.tree(),
+        "speed": None if speed is None else _speed(speed),
+        "commit": read_commit(),
+        "packages": read_versions(),
+    }
+
+
 def _require_one(found: Found) -> None:
     if found.read:
         return
@@ -191,11 +209,14 @@ def _require_one(found: Found) -> None:
     )
 
 
-def _negative(model: ExportedModel) -> str:
-    """Name of the other class, as the model labels it."""
+def _names(model: ExportedModel) -> tuple[str, ...]:
+    """All classes, as the model labels them, of two the positive one first."""
+    if model.positive is None:
+        return model.scored_classes
     classes = model.metadata.get("classes")
     others = [name for name in classes or () if name != model.positive]
-    return str(others[0]) if len(others) == 1 else f"not {model.positive}"
+    negative = str(others[0]) if len(others) == 1 else f"not {model.positive}"
+    return (model.positive, negative)
 
 
 def _speed(speed: Speed) -> dict[str, float]:
@@ -213,12 +234,21 @@ def _tell_speed(speed: Speed | None) -> None:
 
 
 def _tell(
-    totals: Totals, ledger: Ledger, calls: Calls, positive: str, out: Path
+    totals: Totals,
+    ledger: Ledger,
+    calls: Calls | ClassCalls,
+    model: ExportedModel,
+    out: Path,
 ) -> None:
     for line in ledger_lines({"ledger": ledger.tree() | {"warnings": []}}):
         print(f"predict: {line}")
+    called = totals.cases_called
+    if isinstance(called, dict):
+        by_class = ", ".join(f"{name} {number}" for name, number in called.items())
+        cases = f"cases called {by_class}"
+    else:
+        cases = f"{called} cases called {model.positive}"
     print(
         f"predict: {totals.patches} patches of {totals.pictures} pictures and slides "
-        f"of {totals.cases} cases; {totals.cases_called} cases called {positive}, "
-        f"{calls.words} ({calls.source}); all in {out}"
+        f"of {totals.cases} cases; {cases}, {calls.words}; all in {out}"
     )

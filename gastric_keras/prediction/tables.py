@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from gastric_keras.heatmap.inference import answer_columns
 from gastric_keras.heatmap.whole_slide import PATCHES, patch_columns
-from gastric_keras.prediction.calls import Calls
+from gastric_keras.prediction.calls import Calls, ClassCalls
 from gastric_keras.prediction.inputs import Input
 from gastric_keras.prediction.pictures import Part, Seen, read_part
 from gastric_keras.records.ledger import Ledger
@@ -30,7 +30,7 @@ class Found:
     Attributes:
         read: pictures and slides that were read, in the order of the table.
         set_aside: image_id -> why it was not.
-        scores: of every patch, float32.
+        scores: of every patch, float32; of more than two classes one after the other.
         units: place in ``read`` of every patch.
         notes: what was assumed of pixels -> image ids.
         sizes: of the pictures that are one patch -> how many, the first of them.
@@ -46,14 +46,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Totals:
-    """How many there were: patches, pictures and slides, cases; and called positive."""
+    """How many there were: patches, pictures and slides, cases; and how many of each
+    were called positive, or of more than two classes, class -> how many called so."""
 
     patches: int
     pictures: int
     cases: int
-    patches_called: int
-    pictures_called: int
-    cases_called: int
+    patches_called: int | dict[str, int]
+    pictures_called: int | dict[str, int]
+    cases_called: int | dict[str, int]
 
 
 def write_patches(
@@ -62,7 +63,7 @@ def write_patches(
     slides: Mapping[Input, Path],
     *,
     model: ExportedModel,
-    calls: Calls,
+    calls: Calls | ClassCalls,
     found: Found,
 ) -> None:
     """Write one row a patch; the rows go to the disk as they are read.
@@ -72,28 +73,30 @@ def write_patches(
         parts: pictures, all answered.
         slides: slide -> its heatmap's folder.
         model: the model.
-        calls: names the column of the score.
+        calls: names the columns of the score.
         found: is filled.
 
     Raises:
         InputError: a part or a heatmap was changed by hand.
     """
     columns = answer_columns(model)
-    place = columns.index(calls.column)
+    places = [columns.index(name) for name in calls.columns]
+
+    def keep(cells: Sequence[str]) -> None:
+        found.scores.extend(float(cells[place]) for place in places)
+        found.units.append(len(found.read) - 1)
 
     def rows() -> Iterator[Sequence[object]]:
         for part in parts:
             for each, (seen, cells) in zip(part.inputs, read_part(part, model)):
                 if _keep(found, each, seen):
-                    found.scores.append(float(cells[place]))
-                    found.units.append(len(found.read) - 1)
+                    keep(cells)
                     place_of = (0, 0, seen.width, seen.height)
                     yield (each.case_id, each.image_id, *place_of, *cells)
         for each, folder in slides.items():
             found.read.append(each)
             for x, y, width, _, *cells in _rows_of(folder / PATCHES, model):
-                found.scores.append(float(cells[place]))
-                found.units.append(len(found.read) - 1)
+                keep(cells)
                 yield (each.case_id, each.image_id, x, y, width, width, *cells)
 
     keys = ["case_id", "image_id", "x", "y", "width", "height"]
@@ -123,63 +126,78 @@ def _rows_of(path: Path, model: ExportedModel) -> Iterator[list[str]]:
 
 
 def write_calls(
-    folder: Path, found: Found, *, names: tuple[str, str], calls: Calls
+    folder: Path,
+    found: Found,
+    *,
+    scored: Sequence[str],
+    names: Sequence[str],
+    calls: Calls | ClassCalls,
 ) -> Totals:
     """Write one row a picture or slide, and one row a case.
 
     Args:
         folder: of the tables.
         found: filled by :func:`write_patches`; one picture at least was read.
-        names: of the positive class, and of the other.
+        scored: classes that have a score: the positive one of two, or of more each.
+        names: of all classes, those in front.
         calls: the rule.
     """
-    positive = names[0]
-    scores = np.frombuffer(found.scores, np.float32)
+    scores = np.frombuffer(found.scores, np.float32).reshape(-1, len(scored))
     units = np.frombuffer(found.units, np.int64)
     case_ids, cases = np.unique(
         [each.case_id for each in found.read], return_inverse=True
     )
-    is_called = scores.astype(np.float64) >= calls.patch_threshold
+    patches = calls.of_patches(scores)
 
-    def table(unit: np.ndarray) -> tuple[list[tuple[object, ...]], int]:
-        score = calls.scores(scores, unit)
-        called = score >= calls.threshold
+    def table(unit: np.ndarray) -> tuple[list[tuple[object, ...]], np.ndarray]:
+        score, called = calls.of_units(scores, unit)
+        by_call = [np.bincount(unit, weights=patches == i) for i in range(len(scored))]
         columns = (
             np.bincount(unit).tolist(),
-            np.bincount(unit, weights=is_called).astype(int).tolist(),
-            score.tolist(),
-            np.where(called, *names).tolist(),
+            *(number.astype(int).tolist() for number in by_call),
+            *score.T.tolist(),
+            [names[place] for place in called],
         )
-        return list(zip(*columns, strict=True)), int(called.sum())
+        return list(zip(*columns, strict=True)), called
 
-    header = ["patches", f"patches_{positive}", f"{positive}_score", "label"]
+    header = [f"patches_{name}" for name in scored]
+    header = ["patches", *header, *(f"{name}_score" for name in scored), "label"]
     by_picture, pictures_called = table(units)
-    write_csv(
-        folder / "pictures.csv",
-        ["case_id", "image_id", *header],
-        (
-            (each.case_id, each.image_id, *row)
-            for each, row in zip(found.read, by_picture, strict=True)
-        ),
+    keys = ((each.case_id, each.image_id) for each in found.read)
+    _write_rows(
+        folder / "pictures.csv", ["case_id", "image_id"], keys, header, by_picture
     )
     by_case, cases_called = table(cases[units])
-    pictures = np.bincount(cases).tolist()
-    write_csv(
-        folder / "cases.csv",
-        ["case_id", "pictures", *header],
-        (
-            (name, number, *row)
-            for name, number, row in zip(case_ids, pictures, by_case, strict=True)
-        ),
+    case_keys = zip(case_ids, np.bincount(cases).tolist(), strict=True)
+    _write_rows(
+        folder / "cases.csv", ["case_id", "pictures"], case_keys, header, by_case
     )
     return Totals(
         patches=len(scores),
         pictures=len(found.read),
         cases=len(case_ids),
-        patches_called=int(is_called.sum()),
-        pictures_called=pictures_called,
-        cases_called=cases_called,
+        patches_called=_count(patches, scored),
+        pictures_called=_count(pictures_called, scored),
+        cases_called=_count(cases_called, scored),
     )
+
+
+def _write_rows(
+    path: Path,
+    names: Sequence[str],
+    keys: Iterable[tuple[object, ...]],
+    header: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Write a table of calls, ``names`` and ``keys`` being what each row is of."""
+    joined = ((*key, *row) for key, row in zip(keys, rows, strict=True))
+    write_csv(path, [*names, *header], joined)
+
+
+def _count(called: np.ndarray, scored: Sequence[str]) -> int | dict[str, int]:
+    """How many are called positive, or of more than two classes each."""
+    numbers = np.bincount(called, minlength=len(scored)).tolist()
+    return dict(zip(scored, numbers)) if len(scored) > 1 else int(numbers[0])
 
 
 def write_set_aside(path: Path, found: Found, ledger: Ledger) -> None:

@@ -45,12 +45,15 @@ class ClassUnit:
     classes: list[ClassRow]
 
 
-def class_results(scores: ClassScores, test: Predictions) -> dict[str, object]:
+def class_results(
+    scores: ClassScores, test: Predictions, *, of: str = ""
+) -> dict[str, object]:
     """What the test split says, by the names of the template.
 
     Args:
         scores: of the run.
         test: predictions of the test split.
+        of: of another set in its place, such as `` of cohort north``, for captions.
     """
     reports = {"patch": scores.test.patch, "case": scores.test.case}
     is_sound = not_numbers(test.probability) is None
@@ -68,15 +71,18 @@ def class_results(scores: ClassScores, test: Predictions) -> dict[str, object]:
         "class_columns": list(CLASS_NAMES.values()),
         "balanced": spell_score(scores.test.patch.scores["balanced_accuracy"]),
         "has_points": False,
-        "curves": _pictures(scores, test, reports) if is_sound else [],
-        "reliability": _reliability(scores, test),
+        "curves": _pictures(scores, test, reports, of) if is_sound else [],
+        "reliability": _reliability(scores, test, of),
         "subgroups": group_rows(scores),
         "cases": called_cases(test, is_ordered=scores.ordered),
     }
 
 
 def _pictures(
-    scores: ClassScores, test: Predictions, reports: dict[str, ClassUnitReport]
+    scores: ClassScores,
+    test: Predictions,
+    reports: dict[str, ClassUnitReport],
+    of: str,
 ) -> list[Inline]:
     """ROC curves of each class against the rest, and the confusion, of each unit."""
     units = class_units(test, is_ordered=scores.ordered)
@@ -96,18 +102,20 @@ def _pictures(
                     figures.plot_roc(
                         None,
                         curves=curves,
-                        title=f"Each class against the rest, {unit}",
+                        title=f"Each class against the rest, {unit}{of}",
                     ),
-                    f"ROC curves per {unit} of each class against the rest. AUC: "
+                    f"ROC curves per {unit} of each class against the rest{of}. AUC: "
                     f"{spelled}.",
                 )
             )
     return pictures + [
-        _confusion(unit, scores, found) for unit, found in reports.items()
+        _confusion(unit, scores, found, of) for unit, found in reports.items()
     ]
 
 
-def _confusion(unit: str, scores: ClassScores, found: ClassUnitReport) -> Inline:
+def _confusion(
+    unit: str, scores: ClassScores, found: ClassUnitReport, of: str
+) -> Inline:
     right = sum(row[i] for i, row in enumerate(found.confusion))
     rows = "; ".join(
         f"{name}: {', '.join(map(str, row))}"
@@ -118,14 +126,14 @@ def _confusion(unit: str, scores: ClassScores, found: ClassUnitReport) -> Inline
             None,
             confusion=found.confusion,
             classes=scores.classes,
-            title=f"Confusion per {unit}",
+            title=f"Confusion per {unit}{of}",
         ),
-        f"Confusion per {unit}: {right} of {found.n} called right. Rows by true class, "
-        f"columns in the same order: {rows}.",
+        f"Confusion per {unit}{of}: {right} of {found.n} called right. Rows by true "
+        f"class, columns in the same order: {rows}.",
     )
 
 
-def _reliability(scores: ClassScores, test: Predictions) -> Inline:
+def _reliability(scores: ClassScores, test: Predictions, of: str) -> Inline:
     probability = test.probability.astype(np.float64)
     if not_numbers(probability):
         probability = np.full_like(probability, 1 / len(scores.classes))
@@ -140,11 +148,11 @@ def _reliability(scores: ClassScores, test: Predictions) -> Inline:
                 "as the network gives it": probability.max(axis=1),
                 "after scaling": after.max(axis=1),
             },
-            title="Reliability of the call, per patch",
+            title=f"Reliability of the call, per patch{of}",
             share="share of right calls",
             given="probability of the called class",
         ),
-        "Reliability per patch: share of right calls against the probability of the "
-        f"called class in ten bins; calibration error {before} before and {scaled} "
+        f"Reliability per patch{of}: share of right calls against the probability of "
+        f"the called class in ten bins; calibration error {before} before and {scaled} "
         f"after scaling by the temperature {scores.temperature:.2f}.",
     )

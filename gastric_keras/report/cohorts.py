@@ -16,12 +16,16 @@ from gastric_keras.report.pictures import (
     reliability_picture,
 )
 from gastric_keras.report.units import UNITS, Unit, units_of
-from gastric_keras.runs.cohort_shapes import CohortScores, SetAppearance
+from gastric_keras.runs.cohort_shapes import (
+    ClassCohortScores,
+    CohortScores,
+    SetAppearance,
+)
 from gastric_keras.runs.cohorts import Cohort
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import CALL_NAMES, RANKING_NAMES, CaseRow, case_rows
 from gastric_keras.runs.score_shapes import RunScores
-from gastric_keras.statistics.drift import Distance, Spread
+from gastric_keras.statistics.drift import Distance, ScoreDrift, Shift, Spread
 from gastric_keras.statistics.words import SpelledScore, spell_change, spell_score
 
 #: Scores whose change is shown, in order: without those that a drop hides behind.
@@ -81,6 +85,7 @@ class CohortSection:
         shifts: of stain and scale, one row a measure.
         drifted: pictures of both.
         cases: of the cohort.
+        is_multiclass: whether there are more than two classes.
     """
 
     cohort: CohortScores
@@ -93,10 +98,14 @@ class CohortSection:
     shifts: list[DriftRow]
     drifted: list[Inline]
     cases: list[CaseRow]
+    is_multiclass: bool = False
 
 
 def cohort_section(
-    cohort: Cohort, scores: RunScores, validation: Predictions, test: Predictions
+    cohort: Cohort[CohortScores],
+    scores: RunScores,
+    validation: Predictions,
+    test: Predictions,
 ) -> CohortSection:
     """Everything that the page shows of one cohort.
 
@@ -116,9 +125,9 @@ def cohort_section(
         curves=area_pictures(seen, cohort.predictions, where=name)
         + confusion_pictures(seen, where=name),
         reliability=reliability_picture(seen, cohort.predictions, where=name),
-        drift=_drift_rows(found),
-        shifts=_shift_rows(found),
-        drifted=_drift_pictures(cohort, test),
+        drift=drift_rows(found.drift),
+        shifts=shift_rows(found.shifts),
+        drifted=drift_pictures(cohort, test, found.positive),
         cases=case_rows(cohort.predictions, scores.positive, scores.threshold),
     )
 
@@ -137,7 +146,8 @@ def _change_rows(scores: RunScores, found: CohortScores, unit: str) -> list[Chan
     return rows
 
 
-def _drift_rows(found: CohortScores) -> list[DriftRow]:
+def drift_rows(drift: Sequence[ScoreDrift]) -> list[DriftRow]:
+    """Rows of the scores, one a class: internal test, cohort, two distances."""
     return [
         DriftRow(
             f"Patches that are {each.label}",
@@ -148,7 +158,7 @@ def _drift_rows(found: CohortScores) -> list[DriftRow]:
                 _distance(each.wasserstein),
             ),
         )
-        for each in found.drift
+        for each in drift
     ]
 
 
@@ -170,9 +180,10 @@ def _distance(distance: Distance) -> SpelledScore:
     )
 
 
-def _shift_rows(found: CohortScores) -> list[DriftRow]:
+def shift_rows(shifts: Sequence[Shift]) -> list[DriftRow]:
+    """Rows of stain and scale, one a measure: internal test, cohort, difference."""
     rows = []
-    for each in found.shifts:
+    for each in shifts:
         cells = [
             SpelledScore(f"{spread.mean:.3g}", f"± {round(spread.deviation, 9):.2g}")
             for spread in (each.before, each.after)
@@ -186,19 +197,31 @@ def _shift_rows(found: CohortScores) -> list[DriftRow]:
     return rows
 
 
-def _drift_pictures(cohort: Cohort, test: Predictions) -> list[Inline]:
+def drift_pictures(
+    cohort: Cohort[CohortScores] | Cohort[ClassCohortScores],
+    test: Predictions,
+    positive: str | None,
+) -> list[Inline]:
+    """Distributions of the scores, and the stains of the cases.
+
+    Args:
+        cohort: of the run.
+        test: predictions of the run's test split.
+        positive: the class whose probability is drawn; None: the true class of each.
+    """
     found = cohort.scores
     sides = {"internal test": test, f"cohort {found.name}": cohort.predictions}
     panels = {}
     for label, name in enumerate(test.classes):
-        index = test.classes.index(found.positive)
+        index = label if positive is None else test.classes.index(positive)
         panels[name] = {
             side: part.probability[part.label == label, index]
             for side, part in sides.items()
         }
     pictures = []
     if found.drift:
-        png = plot_score_drift(None, panels=panels, positive=found.positive)
+        shown = positive or "the true class"
+        png = plot_score_drift(None, panels=panels, positive=shown)
         pictures.append(
             inline(
                 png,

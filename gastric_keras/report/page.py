@@ -11,6 +11,7 @@ import gastric_keras
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.report.baselines import baseline_table
+from gastric_keras.report.class_cohorts import class_cohort_section
 from gastric_keras.report.classes import class_results
 from gastric_keras.report.cohorts import cohort_section
 from gastric_keras.report.pictures import (
@@ -22,7 +23,7 @@ from gastric_keras.report.pictures import (
     visualized_pictures,
 )
 from gastric_keras.report.units import units_of
-from gastric_keras.runs.cohorts import read_cohorts
+from gastric_keras.runs.cohorts import read_class_cohorts, read_cohorts
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.rows import case_rows, subgroup_rows, warm_start_of
 from gastric_keras.runs.run_dir import SCORED_SPLITS, FitStage, RunDir
@@ -153,9 +154,14 @@ def _results(
     """What the test split says, and what is held against it."""
     test = predictions["test"]
     if isinstance(scores, ClassScores):
-        # Baselines and cohorts know two classes only.
-        beside: dict[str, object] = {"baselines": None, "cohorts": []}
-        return class_results(scores, test) | beside
+        return class_results(scores, test) | {
+            # They know two classes only.
+            "baselines": None,
+            "cohorts": [
+                class_cohort_section(cohort, scores, test)
+                for cohort in read_class_cohorts(run_dir)
+            ],
+        }
     positive = scores.positive
     units = units_of(scores, predictions["validation"], test)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gastric_keras.records.treatment import Treatment
+from gastric_keras.statistics.class_report import ClassReport
 from gastric_keras.statistics.drift import ScoreDrift, Shift
 from gastric_keras.statistics.independent import Change
 from gastric_keras.statistics.split_report import Report
@@ -76,8 +77,8 @@ class SharedWithRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CohortScores:
-    """Scores of a finished run on an external cohort: scores.json.
+class CohortFacts:
+    """What is known of an external cohort before it is scored.
 
     Attributes:
         name: of the cohort.
@@ -88,6 +89,23 @@ class CohortScores:
         splits: of the set that were put together.
         is_grouped: False where its patients are not known.
         counts: by class, in label order.
+    """
+
+    name: str
+    records: str
+    manifest_sha256: str
+    treatment: Treatment
+    target_treatment: Treatment
+    splits: tuple[str, ...]
+    is_grouped: bool
+    counts: tuple[ClassCount, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortScores(CohortFacts):
+    """Scores of a finished run on an external cohort: scores.json.
+
+    Attributes:
         positive: the positive class.
         threshold: of the run, from its own validation split.
         temperature: of the run, from its own validation split.
@@ -99,19 +117,37 @@ class CohortScores:
         warnings: what is doubtful, in words.
     """
 
-    name: str
-    records: str
-    manifest_sha256: str
-    treatment: Treatment
-    target_treatment: Treatment
-    splits: tuple[str, ...]
-    is_grouped: bool
-    counts: tuple[ClassCount, ...]
     positive: str
     threshold: float
     temperature: float
     report: Report
     changes: dict[str, dict[str, Change]]
+    drift: tuple[ScoreDrift, ...]
+    shifts: tuple[Shift, ...]
+    shared: tuple[SharedWithRun, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCohortScores(CohortFacts):
+    """The same of a run of more than two classes.
+
+    Attributes:
+        temperature: of the run, from its own validation split.
+        report: every score, at that temperature; the highest probability calls.
+        changes: unit (patch, case) -> score over all classes -> external minus internal
+            test.
+        class_changes: unit -> class -> the same of its AUC against the rest.
+        drift: of each patch's probability of its true class, one a class.
+        shifts: of stain and scale by case.
+        shared: what it shares with the sets of the run; none unless that was allowed.
+        warnings: what is doubtful, in words.
+    """
+
+    temperature: float
+    report: ClassReport
+    changes: dict[str, dict[str, Change]]
+    class_changes: dict[str, dict[str, Change]]
     drift: tuple[ScoreDrift, ...]
     shifts: tuple[Shift, ...]
     shared: tuple[SharedWithRun, ...]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from gastric_keras.runs.cohort_shapes import CohortScores, SetAppearance
+from gastric_keras.runs.cohort_shapes import (
+    ClassCohortScores,
+    CohortScores,
+    SetAppearance,
+)
 from gastric_keras.runs.predictions import Predictions, read_predictions
 from gastric_keras.runs.run_dir import CohortDir, RunDir
 from gastric_keras.support import config_io
@@ -16,6 +20,7 @@ from gastric_keras.support.files import read_object, sha256_of, write_json
 from gastric_keras.support.streams import warn
 
 _Shape = TypeVar("_Shape")
+_Scores = TypeVar("_Scores", CohortScores, ClassCohortScores)
 
 _WAY_OUT = (
     "Copy it again from an intact copy, or run --stage evaluate with that cohort and "
@@ -24,7 +29,7 @@ _WAY_OUT = (
 
 
 @dataclass(frozen=True, eq=False)
-class Cohort:
+class Cohort(Generic[_Scores]):
     """A scored cohort.
 
     Attributes:
@@ -34,13 +39,13 @@ class Cohort:
         internal: appearance of the cases of the internal test split.
     """
 
-    scores: CohortScores
+    scores: _Scores
     predictions: Predictions
     appearance: SetAppearance
     internal: SetAppearance
 
 
-def read_cohorts(run_dir: RunDir) -> list[Cohort]:
+def read_cohorts(run_dir: RunDir) -> list[Cohort[CohortScores]]:
     """Every cohort that was scored with the weights and the threshold that a run has.
 
     One that was scored before the run was evaluated anew is left out, with a warning.
@@ -48,12 +53,23 @@ def read_cohorts(run_dir: RunDir) -> list[Cohort]:
     Raises:
         InputError: a file is missing, damaged or was changed since.
     """
-    return [_read(run_dir, name) for name in _current(run_dir)]
+    return [_read(run_dir, name, CohortScores) for name in _current(run_dir)]
+
+
+def read_class_cohorts(run_dir: RunDir) -> list[Cohort[ClassCohortScores]]:
+    """The same of a run of more than two classes."""
+    return [_read(run_dir, name, ClassCohortScores) for name in _current(run_dir)]
 
 
 def read_cohort_scores(run_dir: RunDir) -> list[CohortScores]:
-    """The scores of the same alone."""
-    return [_read_scores(run_dir, name) for name in _current(run_dir)]
+    """The scores of the cohorts of a run alone."""
+    return [_read_scores(run_dir, name, CohortScores) for name in _current(run_dir)]
+
+
+def read_class_cohort_scores(run_dir: RunDir) -> list[ClassCohortScores]:
+    """The same of a run of more than two classes."""
+    names = _current(run_dir)
+    return [_read_scores(run_dir, name, ClassCohortScores) for name in names]
 
 
 def _current(run_dir: RunDir) -> list[str]:
@@ -70,8 +86,8 @@ def _current(run_dir: RunDir) -> list[str]:
     return names
 
 
-def _read(run_dir: RunDir, name: str) -> Cohort:
-    scores, place = _read_scores(run_dir, name), run_dir.cohort(name)
+def _read(run_dir: RunDir, name: str, shape: type[_Scores]) -> Cohort[_Scores]:
+    scores, place = _read_scores(run_dir, name, shape), run_dir.cohort(name)
     return Cohort(
         scores,
         read_predictions(place.predictions),
@@ -80,7 +96,7 @@ def _read(run_dir: RunDir, name: str) -> Cohort:
     )
 
 
-def _read_scores(run_dir: RunDir, name: str) -> CohortScores:
+def _read_scores(run_dir: RunDir, name: str, shape: type[_Scores]) -> _Scores:
     sums = _sums(run_dir.cohort(name))
     for path in _files(run_dir, name):
         wanted = sums.get(path.name)
@@ -90,7 +106,7 @@ def _read_scores(run_dir: RunDir, name: str) -> CohortScores:
                 f"{path.name} must have the sha256 {wanted} that --stage evaluate "
                 f"wrote, got {path} with {found or 'no file'}. {_WAY_OUT}"
             )
-    return _build(CohortScores, run_dir.cohort(name).scores)
+    return _build(shape, run_dir.cohort(name).scores)
 
 
 def _build(shape: type[_Shape], path: Path) -> _Shape:

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.runs.cohort_shapes import CohortScores
-from gastric_keras.runs.cohorts import read_cohort_scores
+from gastric_keras.runs.cohort_shapes import ClassCohortScores, CohortScores
+from gastric_keras.runs.cohorts import read_class_cohort_scores, read_cohort_scores
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.scores import (
@@ -83,10 +83,18 @@ def run_export(
         metadata=metadata,
         scores=scores,
         onnx=config.export.onnx,
-        cohorts=read_cohort_scores(run_dir),
+        cohorts=_cohorts(run_dir, is_multiclass=is_multiclass),
     )
     write_json(done, {"version": version} | settings)
     print(f"export: SavedModel for TF Serving in {folder}")
+
+
+def _cohorts(
+    run_dir: RunDir, *, is_multiclass: bool
+) -> Sequence[CohortScores | ClassCohortScores]:
+    if is_multiclass:
+        return read_class_cohort_scores(run_dir)
+    return read_cohort_scores(run_dir)
 
 
 def write_version(
@@ -96,7 +104,7 @@ def write_version(
     metadata: ExportMetadata,
     scores: RunScores | ClassScores,
     onnx: bool = False,
-    cohorts: Sequence[CohortScores] = (),
+    cohorts: Sequence[CohortScores | ClassCohortScores] = (),
 ) -> Path:
     """Write a version whole: TF Serving watches the folder and must never see half.
 

@@ -66,6 +66,35 @@ def read_metadata(version: Path) -> dict[str, Any]:
     return dict(metadata)
 
 
+def find_classes(
+    metadata: Mapping[str, Any], number: int, version: Path
+) -> tuple[str, ...]:
+    """Names of more than two classes, in the order of their probabilities.
+
+    Args:
+        metadata: of the export.
+        number: of the probabilities.
+        version: its folder, for the message.
+
+    Raises:
+        InputError: another number of names, one twice, or one that is no text.
+    """
+    names = metadata.get("classes")
+    is_read = (
+        isinstance(names, list)
+        and all(isinstance(name, str) and name for name in names)
+        and len(set(names)) == len(names) == number
+    )
+    require(
+        is_read,
+        f"Metadata must name the {number} classes of the model, each once",
+        "Copy assets/metadata.json with the model, or export it again with --force.",
+        path=f"{version}/assets/metadata.json",
+        classes=names,
+    )
+    return tuple(names or ())
+
+
 def find_raw_point(metadata: Mapping[str, Any], positive: str) -> RawPoint | None:
     """How raw probabilities are called; None where the metadata do not say.
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from gastric_keras.serving.exported_answer import (
+    ALL,
+    EXPORT,
+    RAW,
+    SUFFIX,
+    Answer,
+    answer_of_classes,
+    answer_of_two,
+)
 from gastric_keras.serving.exported_metadata import (
     RawPoint,
     find_case_calls,
+    find_classes,
     find_raw_point,
     read_metadata,
 )
@@ -24,26 +34,6 @@ from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import sha256_of
 
 _SIGNATURE = "predict_array"
-_SUFFIX = "_probability"
-_RAW = "raw_probabilities"
-_EXPORT = "Make it with --stage export and name its folder, such as RUN/export."
-
-
-class Answer(NamedTuple):
-    """The answer of a model to n patches.
-
-    Attributes:
-        probability: (n,) float32 of the positive class, in [0, 1].
-        label: (n,) object, names of classes at the threshold.
-        threshold: from validation.
-        raw: (n,) float32, the same out of the network, by which evaluation calls; None
-            where the model or its metadata do not tell it.
-    """
-
-    probability: npt.NDArray[np.float32]
-    label: npt.NDArray[np.object_]
-    threshold: float
-    raw: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,8 @@ class ExportedModel:
     Attributes:
         folder: the version's.
         size: side of the patches that it takes, px.
-        positive: name of the positive class.
+        scored_classes: names of those whose probability it gives: the positive one of
+            two, or of more than two each, in label order.
         patch_size: side of the patches it was trained on before they were resized to
             ``size``, px; equals ``size`` where the metadata do not say.
         mpp: µm/px of those patches; 0: not known.
@@ -67,7 +58,7 @@ class ExportedModel:
 
     folder: Path
     size: int
-    positive: str
+    scored_classes: tuple[str, ...]
     patch_size: int
     mpp: float
     normalization: str | None
@@ -77,6 +68,16 @@ class ExportedModel:
     metadata: dict[str, Any]
     checksum: str
     _signature: Callable[..., dict[str, tf.Tensor]]
+
+    @property
+    def positive(self) -> str | None:
+        """The positive class of two; None: more than two, called by the highest."""
+        return self.scored_classes[0] if len(self.scored_classes) == 1 else None
+
+    @property
+    def tells_raw(self) -> bool:
+        """Whether an answer holds the network's own probabilities."""
+        return self.positive is None or self.raw_point is not None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -103,60 +104,24 @@ class ExportedModel:
         """
         try:
             found = self._signature(patch=tf.convert_to_tensor(patches))
-            label = [each.decode() for each in found["label"].numpy()]
+            return self._read(found, len(patches), is_known=is_known)
         except (tf.errors.OpError, UnicodeDecodeError) as error:
             words = " ".join(str(error).split())[:200]
             raise InputError(
                 "A model must answer to patches of its own signature, got "
-                f"model={self.folder} ({words}). {_EXPORT}"
+                f"model={self.folder} ({words}). {EXPORT}"
             ) from error
-        probability = found[self.positive + _SUFFIX].numpy()
-        if not is_known:
-            self._check(len(patches), probability, label, found["threshold"].numpy())
-        raw = None
-        if self.raw_point is not None:
-            raw = found[_RAW].numpy()[:, self.raw_point.column]
-        return Answer(
-            probability, np.array(label, object), float(found["threshold"][0]), raw
-        )
 
-    def _check(
-        self,
-        n: int,
-        probability: npt.NDArray[np.float32],
-        label: list[str],
-        threshold: npt.NDArray[np.float32],
-    ) -> None:
-        shapes = [probability.shape, (len(label),), threshold.shape]
-        require(
-            shapes == [(n,)] * 3 and 0 <= threshold[0] <= 1,
-            f"The model must give a probability, a label and a threshold in [0, 1] for "
-            f"each of {n} patches",
-            _EXPORT,
-            shapes=shapes,
-            threshold=threshold.ravel()[:1].tolist(),
-        )
-        # NaN is counted by the caller, who has all patches.
-        outside = (probability < 0) | (probability > 1)
-        require(
-            not outside.any(),
-            "The model must give probabilities in [0, 1]",
-            _EXPORT,
-            probability=probability[outside][:1].tolist(),
-        )
-        called = np.array(label, object) == self.positive
-        # Other programs' models have no checksums, but their outputs must agree with
-        # each other; closer to the threshold than this, rounding decides.
-        is_clear = np.abs(probability - threshold) > 1e-4
-        wrong = is_clear & (called != (probability >= threshold))
-        require(
-            not wrong.any(),
-            f"The model must give the label {self.positive} where the probability is "
-            "at or above the threshold, and nowhere else",
-            _EXPORT,
-            probability=probability[wrong][:1].tolist(),
-            threshold=threshold[:1].tolist(),
-            label=[label[i] for i in np.flatnonzero(wrong)[:1]],
+    def _read(self, found: dict[str, tf.Tensor], n: int, *, is_known: bool) -> Answer:
+        if self.positive is None:
+            classes = self.scored_classes
+            return answer_of_classes(found, n, classes=classes, is_known=is_known)
+        return answer_of_two(
+            found,
+            n,
+            positive=self.positive,
+            raw_point=self.raw_point,
+            is_known=is_known,
         )
 
 
@@ -173,7 +138,7 @@ def version_folder(folder: Path) -> Path:
     if not versions:
         raise InputError(
             "A model must be the folder of a SavedModel, or of numbered ones, got "
-            f"model={folder}. {_EXPORT}"
+            f"model={folder}. {EXPORT}"
         )
     return max(versions, key=lambda path: int(path.name))
 
@@ -186,7 +151,8 @@ def load_exported(folder: Path) -> ExportedModel:
 
     Raises:
         InputError: no model, a damaged one, one that differs from its ``SHA256SUMS``,
-            or one without the signature ``predict_array`` and its outputs.
+            or one without the signature ``predict_array`` and its outputs, or without
+            names for more than two classes.
     """
     version = version_folder(folder)
     check_checksums(
@@ -204,27 +170,19 @@ def load_exported(folder: Path) -> ExportedModel:
         and shape[1] is not None
         and shape[3] == 3,
         "The model must take square uint8 patches, RGB",
-        _EXPORT,
+        EXPORT,
         patch=f"{takes.dtype.name} {shape}",
     )
-    positive = [name.removesuffix(_SUFFIX) for name in gives if name.endswith(_SUFFIX)]
-    kinds = {"label": tf.string, "threshold": tf.float32}
-    kinds |= {f"{name}{_SUFFIX}": tf.float32 for name in positive}
-    require(
-        len(positive) == 1
-        and all(key in gives and gives[key].dtype == kinds[key] for key in kinds),
-        f"The model must have the outputs label, threshold and one <class>{_SUFFIX}",
-        _EXPORT,
-        outputs={key: value.dtype.name for key, value in sorted(gives.items())},
-    )
+    scored = _scored_classes(gives, metadata, version)
+    is_raw = len(scored) == 1 and _shape_of(gives, RAW)[1:] == [2]
     return ExportedModel(
         folder=version,
         size=shape[1],
-        positive=positive[0],
+        scored_classes=scored,
         patch_size=metadata.get("patch_size") or shape[1],
         mpp=float(metadata.get("mpp") or 0),
         normalization=metadata.get("normalization"),
-        raw_point=find_raw_point(metadata, positive[0]) if _is_raw(gives) else None,
+        raw_point=find_raw_point(metadata, scored[0]) if is_raw else None,
         case_calls=find_case_calls(metadata, version),
         metadata=metadata,
         checksum=_checksum(version),
@@ -232,14 +190,49 @@ def load_exported(folder: Path) -> ExportedModel:
     )
 
 
-def _is_raw(gives: dict[str, tf.TensorSpec]) -> bool:
-    """Whether the network's own probabilities of two classes are among the outputs."""
-    found = gives.get(_RAW)
-    return (
-        found is not None
-        and found.dtype == tf.float32
-        and found.shape.as_list()[1:] == [2]
+def _scored_classes(
+    gives: Mapping[str, tf.TensorSpec], metadata: Mapping[str, Any], version: Path
+) -> tuple[str, ...]:
+    """Classes whose probability is among the outputs, see ``ExportedModel``."""
+    scored = [name.removesuffix(SUFFIX) for name in gives if name.endswith(SUFFIX)]
+    spelled = {key: value.dtype.name for key, value in sorted(gives.items())}
+    if ALL in gives and not scored:
+        shape = _shape_of(gives, ALL)
+        number = shape[1] or 0 if len(shape) == 2 else 0
+        is_read = (
+            number > 2
+            and _shape_of(gives, RAW)[1:] == [number]
+            and "label" in gives
+            and gives["label"].dtype == tf.string
+        )
+        require(
+            is_read,
+            f"The model must have the outputs label, {ALL} and {RAW} of three classes "
+            "or more",
+            EXPORT,
+            outputs=spelled,
+            shape=shape,
+        )
+        return find_classes(metadata, number, version)
+    kinds = {"label": tf.string, "threshold": tf.float32}
+    kinds |= {f"{name}{SUFFIX}": tf.float32 for name in scored}
+    require(
+        len(scored) == 1
+        and all(key in gives and gives[key].dtype == kinds[key] for key in kinds),
+        f"The model must have the outputs label, threshold and one <class>{SUFFIX}, or "
+        f"of more than two classes label, {ALL} and {RAW}",
+        EXPORT,
+        outputs=spelled,
     )
+    return (scored[0],)
+
+
+def _shape_of(gives: Mapping[str, tf.TensorSpec], key: str) -> list[int | None]:
+    """Shape of an output of float32; [] where there is none, or its rank is open."""
+    found = gives.get(key)
+    if found is None or found.dtype != tf.float32 or found.shape.rank is None:
+        return []
+    return list(found.shape.as_list())
 
 
 def _load_signature(version: Path) -> Any:
@@ -250,13 +243,13 @@ def _load_signature(version: Path) -> Any:
     except KeyError as error:
         raise InputError(
             f"A SavedModel must have the signature {_SIGNATURE} of `patch`, got "
-            f"model={version}, which lacks {error}. {_EXPORT}"
+            f"model={version}, which lacks {error}. {EXPORT}"
         ) from error
     except Exception as error:
         # TensorFlow fails in a dozen ways on damaged files.
         raise InputError(
             "A SavedModel must be one that TensorFlow can load, got "
-            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {_EXPORT}"
+            f"model={version} ({type(error).__name__}: {str(error)[:200]}). {EXPORT}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gastric_keras.config.backbones import find_backbone
 from gastric_keras.runs.class_rows import CLASS_NAMES, class_rows, whole_rows
-from gastric_keras.runs.cohort_shapes import CohortScores
+from gastric_keras.runs.cohort_shapes import ClassCohortScores, CohortScores
 from gastric_keras.runs.rows import score_rows
 from gastric_keras.runs.score_shapes import ClassScores, RunScores
 from gastric_keras.runs.sets import set_card
@@ -21,7 +21,7 @@ from gastric_keras.support.pages import render
 def render_model_card(
     metadata: ExportMetadata,
     scores: RunScores | ClassScores,
-    cohorts: Sequence[CohortScores] = (),
+    cohorts: Sequence[CohortScores | ClassCohortScores] = (),
 ) -> str:
     """The text of ``model_card.md``.
 
@@ -89,23 +89,27 @@ def _units(scores: RunScores | ClassScores) -> list[dict[str, object]]:
     ]
 
 
-def _cohort(cohort: CohortScores) -> dict[str, object]:
+def _cohort(cohort: CohortScores | ClassCohortScores) -> dict[str, object]:
     """One cohort, by the names that the template has."""
+    report = cohort.report
+    if isinstance(report, ClassReport):
+        keys = "accuracy", "balanced_accuracy"
+        units = {"patch": report.patch.scores, "case": report.case.scores}
+    else:
+        keys = "sensitivity", "specificity"
+        units = {
+            name: unit.scores | unit.at_threshold.scores
+            for name, unit in (("patch", report.patch), ("case", report.case))
+        }
     return {
         "scores": cohort,
         "rows": [
             {
                 "unit": name,
-                "auc": spell_score(unit.scores["auc"]),
+                "auc": spell_score(scores["auc"]),
                 "change": spell_change(cohort.changes[name]["auc"]),
-                "calls": [
-                    spell_score(unit.at_threshold.scores[key])
-                    for key in ("sensitivity", "specificity")
-                ],
+                "calls": [spell_score(scores[key]) for key in keys],
             }
-            for name, unit in (
-                ("patch", cohort.report.patch),
-                ("case", cohort.report.case),
-            )
+            for name, scores in units.items()
         ],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gastric_keras.statistics.class_report import ClassUnitReport
 from gastric_keras.statistics.scores import Score
 from gastric_keras.statistics.split_report import UnitReport
 
@@ -72,3 +73,18 @@ def changes_of(before: UnitReport, after: UnitReport) -> dict[str, Change]:
         if name in other and name != "auc_delong"
     }
     return {name: change_of(*pair) for name, pair in pairs.items()}
+
+
+def class_changes_of(
+    before: ClassUnitReport, after: ClassUnitReport
+) -> dict[str, Change]:
+    """Every score over all classes of one unit.
+
+    Args:
+        before: of one sample.
+        after: of the other, with the same classes.
+    """
+    return {
+        name: change_of(score, after.scores[name])
+        for name, score in before.scores.items()
+    }

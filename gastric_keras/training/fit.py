@@ -112,11 +112,12 @@ def _train(plan: FitPlan, log: EpochLog, start: int) -> None:
     config, stage = plan.config, plan.stage
     try:
         plan.model.fit(
-            distribute(plan.strategy, plan.model, plan.data.batches(start)),
+            **distribute(
+                plan.strategy, plan.model, plan.data.batches(start), plan.class_weight
+            ),
             epochs=config.epochs,
             initial_epoch=start,
             steps_per_epoch=plan.data.steps_per_epoch,
-            class_weight=plan.class_weight,
             # The dataset shuffles by (seed, epoch); Keras would warn that it cannot.
             shuffle=False,
             verbose=0,

@@ -22,6 +22,7 @@ from gastric_keras.data.stage_data import (
 from gastric_keras.models.heads import add_head
 from gastric_keras.training.head_probe import probe_head
 from gastric_keras.training.plan import FitPlan
+from gastric_keras.training.runtime import batch_part
 
 MID_HEAD = "mid_head"
 
@@ -38,7 +39,7 @@ def plan_joint(plan: FitPlan, mid: MidConfig, *, seed: int, image_size: int) -> 
     updates = plan.config.epochs * plan.data.steps_per_epoch
     epochs = math.ceil(updates / count_steps(mid))
     mid = replace(mid, fit=replace(mid.fit, epochs=epochs))
-    other = training_data(mid, seed=seed, image_size=image_size)
+    other = training_data(mid, seed=seed, image_size=image_size, part=batch_part())
     weights = class_weight(mid)
     with plan.strategy.scope():
         both = build_joint(plan.model, len(mid.classes))
@@ -99,7 +100,7 @@ def join_data(
         target_classes: number of the target's labels.
 
     Returns:
-        Batches of both, one behind the other.
+        Batches of both, one behind the other; several workers have rows of both.
     """
 
     def batches(start: int) -> tf.data.Dataset:

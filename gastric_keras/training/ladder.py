@@ -41,7 +41,7 @@ from gastric_keras.training.epoch_log import read_epochs
 from gastric_keras.training.fit import fit
 from gastric_keras.training.joint import plan_joint
 from gastric_keras.training.plan import BoardCaption, FitPlan
-from gastric_keras.training.runtime import agree, build_strategy, set_up
+from gastric_keras.training.runtime import agree, batch_part, build_strategy, set_up
 from gastric_keras.training.start import build_start, stage_weights
 from gastric_keras.training.tasks import task_of
 from gastric_keras.training.two_heads import plan_two_heads
@@ -126,7 +126,9 @@ def _run_fit(
     # op, and reading a set runs ops.
     strategy = build_strategy(config.runtime.devices)
     section = _check_sets(config, stage)
-    _check_batch(section.fit.batch_size, strategy, stage)
+    _check_batch(section, strategy, stage)
+    if stage == "target" and config.mid and config.mid.variant == "joint":
+        _check_batch(config.mid, strategy, "mid")
     if is_chief():
         _open_stage(run_dir, stage, force=force)
     agree(strategy, section.fit.epochs, f"{stage}.fit.epochs", path=run_dir.root)
@@ -203,13 +205,18 @@ def _open_stage(run_dir: RunDir, stage: FitStage, *, force: bool) -> None:
 
 
 def _check_batch(
-    batch_size: int, strategy: tf.distribute.Strategy, stage: FitStage
+    section: MidConfig | TargetConfig,
+    strategy: tf.distribute.Strategy,
+    stage: FitStage,
 ) -> None:
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    replicas, batch_size = strategy.num_replicas_in_sync, section.fit.batch_size
+    # Of two sets each gives its half of the batch to every device.
+    sets = len(section.parts) if isinstance(section, MidConfig) else 1
+    whole, of_each = sets * replicas, ", for each of two sets" if sets > 1 else ""
+    if replicas > 1 and batch_size % whole:
         raise InputError(
-            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices, got "
-            f"{batch_size}. Take {batch_size // replicas * replicas or replicas}."
+            f"{stage}.fit.batch_size must be a multiple of the {replicas} devices"
+            f"{of_each}, got {batch_size}. Take {batch_size // whole * whole or whole}."
         )
 
 
@@ -232,7 +239,9 @@ def _plan(
         config=section.fit,
         model=model,
         scored=model,
-        data=training_data(section, seed=seed, image_size=size, extra_steps=more),
+        data=training_data(
+            section, seed=seed, image_size=size, extra_steps=more, part=batch_part()
+        ),
         validation=validation_data(section, seed=seed, image_size=size),
         class_weight=class_weight(section),
         metrics=task.metrics,

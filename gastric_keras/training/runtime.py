@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from gastric_keras.config.experiment import RuntimeConfig
+from gastric_keras.data.batch_part import BatchPart
 from gastric_keras.support import workers as cluster
 from gastric_keras.support.devices import find_device
 from gastric_keras.support.errors import InputError, require
@@ -73,28 +75,52 @@ def build_strategy(devices: tuple[str, ...] | None = None) -> tf.distribute.Stra
     return tf.distribute.MirroredStrategy(list(devices))
 
 
+def batch_part() -> BatchPart:
+    """The rows of each batch that this worker makes: all of them where it is alone."""
+    workers, place = cluster.read_workers()
+    return BatchPart(place, workers)
+
+
 def distribute(
-    strategy: tf.distribute.Strategy, model: keras.Model, dataset: tf.data.Dataset
-) -> tf.data.Dataset:
-    """Make a dataset of global batches fit for ``model.fit`` under a strategy.
+    strategy: tf.distribute.Strategy,
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    class_weight: dict[int, float] | None = None,
+) -> dict[str, Any]:
+    """Make training batches fit for ``model.fit`` under a strategy.
 
     Args:
         strategy: that the model was built under.
         model: compiled; under several workers its state is built here.
-        dataset: of (images, labels), the same on each worker.
+        dataset: of (images, labels): the whole batches, or under several workers the
+            rows of this one, see :func:`batch_part`.
+        class_weight: label -> factor of its loss; None: all 1.
 
     Returns:
-        The dataset; each worker will take its part of every batch.
+        ``x`` and ``class_weight`` of ``model.fit``.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return dataset
+        return {"x": dataset, "class_weight": class_weight}
     keras_faults.prepare_for_workers(strategy, model, dataset)
-    options = tf.data.Options()
-    # By batch and not by file: all workers then see the batches of one process.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    return dataset.with_options(options)
+    if class_weight is not None:
+        # Keras weighs plain datasets only.
+        dataset = dataset.map(partial(_weigh, class_weight))
+    replicas = strategy.num_replicas_in_sync // batch_part().workers
+    if replicas > 1:
+        rows = dataset.element_spec[0].shape[0]
+        dataset = dataset.rebatch(rows // replicas, drop_remainder=True)
+    # Not experimental_distribute_dataset, which lets each worker read and make every
+    # batch and throw the rows of the others away.
+    return {"x": strategy.distribute_datasets_from_function(lambda _: dataset)}
+
+
+def _weigh(
+    class_weight: dict[int, float], images: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    weights = tf.constant([class_weight[label] for label in sorted(class_weight)])
+    # A patch of shares counts as the class with most of it, as in Keras.
+    label = tf.argmax(labels, axis=-1) if labels.shape.rank == 2 else labels
+    return images, labels, tf.gather(weights, label)
 
 
 def agree(

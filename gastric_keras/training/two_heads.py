@@ -26,6 +26,7 @@ from gastric_keras.data.two_sets import (
 from gastric_keras.models.heads import SECOND_HEAD
 from gastric_keras.runs.fit_scores import BOTH, goodness, head_column
 from gastric_keras.training.plan import FitPlan, ProbedHead
+from gastric_keras.training.runtime import batch_part
 from gastric_keras.training.tasks import HeadTask, Task, task_of
 
 
@@ -44,7 +45,7 @@ def plan_two_heads(
     task = join_tasks(*heads_of(mid))
     return replace(
         plan,
-        data=join_training(mid, **where),
+        data=join_training(mid, part=batch_part(), **where),
         validation=join_validation(mid, **where),
         # They are in the rows.
         class_weight=None,

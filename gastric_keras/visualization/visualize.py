@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
@@ -109,6 +109,23 @@ def _plot_responses(
     patches = np.stack([view.pixels for view in shown])
     found = {t: filter_responses(m, patches, backbone=name) for t, m in models.items()}
     for index, view in enumerate(shown):
+        file = f"responses_{view.name}.png"
+        figures.plot_blocks(
+            run_dir.figures / file,
+            patch=view.pixels,
+            responses={
+                title: {block: maps[index] for block, maps in blocks.items()}
+                for title, blocks in found.items()
+            },
+            title=f"{view.title}: {kind.title}, first convolution of each block",
+        )
+        yield ListedPicture(
+            file,
+            "responses",
+            f"Responses of the first convolution of {_spell(found['t=2'])} to "
+            f"{view.text} at {_spell(list(models))}; of each the four channels that "
+            "changed most.",
+        )
         for block in found["t=2"]:
             stages = {title: blocks[block][index] for title, blocks in found.items()}
             file = f"responses_{view.name}_{block}.png"
@@ -167,7 +184,7 @@ def _plot_decisions(
         )
 
 
-def _spell(values: Sequence[Any] | np.ndarray) -> str:
+def _spell(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 

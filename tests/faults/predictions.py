@@ -8,11 +8,14 @@ import functools
 import io
 import json
 import random
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import numpy as np
 
 from tests.faults.kinds import Kind
 from tests.faults.mutations import cut, flip, scramble
@@ -29,12 +32,13 @@ class _Lab:
         from tests.helpers.small_pictures import noise
 
         self.files: dict[str, bytes] = {}
-        self.red: dict[str, float] = {}
+        self.colors: dict[str, list[float]] = {}
+        self.classes: Any = ["benign", "malignant"]
         for number in range(_PICTURES):
             pixels = noise(number, _SIDE, _SIDE)
             pixels[..., 0] = 40 + 50 * number
             self.files[f"p{number}.png"] = encode_png(pixels)
-            self.red[f"p{number}.png"] = 40 + 50 * number
+            self.colors[f"p{number}.png"] = pixels.mean(axis=(0, 1)).tolist()
         self.header = ["path", "case_id"]
         self.rows = [[name, f"case {i % 2}"] for i, name in enumerate(self.files)]
         self.separator = ","
@@ -54,18 +58,18 @@ def _spoilt(change: Callable[[random.Random, bytes], bytes]) -> _Fault:
     def fault(rng: random.Random, lab: _Lab) -> None:
         name = rng.choice(sorted(lab.files))
         lab.files[name] = change(rng, lab.files[name])
-        del lab.red[name]  # Read as what it still is, or set aside.
+        del lab.colors[name]  # Read as what it still is, or set aside.
 
     return fault
 
 
 def _no_file(rng: random.Random, lab: _Lab) -> None:
     name = rng.choice(sorted(lab.files))
-    del lab.files[name], lab.red[name]
+    del lab.files[name], lab.colors[name]
 
 
 def _nothing(rng: random.Random, lab: _Lab) -> None:
-    lab.files, lab.red = {}, {}
+    lab.files, lab.colors = {}, {}
     lab.has_index = rng.random() < 0.5
     lab.must = "refused"
 
@@ -123,6 +127,25 @@ def _sound(rng: random.Random, lab: _Lab) -> None:
     lab.must = "right"
 
 
+def _of_several(fault: _Fault) -> _Fault:
+    """The same of a model of three classes."""
+
+    def of_several(rng: random.Random, lab: _Lab) -> None:
+        fault(rng, lab)
+        lab.classes = list(_COLORS)
+
+    return of_several
+
+
+_COLORS = ("red", "green", "blue")
+_BAD_NAMES = (["red", "green"], ["red", "red", "blue"], ["green", "red", "blue"])
+
+
+def _names(rng: random.Random, lab: _Lab) -> None:
+    lab.classes = rng.choice([*_BAD_NAMES, dict.fromkeys(_COLORS, 0)])
+    lab.must = "refused"
+
+
 _FAULTS: dict[str, _Fault] = {
     "sound": _sound,
     "picture cut": _spoilt(cut),
@@ -143,6 +166,13 @@ _FAULTS: dict[str, _Fault] = {
     "top": _option("top", 0, -1, 2, "two"),
     "batch": _option("batch_size", 0, -3, "many"),
     "pattern": _pattern,
+    "classes, sound": _of_several(_sound),
+    "classes, picture with bits turned": _of_several(_spoilt(flip)),
+    "classes, rule": _of_several(_option("rule", "maximum", "any_of", "top_mean")),
+    "classes, threshold": _of_several(_option("case_threshold", 0, 0.5, 1)),
+    "classes, level": _of_several(_option("level", 0.1, 0.5, 1)),
+    "classes, map": _of_several(_option("map_class", "gray", "Red", 0, "malignant")),
+    "classes, names": _names,
 }
 
 
@@ -158,7 +188,8 @@ def write(rng: random.Random, folder: Path) -> str:
         with open(folder / "index.csv", "w", newline="") as stream:
             writer = csv.writer(stream, delimiter=lab.separator)
             writer.writerows([lab.header, *lab.rows])
-    truth = {"must": lab.must, "red": lab.red, "options": lab.options}
+    truth = {"must": lab.must, "colors": lab.colors, "options": lab.options}
+    truth["classes"] = lab.classes
     truth["cases"] = lab.cases if lab.has_index and lab.must == "right" else {}
     (folder / "truth.json").write_text(json.dumps(truth))
     return name
@@ -181,6 +212,21 @@ def _model() -> Path:
     }
     folder = Path(tempfile.mkdtemp(prefix="faults-model-"))
     return write_red_model(folder / "1", metadata=metadata).parent
+
+
+@functools.cache
+def _model_of(classes: str) -> Path:
+    """An export whose metadata name these classes, as JSON."""
+    from tests.helpers.small_exports import color_export
+
+    if json.loads(classes) == ["benign", "malignant"]:
+        return _model()
+    folder = Path(tempfile.mkdtemp(prefix="faults-model-")) / "1"
+    shutil.copytree(color_export(), folder)
+    path = folder / "assets" / "metadata.json"
+    metadata = json.loads(path.read_text()) | {"classes": json.loads(classes)}
+    path.write_text(json.dumps(metadata))
+    return folder.parent
 
 
 @functools.cache
@@ -211,7 +257,7 @@ def read(folder: Path) -> None:
             stage.run_predict(
                 config_io.load(PredictConfig, None, overrides),
                 images=[folder / "pictures"],
-                model=_model(),
+                model=_model_of(json.dumps(truth["classes"])),
                 out=out,
                 cases=index if index.exists() else None,
             )
@@ -225,9 +271,7 @@ def read(folder: Path) -> None:
 
 def _hold(out: Path, truth: dict[str, Any]) -> None:
     """Every sound picture has its answer and its case; each other one is told."""
-    import math
-
-    from tests.helpers.small_exports import SLOPE
+    from tests.helpers.small_exports import answer_of, raw_colors_of
 
     with open(out / "predictions.csv", newline="") as stream:
         found = {row["image_id"]: row for row in csv.DictReader(stream)}
@@ -235,11 +279,18 @@ def _hold(out: Path, truth: dict[str, Any]) -> None:
         aside = {row["image_id"] for row in csv.DictReader(stream)}
     assert not aside & set(found), "predicted and set aside"
     if truth["must"] == "right":
-        assert set(found) == set(truth["red"]) and not aside
-    for name, red in truth["red"].items():
-        if name in found:
-            wanted = 1 / (1 + math.exp(-SLOPE * (red / 255 - 0.5)))
-            assert abs(float(found[name]["malignant_probability"]) - wanted) < 1e-3
+        assert set(found) == set(truth["colors"]) and not aside
+    for name, color in truth["colors"].items():
+        if name not in found:
+            continue
+        patch = np.array(color)[None, None]
+        wanted = {"malignant": answer_of(patch)}
+        if truth["classes"] == list(_COLORS):
+            wanted = dict(zip(_COLORS, raw_colors_of(patch), strict=True))
+            assert found[name]["label"] == max(wanted, key=lambda each: wanted[each])
+        for each, value in wanted.items():
+            told = float(found[name][f"raw_{each}_probability"])
+            assert abs(told - value) < 1e-3
     for name, case in truth["cases"].items():
         assert found[name]["case_id"] == case, name
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from gastric_keras.config.experiment import ExperimentConfig
-from gastric_keras.evaluation.cohort_scores import score_cohort
+from gastric_keras.evaluation.cohort_scores import score_class_cohort, score_cohort
 from gastric_keras.records.manifest import MANIFEST_NAME, read_manifest
 from gastric_keras.runs.cohort_shapes import (
     CaseAppearance,
+    ClassCohortScores,
     CohortScores,
     SetAppearance,
     SharedWithRun,
@@ -19,8 +20,9 @@ from gastric_keras.runs.cohort_shapes import (
 from gastric_keras.runs.cohorts import seal_cohort
 from gastric_keras.runs.predictions import Predictions, write_predictions
 from gastric_keras.runs.run_dir import RunDir
-from gastric_keras.runs.scores import read_scores, read_split
+from gastric_keras.runs.scores import read_class_scores, read_scores, read_split
 from gastric_keras.support.files import sha256_of, write_json
+from tests.helpers.fake_classes import class_predictions
 from tests.helpers.fake_runs import predictions, write_set
 
 
@@ -65,7 +67,7 @@ def add_cohort(
         manifest: another number, another set.
     """
     run_dir = RunDir(Path(config.runtime.output) / config.name)
-    place, classes = run_dir.cohort(name), config.target.classes
+    classes = config.target.classes
     folder = run_dir.root.parents[1] / "records" / f"{name}{manifest or ''}"
     if not folder.is_dir():
         write_set(folder, f"target{manifest or ''}", classes)
@@ -79,10 +81,7 @@ def add_cohort(
         classes=classes,
         case=case,
     )
-    appearances = make_appearance(found, 0.1, 1), make_appearance(test, 0.0, 0)
-    write_predictions(place.predictions, found)
-    write_json(place.appearance, asdict(appearances[0]))
-    write_json(run_dir.internal_appearance, asdict(appearances[1]))
+    appearances = _write_looks(run_dir, name, found, test)
     result = score_cohort(
         name,
         found,
@@ -92,10 +91,56 @@ def add_cohort(
         appearances=appearances,
         shared=shared,
     )
-    write_json(place.scores, asdict(result))
+    _finish(run_dir, name, folder, result)
+    return result
+
+
+def add_class_cohort(
+    config: ExperimentConfig, name: str, *, cases: int = 16
+) -> ClassCohortScores:
+    """What stage evaluate leaves of a cohort of a run of ``fake_classes``.
+
+    Args:
+        config: of the run.
+        name: of the cohort.
+        cases: of it.
+    """
+    run_dir = RunDir(Path(config.runtime.output) / config.name)
+    classes = config.target.classes
+    folder = run_dir.root.parents[1] / "records" / name
+    write_set(folder, "target", classes)
+    scores = read_class_scores(run_dir)
+    test = read_split(run_dir, "test", scores)
+    found = class_predictions(99, cases=cases, classes=classes, case="elsewhere")
+    result = score_class_cohort(
+        name,
+        found,
+        records=str(folder),
+        manifests=(read_manifest(folder), read_manifest(config.target.records)),
+        run=(scores, test),
+        appearances=_write_looks(run_dir, name, found, test),
+    )
+    _finish(run_dir, name, folder, result)
+    return result
+
+
+def _write_looks(
+    run_dir: RunDir, name: str, found: Predictions, test: Predictions
+) -> tuple[SetAppearance, SetAppearance]:
+    place = run_dir.cohort(name)
+    appearances = make_appearance(found, 0.1, 1), make_appearance(test, 0.0, 0)
+    write_predictions(place.predictions, found)
+    write_json(place.appearance, asdict(appearances[0]))
+    write_json(run_dir.internal_appearance, asdict(appearances[1]))
+    return appearances
+
+
+def _finish(
+    run_dir: RunDir, name: str, folder: Path, result: CohortScores | ClassCohortScores
+) -> None:
+    write_json(run_dir.cohort(name).scores, asdict(result))
     key = {
         "manifest_sha256": sha256_of(folder / MANIFEST_NAME),
         "report_sha256": sha256_of(run_dir.report_json),
     }
     seal_cohort(run_dir, name, key)
-    return result

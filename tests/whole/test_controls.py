@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from gastric_keras.config.experiment import ExperimentConfig, RuntimeConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
+from gastric_keras.data.batch_part import BatchPart
 from gastric_keras.data.label_shuffle import shuffle_labels
 from gastric_keras.data.pipeline import eval_dataset, train_dataset
 from gastric_keras.data.selection import Selection
@@ -228,6 +230,30 @@ def test_joint_batches_hold_both_sets_from_any_epoch_on(
     for a, b in zip(whole[6:], resumed, strict=True):
         assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
     assert len(data.keys(0)) == 12
+    # A worker has rows of both sets, not the whole batch of one.
+    part = BatchPart(1, 2)
+    half = join_data(
+        training_data(target, seed=1, image_size=64, part=part),
+        training_data(mid, seed=1, image_size=64, part=part),
+        target_classes=2,
+    )
+    found = next(half.batches(0).as_numpy_iterator())
+    for wanted, one in zip(whole[0], found, strict=True):
+        assert np.array_equal(wanted[[3, 4, 5, 9, 10, 11]], one)
+
+
+@pytest.mark.parametrize("stage", ["mid", "target"])
+def test_no_batch_of_a_joint_run_is_uneven_among_devices(
+    config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    joint, run_dir = _variant(config, "joint")
+    section = replace(getattr(joint, stage), fit=replace(FIT, batch_size=5))
+    joint = replace(joint, **{stage: section})
+    two = SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(stages, "build_strategy", lambda devices: two)
+    rule = f"{stage}.fit.batch_size must be a multiple of the 2 devices, got 5. Take 4."
+    with pytest.raises(InputError, match=rule):
+        stages.run_target(joint, run_dir)
 
 
 def test_a_joint_run_keeps_the_target_classifier_and_resumes_to_the_bit(

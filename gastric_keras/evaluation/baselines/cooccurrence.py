@@ -25,6 +25,17 @@ GLCM_DISTANCES = (1, 2, 3, 4, 5)
 GLCM_PROPERTIES = ("contrast", "correlation", "energy", "homogeneity")
 #: Haralick et al.: neighbors, 16 levels.
 HARALICK_LEVELS = 16
+#: A. N. Esgiar et al., IEEE Trans. Inf. Technol. Biomed. 2(3), 197-203 (1998),
+#: doi 10.1109/4233.735785: angular second moment, entropy, contrast, inverse difference
+#: moment, dissimilarity and correlation, by scikit-image's names.
+ESGIAR_PROPERTIES = (
+    "ASM",
+    "entropy",
+    "contrast",
+    "homogeneity",
+    "dissimilarity",
+    "correlation",
+)
 #: f1 to f14 in the paper's order.
 HARALICK_NAMES = (
     "angular_second_moment",
@@ -84,8 +95,30 @@ def glcm_features(gray: np.ndarray) -> np.ndarray:
         (20,) float64: the five distances of the first property, of the second, …
     """
     matrices = cooccurrence(gray, levels=GLCM_LEVELS, distances=GLCM_DISTANCES)
+    return _properties(matrices, GLCM_PROPERTIES)
+
+
+def esgiar_features(gray: np.ndarray) -> np.ndarray:
+    """The six features of Esgiar et al. between neighbors, directions averaged.
+
+    ``dissimilarity = Σ |i - j| p(i, j)``; the others are f1, f9, f2, f5 and f3 of
+    Haralick et al. The paper's abstract names the features; the 16 levels are those of
+    Haralick et al., and the directions are averaged as in :func:`glcm_features`.
+
+    Args:
+        gray: (H, W) uint8.
+
+    Returns:
+        (6,) float64, in the order of ``ESGIAR_PROPERTIES``.
+    """
+    matrices = cooccurrence(gray, levels=HARALICK_LEVELS, distances=(1,))
+    return _properties(matrices, ESGIAR_PROPERTIES)
+
+
+def _properties(matrices: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Each property at each distance, of the mean over the directions."""
     matrices = matrices.mean(axis=3, keepdims=True)
-    return np.concatenate([graycoprops(matrices, p)[:, 0] for p in GLCM_PROPERTIES])
+    return np.concatenate([graycoprops(matrices, name)[:, 0] for name in names])
 
 
 def haralick_features(gray: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gastric_keras.config.baselines import METHODS, Method, SavedModelConfig
+from gastric_keras.config.baselines import Method, SavedModelConfig
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.evaluation.baselines.embeddings import (
     Embedding,
@@ -60,7 +60,7 @@ def find_sources(config: ExperimentConfig) -> dict[Method, Source]:
     records, store = config.target.records, Path(config.runtime.output) / "features"
     told = config.baselines
     found: dict[Method, Source] = {}
-    for method in told.probes:
+    for method in told.others:
         name = method.name
         if name in told.embeddings:
             found[method] = _of_model(name, told.embeddings[name], records, store)
@@ -71,7 +71,7 @@ def find_sources(config: ExperimentConfig) -> dict[Method, Source]:
         "",
         lambda split: load_features(records, split, store=store),
     )
-    return found | {method: texture for method in METHODS}
+    return found | {method: texture for method in told.chosen}
 
 
 def _of_model(name: str, config: SavedModelConfig, records: str, store: Path) -> Source:

@@ -54,7 +54,8 @@ def run_baselines(
         classes=list(config.target.classes),
     )
     check_set(folder, config.target.classes, key="target")
-    loaded: dict[str, dict[str, FeatureTable]] = {}
+    loaded: Source | None = None
+    tables: dict[str, FeatureTable] = {}
     sources = find_sources(config)
     for method, source in sources.items():
         place, settings = run_dir.baseline(method.name), _settings(config, method)
@@ -62,12 +63,13 @@ def run_baselines(
         if place.done.is_file() and read_json(place.done) == settings and not force:
             print(f"baselines: {method.title}: finished, kept in {place.root}")
             continue
-        if source.digest not in loaded:
-            # The tables of one source at a time are in memory.
-            loaded = {source.digest: _load_tables(config, source)}
+        if source is not loaded:
+            # The tables of one source at a time are in memory; one file under two
+            # names is two sources.
+            tables, loaded = _load_tables(config, source), source
         place.done.unlink(missing_ok=True)
         started = time.monotonic()
-        report = _run_method(config, method, source, loaded[source.digest], place)
+        report = _run_method(config, method, source, tables, place)
         write_json(place.done, settings)
         print(f"baselines: {_spell(report)}; {time.monotonic() - started:.0f} s")
     write_summary(run_dir, [method.name for method in sources])

@@ -16,6 +16,7 @@ from skimage.feature import local_binary_pattern
 from skimage.filters import gabor_kernel
 
 from gastric_keras.evaluation.baselines.cooccurrence import (
+    esgiar_features,
     glcm_features,
     haralick_features,
 )
@@ -219,6 +220,7 @@ def _hlac(values: np.ndarray, step: int) -> np.ndarray:
 GRAY_FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "moments": histogram_moments,
     "glcm": glcm_features,
+    "esgiar": esgiar_features,
     "haralick": haralick_features,
     "lbp": lbp_histogram,
     "lbp_fourier": lbp_fourier,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from data_prep.measure.nuclei import NucleiMeasurement
-from data_prep.measure.population import MEASURES, measure_population
+from data_prep.measure.population import (
+    LEAST_CYTOPLASM,
+    MEASURES,
+    SPECIFIC,
+    measure_population,
+    measure_specific,
+)
 
 
 def _measured(labels: np.ndarray) -> NucleiMeasurement:
@@ -45,3 +53,19 @@ def test_measures_in_um_do_not_hang_on_the_scale() -> None:
 def test_without_nuclei_all_is_0() -> None:
     nothing = _measured(np.zeros((8, 8), np.int32))
     assert measure_population(nothing, 0.5) == (0.0,) * len(MEASURES)
+
+
+def test_area_count_and_ratio_by_hand() -> None:
+    labels = np.zeros((10, 10), np.int32)
+    labels[0:2, 0:2], labels[4:8, 4:8] = 1, 2
+    half_glass = dataclasses.replace(_measured(labels), tissue_fraction=0.5)
+    found = dict(zip(SPECIFIC, measure_specific(half_glass, 0.5), strict=True))
+    # 20 of 100 px are nuclei, of 0.25 µm² each; 30 are other tissue.
+    assert found["mean_area"] == pytest.approx(2.5) and found["count"] == 2
+    assert found["nucleus_to_cytoplasm"] == pytest.approx(20 / 30)
+    # No tissue beside them: the ratio stays a number.
+    nothing_else = dataclasses.replace(half_glass, tissue_fraction=0.1)
+    assert measure_specific(nothing_else, 1.0)[2] == pytest.approx(
+        0.2 / LEAST_CYTOPLASM
+    )
+    assert measure_specific(_measured(0 * labels), 1.0) == (0.0, 0.0, 0.0)

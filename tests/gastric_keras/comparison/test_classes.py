@@ -73,6 +73,17 @@ def test_scores_and_the_paired_difference(
     assert each["path"] == "tissue" and each["p_holm"] < 0.05
 
 
+def test_cohorts_are_left_out_in_words(pair: list[Path], tmp_path: Path) -> None:
+    place = RunDir(pair[0]).external
+    place.mkdir()
+    try:
+        run_compare(pair, tmp_path)
+    finally:
+        place.rmdir()
+    tables = (tmp_path / "tables.md").read_text()
+    assert "External cohorts of 1 of the runs are left out: of more than two" in tables
+
+
 def test_a_draw_holds_the_same_cases_for_every_class(pair: list[Path]) -> None:
     runs = read_class_runs(pair)
     run, draws = runs[0], Draws(100)

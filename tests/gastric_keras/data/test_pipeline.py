@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 import tensorflow as tf
 
 from gastric_keras.config.fit import AugmentConfig
+from gastric_keras.data.batch_part import BatchPart
+from gastric_keras.data.contrast import paired_batches
 from gastric_keras.data.decode import decode
 from gastric_keras.data.pipeline import (
     batch_keys,
@@ -19,8 +22,10 @@ from gastric_keras.data.pipeline import (
     train_dataset,
 )
 from gastric_keras.data.selection import Selection
+from gastric_keras.records.manifest import read_manifest
+from gastric_keras.records.offsets import record_offsets
 from gastric_keras.records.schema import PatchRecord, record_key
-from gastric_keras.records.subsets import subset_keys
+from gastric_keras.records.subsets import key_of, subset_keys
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_sets import write_small_set
 
@@ -113,6 +118,74 @@ def test_a_batch_can_be_named(target: tuple[Path, list], subset: str | None) -> 
     for number in (0, 1, 6, len(batches) - 1):
         wanted = [key_of[image.tobytes()] for image in batches[number][0]]
         assert batch_keys(selection, number=number, **order) == wanted
+
+
+@pytest.mark.parametrize("subset, is_paired", [(None, False), ("small", True)])
+def test_the_parts_of_workers_side_by_side_are_the_batch_of_one(
+    target: tuple[Path, list], subset: str | None, is_paired: bool
+) -> None:
+    folder, _ = target
+    views = AugmentConfig(color=0.1, zoom=0.2)
+
+    def batches(part: BatchPart) -> list:
+        found = train_dataset(
+            Selection(folder, subset=subset),
+            image_size=64,
+            batch_size=4,
+            epochs=3,
+            initial_epoch=1,
+            seed=7,
+            augment_config=None if is_paired else views,
+            shuffle_buffer=9,
+            part=part,
+        )
+        if is_paired:
+            found = paired_batches(found, views, crop=0.3, seed=7, first=5, part=part)
+        return list(found.as_numpy_iterator())
+
+    whole, one, other = map(batches, (BatchPart(), BatchPart(0, 2), BatchPart(1, 2)))
+    assert len(whole) == len(one) == len(other) >= 4
+    for wanted, first, second in zip(whole, one, other, strict=True):
+        assert len(first[0]) == len(second[0])
+        assert np.array_equal(wanted[0], np.concatenate([first[0], second[0]]))
+        if not is_paired:
+            assert np.array_equal(wanted[1], np.concatenate([first[1], second[1]]))
+
+
+def test_a_worker_reads_no_record_of_another(
+    target: tuple[Path, list], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(target[0], tmp_path / "set"))
+    order = dict(image_size=64, batch_size=4, epochs=1, seed=2)
+    one, other = BatchPart(0, 2), BatchPart(1, 2)
+    wanted = _images(train_dataset(folder, **order, part=one))
+    keys = [
+        key
+        for number in range(5)
+        for key in batch_keys(Selection(folder), number=number, batch_size=4, seed=2)[
+            2:
+        ]
+    ]
+    for path, offset, key in _places(folder):
+        if key in keys:
+            with path.open("r+b") as stream:
+                stream.seek(offset + 40)
+                stream.write(b"damaged")
+    assert _images(train_dataset(folder, **order, part=one)) == wanted
+    with pytest.raises(tf.errors.DataLossError):
+        _images(train_dataset(folder, **order, part=other))
+
+
+def _places(folder: Path) -> list[tuple[Path, int, str]]:
+    """File, offset and key of each training record."""
+    found = []
+    for shard in read_manifest(folder).shards:
+        if shard.split == "train":
+            path = folder / shard.name
+            raw = tf.data.TFRecordDataset(str(path)).map(key_of).as_numpy_iterator()
+            for offset, key in zip(record_offsets(path), raw, strict=True):
+                found.append((path, int(offset), key.decode()))
+    return found
 
 
 def test_a_subset_can_be_read_plain(target: tuple[Path, list]) -> None:

@@ -114,22 +114,27 @@ def test_both_kinds_stand_in_the_tables_of_the_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # The classical ones take seconds and are tested beside.
-    monkeypatch.setattr(sources, "METHODS", ())
     path = tmp_path / "uni.npz"
     save_npz(path, vectors_of(config))
     model = str(write_embedding(tmp_path / "model"))
     told = BaselinesConfig(
         {"lab": SavedModelConfig(model, "Lab's network", input_range=(0, 1))},
-        {"uni": FeaturesFileConfig(str(path))},
+        {
+            "uni": FeaturesFileConfig(str(path)),
+            "uni_svm": FeaturesFileConfig(str(path), "UNI", "svm"),
+        },
+        # The classical ones take seconds and are tested beside.
+        methods=(),
     )
     config = replace(config, name="probes", baselines=told)
     run_dir = place_of(config)
     run_baselines(config, run_dir)
     found = {each.name: each for each in read_baselines(run_dir.root)}
-    assert list(found) == ["lab", "uni"]
+    assert list(found) == ["lab", "uni", "uni_svm"]
+    assert found["uni_svm"].title == "UNI + SVM"
+    assert set(found["uni_svm"].parameters) == {"C", "gamma"}
     assert found["lab"].title == "Lab's network + linear probe"
-    for name in ("lab", "uni"):
+    for name in found:
         scores = found[name].scores
         assert scores.test.patch.scores["auc"].value > 0.95
         assert scores.train == (12, 12) and scores.backbone == name
@@ -145,16 +150,12 @@ def test_both_kinds_stand_in_the_tables_of_the_run(
     run_baselines(replace(config, target=target), run_dir)
     assert {b.scores.train for b in read_baselines(run_dir.root)} == {(6, 6)}
     # What the config names no more keeps its folder and leaves the table.
-    run_baselines(
-        replace(config, baselines=BaselinesConfig(features=told.features)), run_dir
-    )
+    run_baselines(replace(config, baselines=replace(told, embeddings={})), run_dir)
     assert "Lab's" not in (run_dir.baselines / "baselines.md").read_text()
     # Other vectors under the same name are another result.
     save_npz(path, {key: -vector for key, vector in vectors_of(config).items()})
     capsys.readouterr()
-    run_baselines(
-        replace(config, baselines=BaselinesConfig(features=told.features)), run_dir
-    )
+    run_baselines(replace(config, baselines=replace(told, embeddings={})), run_dir)
     out = capsys.readouterr().out
     assert "uni + linear probe: validation AUC" in out and "finished" not in out
     assert RunDir(run_dir.root).baseline("lab").done.is_file()

@@ -10,8 +10,10 @@ from skimage.feature import graycoprops
 
 from gastric_keras.evaluation.baselines import perception, texture
 from gastric_keras.evaluation.baselines.cooccurrence import (
+    ESGIAR_PROPERTIES,
     HARALICK_NAMES,
     cooccurrence,
+    esgiar_features,
     glcm_features,
     haralick,
     haralick_features,
@@ -107,6 +109,20 @@ def test_haralick_on_figure_3() -> None:
     assert found["maximal_correlation"] == pytest.approx(np.sqrt(second))
 
 
+def test_the_six_features_of_esgiar_by_hand() -> None:
+    """Stripes 1 px wide: three of four directions see the other level, one its own."""
+    gray = np.tile(np.array([0, 255], np.uint8), (20, 10))
+    found = dict(zip(ESGIAR_PROPERTIES, esgiar_features(gray), strict=True))
+    # Of 16 levels p(0, 15) = p(15, 0) = 3/8 and p(0, 0) = p(15, 15) = 1/8.
+    assert found["ASM"] == pytest.approx(2 * (3 / 8) ** 2 + 2 * (1 / 8) ** 2)
+    wanted = -(3 / 4 * np.log(3 / 8) + 1 / 4 * np.log(1 / 8))
+    assert found["entropy"] == pytest.approx(wanted)
+    assert found["contrast"] == pytest.approx(225 * 3 / 4)
+    assert found["dissimilarity"] == pytest.approx(15 * 3 / 4)
+    assert found["homogeneity"] == pytest.approx(1 / 4 + 3 / 4 / 226)
+    assert found["correlation"] == pytest.approx(1 / 4 - 3 / 4)
+
+
 def test_haralick_features_are_mean_and_range_over_the_directions() -> None:
     gray = noise(3)
     matrices = cooccurrence(gray, levels=16, distances=(1,))
@@ -126,7 +142,7 @@ def test_stripes_have_the_contrast_of_stripes() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["moments", "glcm", "haralick", "lbp", "lbp_fourier", "gabor"],
+    ["moments", "glcm", "haralick", "esgiar", "lbp", "lbp_fourier", "gabor"],
 )
 def test_a_turn_or_a_mirror_changes_nothing(name: str) -> None:
     measure = texture.GRAY_FEATURES[name]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from gastric_keras.figures import plots as figures
+from gastric_keras.figures.blocks import _mosaics
 from gastric_keras.figures.filters import mosaic
 from gastric_keras.figures.overlay import lay_over
 from gastric_keras.figures.responses import most_changed
@@ -71,6 +72,18 @@ def all_plots(path: Path | None = None) -> dict[str, bytes]:
             patch=RNG.integers(0, 256, (224, 224, 3), np.uint8),
             responses=stages,
             title="block1_conv1",
+        ),
+        "blocks": figures.plot_blocks(
+            path,
+            patch=RNG.integers(0, 256, (224, 224, 3), np.uint8),
+            responses={
+                f"t={i}": {
+                    "block1": RNG.random((56, 56, 6)),
+                    "b": RNG.random((9, 9, 3)),
+                }
+                for i in range(3)
+            },
+            title="blocks",
         ),
         "filters": figures.plot_filters(
             path,
@@ -170,6 +183,24 @@ def test_responses_of_other_shapes_are_refused(responses: dict, words: str) -> N
         )
     assert words in str(caught.value)
     assert "Take the same layer" in str(caught.value)
+
+
+def test_blocks_that_differ_between_stages_are_refused() -> None:
+    one, other = np.zeros((4, 4, 2)), np.zeros((5, 4, 2))
+    for responses in ({}, {"t=0": {"b": one}, "t=1": {"b": other}}, {"t=0": {}}):
+        with pytest.raises(InputError, match="same blocks and shapes, got stages="):
+            figures.plot_blocks(
+                None, patch=np.zeros((4, 4, 3), np.uint8), responses=responses, title=""
+            )
+
+
+def test_a_channel_has_one_scale_in_all_stages() -> None:
+    first = np.arange(8.0).reshape(2, 2, 2)
+    before, after = _mosaics([first, 2 * first], [1, 0])
+    # Channel 1 goes from 1 to 14, channel 0 from 0 to 12; no third or fourth.
+    assert before.shape == (5, 5) and np.isnan(before[2:]).all()
+    np.testing.assert_allclose(before[:2, :2], (first[..., 1] - 1) / 13)
+    np.testing.assert_allclose(after[:2, 3:], first[..., 0] / 6)
 
 
 def test_kernels_lie_in_the_order_of_their_change() -> None:

@@ -10,7 +10,8 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from gastric_keras.heatmap.overlay import OverlayCaption, draw_overlay, scale_length
+from gastric_keras.heatmap.overlay import ShownClass, draw_overlay
+from gastric_keras.heatmap.overlay_frame import Caption, scale_length
 from gastric_keras.heatmap.probability_map import ProbabilityMap, find_regions
 
 VALUES = np.array([[0.0, 1.0, np.nan], [np.nan, 0.5, 0.25]], np.float32)
@@ -20,12 +21,12 @@ GLASS = (200, 210, 220)
 def _draw(opacity: float, level: float, mpp: float) -> npt.NDArray[np.uint8]:
     probability = ProbabilityMap(VALUES, 300, (600, 900))
     view = np.full((600, 900, 3), GLASS, np.uint8)
-    caption = OverlayCaption("slide.svs", "2 of 4", "malignant", 0.5, level, mpp)
     png = draw_overlay(
         view,
         probability,
         find_regions(probability, level),
-        caption=caption,
+        shown=ShownClass("malignant", 0.5, level),
+        caption=Caption("slide.svs", "2 of 4", mpp),
         opacity=opacity,
     )
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))

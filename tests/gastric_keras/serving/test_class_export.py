@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -12,13 +14,16 @@ import tensorflow as tf
 from gastric_keras.config.experiment import EvaluateConfig, ExperimentConfig
 from gastric_keras.config.fit import FitConfig
 from gastric_keras.config.target import TargetConfig
+from gastric_keras.heatmap import inference
 from gastric_keras.records.schema import read_records
 from gastric_keras.run import main
+from gastric_keras.runs.cohorts import read_class_cohort_scores
 from gastric_keras.runs.predictions import Predictions
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.scores import read_class_scores, read_split
 from gastric_keras.serving.class_point import ClassPoint, call_classes
 from gastric_keras.statistics.calibration import apply_temperature
+from gastric_keras.statistics.class_cases import class_means
 from gastric_keras.support import config_io
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import read_json
@@ -95,6 +100,74 @@ def test_what_is_served_is_what_was_evaluated(
     assert [name.decode() for name in found["label"].numpy()] == names
     of_patches = served["predict_array"].structured_outputs
     assert of_patches["probabilities"].shape.as_list() == [None, 3]
+
+
+def test_what_predict_calls_is_what_was_evaluated(
+    road: tuple[ExperimentConfig, RunDir], tested: Predictions, tmp_path: Path
+) -> None:
+    config, run_dir = road
+    rows = []
+    for number, record in enumerate(read_records(config.target.records, "test")):
+        (tmp_path / f"{number}.jpg").write_bytes(record.image)
+        rows.append(f"{number}.jpg,{record.case_id}")
+    (tmp_path / "cases.csv").write_text("\n".join(["path,case_id", *rows]))
+    command = ["--stage", "predict", "--model", str(run_dir.export)]
+    command += ["--images", str(tmp_path), "--cases", str(tmp_path / "cases.csv")]
+    with patch.object(inference, "_BARE_SECONDS", 0.01):
+        assert main([*command, "--out", str(tmp_path / "out")]) == 0
+
+    def read(table: str, column: str) -> tuple[list[list[float]], list[str]]:
+        with open(tmp_path / "out" / table, newline="") as stream:
+            found = list(csv.DictReader(stream))
+        scores = [[float(row[column.format(c)]) for c in CLASSES] for row in found]
+        return scores, [row["label"] for row in found]
+
+    raw, label = read("predictions.csv", "raw_{}_probability")
+    np.testing.assert_allclose(raw, tested.probability, atol=1e-5)
+    assert label == [CLASSES[i] for i in tested.probability.argmax(axis=1)]
+    means, label = read("cases.csv", "{}_score")
+    case = np.unique(tested.case_id, return_inverse=True)[1]
+    wanted = class_means(tested.probability, case)
+    np.testing.assert_allclose(means, wanted, atol=1e-5)
+    assert label == [CLASSES[i] for i in wanted.argmax(axis=1)]
+
+
+def test_another_hospital_is_scored_without_touching_the_run(
+    road: tuple[ExperimentConfig, RunDir], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, run_dir = road
+    root = run_dir.root.parents[1]
+    north = str(root / "north")
+    write_small_set(
+        root / "north",
+        "target",
+        CLASSES,
+        per_class={"train": 2, "test": 2},
+        size=80,
+        source="north",
+    )
+    before = run_dir.report_json.read_bytes()
+    options = ["--config", str(root / "three.yaml")]
+    options += ["--set", f"runtime.output={root / 'runs'}"]
+    options += ["--set", f"evaluate.external={{north: {{records: {north}}}}}"]
+    assert main(["--stage", "evaluate", *options]) == 0
+    said = capsys.readouterr().out
+    assert "evaluate: north: 4 normal from 2 cases" in said and "; macro AUC " in said
+    assert run_dir.report_json.read_bytes() == before
+    (scored,) = read_class_cohort_scores(run_dir)
+    assert scored.report.n == 12 and scored.splits == ("train", "test")
+    assert scored.temperature == read_class_scores(run_dir).temperature
+    assert main(["--stage", "evaluate", *options]) == 0
+    assert "evaluate: north: finished, the scores stand" in capsys.readouterr().out
+    assert main(["--stage", "export", "--force", *options]) == 0
+    card = (run_dir.export / "2" / "model_card.md").read_text()
+    for words in (
+        "| cohort | per | macro AUC | change of it | accuracy | balanced accuracy |",
+        "Scored as the test split, at the temperature of the run's own",
+        "| north | case |",
+    ):
+        assert words in card, words
+    assert not re.search(r"\{\{|\{%|\bNone\b|\bnan\b", card)
 
 
 def test_metadata_and_card_name_every_class(

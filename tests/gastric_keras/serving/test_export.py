@@ -371,6 +371,7 @@ def test_visualize_writes_pictures_and_events(
     errors = test.hardest_errors("malignant", threshold, most=6)
     kinds = {"filters.png": "filters"}
     for name in ("benign", "malignant"):
+        kinds[f"responses_{name}.png"] = "responses"
         kinds |= {f"responses_{name}_{block}.png": "responses" for block in blocks}
         kinds[f"gradcam_{name}.png"] = "decision"
     kinds |= {f"gradcam_error_{i + 1}.png": "error" for i in range(len(errors))}

@@ -215,7 +215,8 @@ def test_the_average_of_weights_is_what_is_kept(config: ExperimentConfig) -> Non
 def test_mixed_precision_keeps_the_head_in_float32(
     config: ExperimentConfig, precision: str
 ) -> None:
-    fit = replace(FIT, head="probe", schedule="plateau", ema=0.5)
+    # Emulated on many processors: one short epoch.
+    fit = replace(FIT, epochs=1, head="probe", schedule="plateau", ema=0.5)
     mixed = replace(
         config,
         name=precision,
@@ -233,7 +234,7 @@ def test_mixed_precision_keeps_the_head_in_float32(
     assert backbone.get_layer("conv1").kernel.dtype == "float32"
     assert model.get_layer("head").compute_dtype == "float32"
     rows = read_epochs(_run_dir(mixed).history("mid"))
-    assert len(rows) == 2 and all(math.isfinite(row["loss"]) for row in rows)
+    assert len(rows) == 1 and math.isfinite(rows[0]["loss"])
 
 
 def test_the_weights_that_are_kept_have_no_optimizer(finished: RunDir) -> None:

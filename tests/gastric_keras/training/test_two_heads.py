@@ -14,6 +14,7 @@ from gastric_keras.comparison.paths import PlacedRun
 from gastric_keras.config.experiment import ExperimentConfig, MidConfig, RuntimeConfig
 from gastric_keras.config.fit import AugmentConfig, FitConfig
 from gastric_keras.config.mid import SecondSetConfig
+from gastric_keras.data.batch_part import BatchPart
 from gastric_keras.data.stage_data import count_steps, extra_steps
 from gastric_keras.data.two_sets import heads_of, join_training, join_validation
 from gastric_keras.evaluation.scoring import trained
@@ -170,6 +171,15 @@ def test_half_of_every_batch_is_of_each_set_from_any_epoch_on(
     for a, b in zip(whole[18:], resumed, strict=True):
         assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
     assert len(set(data.keys(7))) == 6
+    # Three workers make a third of each batch, a patch of both sets each.
+    workers = (
+        join_training(mid, seed=1, image_size=64, part=BatchPart(place, 3))
+        for place in range(3)
+    )
+    made = zip(*(w.batches(0).as_numpy_iterator() for w in workers), strict=True)
+    for parts, (images, rows) in zip(made, whole, strict=True):
+        assert np.array_equal(np.concatenate([each[0] for each in parts]), images)
+        assert np.array_equal(np.concatenate([each[1] for each in parts]), rows)
     patches = list(join_validation(mid, seed=1, image_size=64).as_numpy_iterator())
     rows = np.concatenate([batch["rows"] for batch in patches])
     assert (rows[:, :2] > 0).sum(axis=0).tolist() == [9, 6]
