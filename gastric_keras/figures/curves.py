@@ -29,6 +29,7 @@ class Curve:
             ends may be None.
         threshold: operating point to mark; None: none.
         band: to shade around the curve; None: none.
+        style: number of its color and line; None: its place among the curves.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Curve:
     area: tuple[float, float | None, float | None]
     threshold: float | None = None
     band: Band | None = None
+    style: int | None = None
 
 
 def plot_roc(
@@ -55,7 +57,8 @@ def plot_roc(
     with rc_context(STYLE):
         figure, axes = _square(title, rows=len(curves))
         axes.plot([0, 1], [0, 1], ":", color=GRAY, lw=1)
-        for i, curve in enumerate(curves):
+        for place, curve in enumerate(curves):
+            i = place if curve.style is None else curve.style
             x, y, _ = roc_curve(curve.label, curve.score, drop_intermediate=False)
             _shade(axes, curve, i)
             axes.plot(x, y, label=_legend(curve, "AUC"), clip_on=False, **style_of(i))

@@ -191,7 +191,8 @@ def plot_confusion(
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = np.arange(len(classes))
-    names = ["\n".join(wrap(visible(name), 12)) for name in classes]
+    is_many = len(classes) > 2
+    names = ["\n".join(wrap(visible(name), 24 if is_many else 12)) for name in classes]
     # A cell of more than two classes needs room for its figures.
     width = max(WIDTH, 1.1 * len(classes) + 1.6)
     with rc_context(STYLE | {"axes.grid": False}):
@@ -208,8 +209,12 @@ def plot_confusion(
                 size=12,
                 color="white" if share[row, column] > 0.55 else "black",
             )
+        # Side by side, the names of many classes would run into each other.
         axes.set_xticks(ticks, names)
         axes.set_yticks(ticks, names)
+        if is_many:
+            for text in axes.get_xticklabels():
+                text.set(rotation=30, ha="right", rotation_mode="anchor")
         axes.set(xlabel="called", ylabel="truth", title=title)
         bar = figure.colorbar(image, shrink=0.85, format=PercentFormatter(1))
         bar.set_label("share of the true class")

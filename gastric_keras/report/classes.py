@@ -94,7 +94,11 @@ def _pictures(
             if area.value is not None:
                 ends = (area.value, area.low, area.high)
                 mine = (label == index).astype(np.int64)
-                curves.append(figures.Curve(name, mine, probability[:, index], ends))
+                # A class that has no curve takes nobody's color.
+                curve = figures.Curve(
+                    name, mine, probability[:, index], ends, style=index
+                )
+                curves.append(curve)
         if curves:
             spelled = ", ".join(f"{c.name} {c.area[0]:.3f}" for c in curves)
             pictures.append(

@@ -240,7 +240,7 @@ def whole_scores(
         ("auc", "pr_auc", "balanced_accuracy", "f1_macro"), needs_all
     )
     evidence["accuracy"] = replace(every, independent=len(names))
-    reason = f"needs every class; {int((shown == 0).sum())} have no row"
+    reason = f"needs every class; {int((shown == 0).sum())} without a row"
     return {
         name: (
             Score(None, reason=reason)

@@ -51,7 +51,7 @@ def too_few(defined: int, draws: int, cases: int) -> str | None:
         cases: relevant to the score.
     """
     if cases < 2:
-        return "one case only: no draws are possible"
+        return "one case only bears on it: no draws are possible"
     if defined < LEAST_DEFINED * draws:
         return (
             f"defined in only {defined} of {draws} draws: too few cases for an interval"

@@ -60,7 +60,7 @@ def test_intervals_are_by_case() -> None:
     assert width(few) > 2 * width(many)
     one = np.array(["a"] * 400)
     curve = referral_curve(label, score, one, doubt=doubt, threshold=0.5)
-    assert curve.low == () and curve.reason == "one case only: no draws are possible"
+    assert curve.low == () and "one case only" in str(curve.reason)
 
 
 def test_entropy_in_bits() -> None:
