@@ -97,7 +97,7 @@ def test_a_class_that_no_row_shows_leaves_its_scores_undefined() -> None:
     unit = _report(label=label).patch
     for name in ("auc", "balanced_accuracy"):
         assert unit.scores[name].value is None
-        assert unit.scores[name].reason == "needs every class; 1 have no row"
+        assert unit.scores[name].reason == "needs every class; 1 without a row"
     assert unit.scores["accuracy"].value is not None
     assert unit.by_class["cancer"]["auc"].value is None
 
