@@ -16,7 +16,7 @@ from tests.faults.registry import KINDS
 from tests.faults.runner import replay, run
 
 #: Cases of each kind; ``make faults`` tries thousands.
-CASES = 30
+CASES = 15
 
 
 def test_bad_input_is_read_rightly_or_refused(tmp_path: Path) -> None:
