@@ -30,7 +30,7 @@ import tensorflow as tf  # noqa: E402
 from benchmarks.speed import rows  # noqa: E402
 from benchmarks.speed.heatmap import repeat_slide  # noqa: E402
 from benchmarks.speed.pipeline import wait_share  # noqa: E402
-from benchmarks.speed.steps import Side  # noqa: E402
+from benchmarks.speed.steps import Side, training_rows  # noqa: E402
 from data_prep.phantom.tissue import draw_region  # noqa: E402
 from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.heatmap.inference import Speed, predict_patches  # noqa: E402
@@ -119,8 +119,7 @@ def measure(
     )
     name, unit = f"{network} at {size} px, bf16", "images/s"
     return [
-        rows.Row(f"{name}, bare step", bare, unit, "PyTorch", other, aim=1.0),
-        rows.Row(f"{name}, fit", fit, unit, "bare step", bare, aim=0.95),
+        *training_rows(name, bare, fit, other),
         rows.Row(f"{name}, heatmap", whole, unit, "bare inference", alone, aim=0.9),
         rows.Row(
             f"{name}, waits for records", 100 * wait, "% of a step", "aim", 2.0,

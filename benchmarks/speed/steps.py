@@ -107,11 +107,21 @@ def _print(
         f"   {precision or 'float32'} against {its or 'float32'}",
         flush=True,
     )
-    name, unit = f"{network} at {size} px", "images/s"
+    name = f"{network} at {size} px"
     return [
-        rows.Row(f"{name}, bare step", bare, unit, "PyTorch", trained, aim=1.0),
+        *training_rows(name, bare, fit, trained),
+        rows.Row(f"{name}, inference", infer, "images/s", "PyTorch", other, aim=1.0),
+    ]
+
+
+def training_rows(
+    name: str, bare: float, fit: float, torch: float | None
+) -> list[rows.Row]:
+    """Bare step against PyTorch's, ``fit`` against the bare step; images/s."""
+    unit = "images/s"
+    return [
+        rows.Row(f"{name}, bare step", bare, unit, "PyTorch", torch, aim=1.0),
         rows.Row(f"{name}, fit", fit, unit, "bare step", bare, aim=0.95),
-        rows.Row(f"{name}, inference", infer, unit, "PyTorch", other, aim=1.0),
     ]
 
 
