@@ -117,14 +117,20 @@ def write_saved_model(
     def predict_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(read(image_bytes))
 
+    def pool(patches: tf.Tensor) -> tf.Tensor:
+        return tf.cast(backbone(patches, training=False), tf.float32)
+
     def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        pooled = backbone(read(image_bytes), training=False)
-        return {"features": tf.cast(pooled, tf.float32)}
+        return {"features": pool(read(image_bytes))}
 
     pictures = [tf.TensorSpec((None,), tf.string, "image_bytes")]
     patches = [tf.TensorSpec((None, height, width, 3), tf.uint8, "patch")]
+    # Traced once for all signatures: they are most of what an export writes and of
+    # what a process loads.
+    answer = tf.function(answer, patches, autograph=False).get_concrete_function()
+    pool = tf.function(pool, patches, autograph=False).get_concrete_function()
+    read = tf.function(read, pictures, autograph=False).get_concrete_function()
     archive = keras.export.ExportArchive()
-    archive.track(model)
     archive.add_endpoint("serving_default", predict_bytes, input_signature=pictures)
     archive.add_endpoint("predict_array", predict_array, input_signature=patches)
     archive.add_endpoint("features", features, input_signature=pictures)

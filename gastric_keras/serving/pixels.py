@@ -265,7 +265,5 @@ def _number(
     part = _part(text, start, size)
     digits = tf.concat([tf.io.decode_raw(part, tf.uint8), tf.zeros(4, tf.uint8)], 0)
     digits = tf.cast(digits[:size], tf.int32)
-    digits = tf.cond(
-        tf.convert_to_tensor(is_little), lambda: digits, lambda: digits[::-1]
-    )
+    digits = tf.where(is_little, digits, digits[::-1])
     return tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * tf.range(size)))
