@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from data_prep.beam import run_on_beam
 from gastric_keras.support.errors import InputError
 from gastric_keras.support.files import write_atomic
 from gastric_keras.support.progress import with_progress
-from gastric_keras.support.versions import install_command
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +51,8 @@ class Engine:
     Attributes:
         workers: local processes; None takes all cores.
         runner: name of an Apache Beam runner; None works in local processes.
-        runner_options: further options of that runner, as Beam spells them.
+        runner_options: further options of that runner, as Beam spells them; see
+            :func:`data_prep.beam.run_on_beam`.
     """
 
     workers: int | None = None
@@ -102,7 +103,7 @@ def map_bundles(
         )
     folder.mkdir(parents=True, exist_ok=True)
     if engine.runner is not None:
-        _run_on_beam(partial(_do_or_note, work), left, engine)
+        _run_on_beam(work, left, title, engine)
     else:
         done = map_items(partial(_do, work), left, title=title, workers=engine.workers)
         deque(done, maxlen=0)
@@ -158,6 +159,11 @@ def _do(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
 
 
 def _do_or_note(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
+    if bundle.path.is_file():
+        # A runner begins again whatever a lost worker had not yet reported.
+        return
+    with _begun(bundle).open("a", encoding="utf-8") as begun:
+        begun.write("begun\n")
     try:
         _do(work, bundle)
     except InputError as error:
@@ -169,29 +175,41 @@ def _note(bundle: Bundle) -> Path:
     return bundle.path.with_suffix(".error")
 
 
+def _begun(bundle: Bundle) -> Path:
+    return bundle.path.with_suffix(".begun")
+
+
 def _run_on_beam(
-    function: Callable[[Any], None], bundles: Sequence[Bundle], engine: Engine
+    work: Callable[[Sequence[Any]], bytes],
+    bundles: Sequence[Bundle],
+    title: str,
+    engine: Engine,
 ) -> None:
-    try:
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError as error:
-        raise InputError(
-            "A runner needs Apache Beam, which is not installed, got "
-            f"runner={engine.runner}. Run {install_command('beam')}, or leave --runner "
-            "out."
-        ) from error
-    options = PipelineOptions([f"--runner={engine.runner}", *engine.runner_options])
-    with beam.Pipeline(options=options) as pipeline:
-        # Reshuffle, or Beam would fuse the steps and run every bundle in one worker.
-        bundles_there = pipeline | beam.Create(bundles) | beam.Reshuffle()
-        bundles_there | beam.Map(function)
-    notes = [_note(bundle) for bundle in bundles if _note(bundle).is_file()]
-    messages = [note.read_text(encoding="utf-8") for note in notes]
-    for note in notes:
-        note.unlink()
+    assert engine.runner is not None
+    # Of a run that was killed.
+    _take([_begun(bundle) for bundle in bundles])
+    run_on_beam(
+        partial(_do_or_note, work), bundles, engine.runner, engine.runner_options
+    )
+    messages = _take([_note(bundle) for bundle in bundles])
+    times = [text.count("\n") for text in _take([_begun(each) for each in bundles])]
+    if again := sum(count > 1 for count in times):
+        print(
+            f"{title}: {again} of {len(bundles)} parts were begun again, after their "
+            "worker was lost",
+            file=sys.stderr,
+        )
     if messages:
         raise InputError(messages[0])
+
+
+def _take(paths: Sequence[Path]) -> list[str]:
+    """The contents of those files that exist, which are removed."""
+    found = [path for path in paths if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in found]
+    for path in found:
+        path.unlink()
+    return texts
 
 
 def _run_in_processes(

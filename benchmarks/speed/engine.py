@@ -27,6 +27,9 @@ def main() -> int:
     parser.add_argument("--config", required=True)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--runner", default="DirectRunner", help="none skips Beam")
+    parser.add_argument(
+        "--runner-option", dest="runner_options", action="append", default=[]
+    )
     parsed = parser.parse_args()
     command = [sys.executable, "-m", "data_prep", parsed.dataset]
     command += ["--config", parsed.config]
@@ -36,7 +39,8 @@ def main() -> int:
     engines = {"1 worker": ["--workers", "1"]}
     engines[f"{cores} workers"] = ["--workers", str(cores)]
     if parsed.runner != "none":
-        engines[f"Beam {parsed.runner}"] = ["--runner", parsed.runner]
+        options = [f"--runner-option={option}" for option in parsed.runner_options]
+        engines[f"Beam {parsed.runner}"] = ["--runner", parsed.runner, *options]
     sets, first, took = [], 0.0, {}
     print("| engine | s | times 1 worker | largest process, MB |")
     print("| --- | --- | --- | --- |")

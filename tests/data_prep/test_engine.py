@@ -116,6 +116,27 @@ def test_beam_does_the_same(tmp_path: Path) -> None:
     assert not list((tmp_path / "error").iterdir()), "no note stays behind"
 
 
+def test_parts_that_a_runner_begins_again_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def run_with_losses(work, bundles, *_) -> None:  # type: ignore[no-untyped-def]
+        for number, bundle in enumerate(bundles):
+            work(bundle)
+            if number in (0, 1):
+                # One worker was lost after the file was there, one before.
+                _ = number and bundle.path.unlink()
+                work(bundle)
+
+    monkeypatch.setattr("data_prep.engine.run_on_beam", run_with_losses)
+    engine = Engine(runner="AnyRunner")
+    bundles = list(
+        map_bundles(_write_doubles, range(5), tmp_path, title="t", engine=engine)
+    )
+    assert _read(bundles) == [0, 2, 4, 6, 8]
+    assert "t: 1 of 5 parts were begun again" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 5, "no mark stays behind"
+
+
 def _length(value: int) -> float:
     return value / 10
 
