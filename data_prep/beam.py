@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from gastric_keras.support.errors import InputError, require
@@ -45,12 +45,12 @@ def run_on_beam(
             "A runner needs Apache Beam, which is not installed, got "
             f"runner={runner}. Run {install_command('beam')}, or leave --runner out."
         ) from error
-    failures: AbstractContextManager[None] = nullcontext()
+    context: AbstractContextManager[None] = nullcontext()
     if runner in (_DASK, _DASK_PATH):
         runner, options = _DASK_PATH, _dask_options(options)
-        failures = _dask_failures_explained()
+        context = _dask_failures_explained()
     beam_options = PipelineOptions([f"--runner={runner}", *options])
-    with failures, beam.Pipeline(options=beam_options) as pipeline:
+    with context, beam.Pipeline(options=beam_options) as pipeline:
         # Reshuffle, or Beam would fuse the steps and run every item in one worker.
         pipeline | beam.Create(items) | beam.Reshuffle() | beam.Map(function)
 
@@ -95,7 +95,8 @@ def _dask_options(options: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _dask_failures_explained() -> Iterator[None]:
-    from distributed import KilledWorker
+    """Say what a cluster may die of; close the connection that Beam leaves open."""
+    from distributed import Client, KilledWorker
 
     try:
         yield
@@ -107,8 +108,8 @@ def _dask_failures_explained() -> Iterator[None]:
             "the same command resumes."
         ) from error
     except (CancelledError, OSError) as error:
-        if getattr(error, "errno", None) is not None:
-            # Of the work, such as a full disk; a lost connection has no number.
+        if isinstance(error, OSError) and "connect" not in str(error):
+            # Of the work, such as a full disk.
             raise
         raise InputError(
             f"The scheduler of Dask must live to the end, got error={error}. Start it "
@@ -123,3 +124,6 @@ def _dask_failures_explained() -> Iterator[None]:
             f"error={cause}. Start dask scheduler and dask worker from the environment "
             "of this command."
         ) from error
+    finally:
+        with suppress(ValueError):  # It has not come to a connection.
+            Client.current().close()

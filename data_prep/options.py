@@ -26,7 +26,9 @@ def add_workers(command: argparse.ArgumentParser) -> None:
 def _add_engine_arguments(command: argparse.ArgumentParser) -> None:
     add_workers(command)
     command.add_argument(
-        "--runner", metavar="NAME", help="Apache Beam runner; default: local processes"
+        "--runner",
+        metavar="NAME",
+        help="Apache Beam runner, such as DaskRunner; default: local processes",
     )
     command.add_argument(
         "--runner-option",

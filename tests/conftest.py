@@ -65,7 +65,8 @@ SLOW = (
     "data_prep/sets/test_writer.py::test_a_file_is_opened_only_for_records",
     "data_prep/sets/test_writer.py::"
     "test_what_is_cut_at_a_time_does_not_grow_with_the_set",
-    "data_prep/test_engine.py::test_beam_does_the_same",
+    "data_prep/test_beam.py::test_beam_does_the_same",
+    "data_prep/test_beam.py::test_a_cluster_of_dask_does_every_item",
     "gastric_keras/figures/test_plots.py::"
     "test_every_plot_is_a_small_png_that_no_edge_cuts",
     "gastric_keras/figures/test_plots.py::test_noise_is_still_a_small_file",

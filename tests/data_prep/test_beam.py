@@ -1,15 +1,22 @@
-"""Work on a cluster of Dask under Beam: every item done, errors explained."""
+"""Work under Beam, on a cluster of Dask too: every item done, errors explained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 from data_prep.beam import _dask_failures_explained, run_on_beam
+from data_prep.engine import Engine, map_bundles
 from gastric_keras.support.errors import InputError
+
+
+def _write_doubles(values: Sequence[int]) -> bytes:
+    if 30 in values:
+        raise InputError("thirty stops all")
+    return " ".join(str(2 * value) for value in values).encode()
 
 
 def _touch(path: Path) -> None:
@@ -18,6 +25,39 @@ def _touch(path: Path) -> None:
 
 def _need_nothing(path: Path) -> None:
     raise ImportError("No module named 'data_prep'")
+
+
+def test_a_runner_without_beam_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "apache_beam", None)
+    engine = Engine(runner="DirectRunner")
+    with pytest.raises(InputError, match=r"runner=DirectRunner.*\.\[beam\]"):
+        list(map_bundles(_write_doubles, [1], tmp_path, title="t", engine=engine))
+
+
+def test_beam_does_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam", reason="the extra beam is not installed")
+    beam = Engine(runner="DirectRunner")
+    local = Engine(workers=1)
+    for name, engine in (("beam", beam), ("local", local)):
+        list(
+            map_bundles(
+                _write_doubles, range(29), tmp_path / name, title="t", engine=engine
+            )
+        )
+    files = sorted(path.name for path in (tmp_path / "local").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "beam").iterdir())
+    for name in files:
+        one, two = tmp_path / "beam" / name, tmp_path / "local" / name
+        assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(InputError, match="thirty stops all"):
+        list(
+            map_bundles(
+                _write_doubles, [30], tmp_path / "error", title="t", engine=beam
+            )
+        )
+    assert not list((tmp_path / "error").iterdir()), "no note stays behind"
 
 
 def test_dask_that_is_not_installed_says_what_to_install(

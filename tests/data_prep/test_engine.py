@@ -83,39 +83,6 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(
     ]
 
 
-def test_a_runner_without_beam_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "apache_beam", None)
-    engine = Engine(runner="DirectRunner")
-    with pytest.raises(InputError, match=r"runner=DirectRunner.*\.\[beam\]"):
-        list(map_bundles(_write_doubles, [1], tmp_path, title="t", engine=engine))
-
-
-def test_beam_does_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("apache_beam", reason="the extra beam is not installed")
-    beam = Engine(runner="DirectRunner")
-    local = Engine(workers=1)
-    for name, engine in (("beam", beam), ("local", local)):
-        list(
-            map_bundles(
-                _write_doubles, range(29), tmp_path / name, title="t", engine=engine
-            )
-        )
-    files = sorted(path.name for path in (tmp_path / "local").iterdir())
-    assert files == sorted(path.name for path in (tmp_path / "beam").iterdir())
-    for name in files:
-        one, two = tmp_path / "beam" / name, tmp_path / "local" / name
-        assert one.read_bytes() == two.read_bytes()
-    with pytest.raises(InputError, match="thirty stops all"):
-        list(
-            map_bundles(
-                _write_doubles, [30], tmp_path / "error", title="t", engine=beam
-            )
-        )
-    assert not list((tmp_path / "error").iterdir()), "no note stays behind"
-
-
 def test_parts_that_a_runner_begins_again_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
