@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data_prep.beam import run_on_beam
-from gastric_keras.support.errors import InputError
+from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.files import write_atomic
 from gastric_keras.support.progress import with_progress
 
@@ -159,6 +159,13 @@ def _do(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
 
 
 def _do_or_note(work: Callable[[Sequence[Any]], bytes], bundle: Bundle) -> None:
+    require(
+        bundle.path.parent.is_dir(),
+        "Every worker must see the folder of the set",
+        "Start the workers in the folder of this command, on a disk that all share.",
+        path=str(bundle.path.parent),
+        worker_in=os.getcwd(),
+    )
     if bundle.path.is_file():
         # A runner begins again whatever a lost worker had not yet reported.
         return

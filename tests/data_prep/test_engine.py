@@ -104,6 +104,24 @@ def test_parts_that_a_runner_begins_again_are_counted(
     assert len(list(tmp_path.iterdir())) == 5, "no mark stays behind"
 
 
+def test_a_worker_in_another_folder_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def run_elsewhere(work, bundles, *_) -> None:  # type: ignore[no-untyped-def]
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        work(bundles[0])
+
+    monkeypatch.setattr("data_prep.engine.run_on_beam", run_elsewhere)
+    bundles = map_bundles(
+        _write_doubles, [1], Path("set"), title="t", engine=Engine(runner="AnyRunner")
+    )
+    with pytest.raises(InputError, match="must see.*path='set'.*elsewhere"):
+        list(bundles)
+
+
 def _length(value: int) -> float:
     return value / 10
 
