@@ -125,5 +125,6 @@ def _dask_failures_explained() -> Iterator[None]:
             "of this command."
         ) from error
     finally:
-        with suppress(ValueError):  # It has not come to a connection.
+        # There may be no connection yet, or none any more.
+        with suppress(ValueError, TimeoutError):
             Client.current().close()

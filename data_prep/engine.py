@@ -208,6 +208,15 @@ def _run_on_beam(
         )
     if messages:
         raise InputError(messages[0])
+    missing = sum(not bundle.path.is_file() for bundle in bundles)
+    require(
+        missing == 0,
+        "The runner must do every part",  # Dask says nothing of a lost scheduler.
+        "Start the scheduler and its workers again; the same command resumes.",
+        missing=missing,
+        parts=len(bundles),
+        runner=engine.runner,
+    )
 
 
 def _take(paths: Sequence[Path]) -> list[str]:

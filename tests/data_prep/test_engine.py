@@ -122,6 +122,17 @@ def test_a_worker_in_another_folder_is_explained(
         list(bundles)
 
 
+def test_a_runner_that_ends_too_early_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "data_prep.engine.run_on_beam", lambda work, bundles, *_: work(bundles[0])
+    )
+    engine = Engine(runner="AnyRunner")
+    with pytest.raises(InputError, match="every part, got missing=2, parts=3"):
+        list(map_bundles(_write_doubles, range(3), tmp_path, title="t", engine=engine))
+
+
 def _length(value: int) -> float:
     return value / 10
 
