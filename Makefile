@@ -75,6 +75,7 @@ bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against
 	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[bench]'
 	rm -rf build/bench
 	$(SPEED).nuclei
+	$(SPEED).start
 	$(SPEED).steps --turns 3
 	$(SPEED).pipeline demo/records/target
 	$(SPEED).frozen demo/records/target
