@@ -86,6 +86,8 @@ bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against
 	$(SPEED).predict tensorboard_logs/demo-two-stages/export demo/images/target --side 64
 	$(SPEED).heatmap tensorboard_logs/demo-two-stages/export --side 64 --repeat 8 \
 		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
+	$(SPEED).native --patches 64 --turns 2 \
+		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
 	$(BIN)/python -m benchmarks.evidence.verdict
 	-$(SPEED).gpu demo/records/target
 	$(SPEED).table

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from unittest.mock import patch
 
 import pytest
 
@@ -125,6 +126,20 @@ def without_pictures() -> Iterator[None]:
     from tests.helpers import small_experiments
 
     with small_experiments.without_pictures():
+        yield
+
+
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    """For files that read what stands beside the figures: each is built, and one white
+    pixel in place of what Matplotlib would take most of the time to render."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    def save(figure: Figure, stream: BinaryIO, **_: object) -> None:
+        Image.new("RGB", (1, 1), "white").save(stream, "PNG")
+
+    with patch.object(Figure, "savefig", save):
         yield
 
 

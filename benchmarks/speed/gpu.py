@@ -29,24 +29,17 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks.speed import rows  # noqa: E402
 from benchmarks.speed.heatmap import repeat_slide  # noqa: E402
+from benchmarks.speed.native import export_untrained, turns_through  # noqa: E402
 from benchmarks.speed.pipeline import wait_share  # noqa: E402
 from benchmarks.speed.steps import Side, training_rows  # noqa: E402
 from data_prep.phantom.tissue import draw_region  # noqa: E402
 from gastric_keras.config.backbones import BACKBONES  # noqa: E402
-from gastric_keras.heatmap.inference import Speed, predict_patches  # noqa: E402
-from gastric_keras.heatmap.patches import plan_patches  # noqa: E402
-from gastric_keras.imaging.slides import open_picture  # noqa: E402
-from gastric_keras.models.classifier import build_classifier  # noqa: E402
-from gastric_keras.serving.exported_model import load_exported  # noqa: E402
-from gastric_keras.serving.graph import (  # noqa: E402
-    OperatingPoint,
-    write_saved_model,
-)
+from gastric_keras.heatmap.inference import Speed  # noqa: E402
+from gastric_keras.heatmap.patches import MAX_PATCHES  # noqa: E402
 from gastric_keras.support.devices import find_device  # noqa: E402
 
 #: Patches a batch at native size: some 20 GB at most.
 BATCHES = {"alexnet": 512, "vgg16": 128, "inception_v3": 128}
-POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.5, 1.0)
 
 
 class Load(NamedTuple):
@@ -151,24 +144,15 @@ def _steps(
 
 def _heatmap(network: str, size: int, batch: int, load: Load) -> Speed:
     """A drawn slide through the exported model; the median turn by its share."""
-    model = build_classifier(network, 2, image_size=size, weights="none")
+    exported = export_untrained(network, size)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_saved_model(model, folder / "1", point=POINT)
-        exported = load_exported(folder)
         region = draw_region(np.random.default_rng(0), load.region).image
         cv2.imwrite(str(folder / "region.png"), region[..., ::-1])
         slide = repeat_slide(folder / "region.png", folder / "slide.tif", load.repeat)
-        with open_picture(slide) as picture:
-            plan = plan_patches(picture, size, stride=1.0, min_tissue=0.25)
-            readers = os.cpu_count() or 1
-            speeds = [
-                predict_patches(
-                    exported, picture, plan, batch_size=batch, readers=readers
-                )[1]
-                for _ in range(load.turns)
-            ]
-    speeds.sort(key=lambda speed: speed.share_of_bare)
+        speeds = turns_through(
+            exported, slide, batch=batch, turns=load.turns, most=MAX_PATCHES
+        )
     return speeds[len(speeds) // 2]
 
 

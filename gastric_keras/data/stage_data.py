@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -65,6 +66,8 @@ def training_data(
     steps = count_steps(section) + extra_steps
     contrast = contrast_of(section)
 
+    # Built once: the fit and the picture of its first batch take the same.
+    @functools.cache
     def batches(start: int) -> tf.data.Dataset:
         # An epoch may end in the middle of a pass: the passes go on behind it.
         first, rest = divmod(start * steps, one_pass)

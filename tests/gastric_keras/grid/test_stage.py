@@ -37,7 +37,7 @@ GRIDS = [
 FIT = FitConfig(epochs=1, batch_size=6)
 
 # No test here looks at them.
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = pytest.mark.usefixtures("without_pictures", "blank_figures")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from gastric_keras.statistics.draws import Draws
 from tests.helpers.fake_runs import add_baseline, make_run, write_report
 from tests.helpers.paired_tests import paired_cluster_bootstrap
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_the_page_holds_the_network_against_each(tmp_path: Path) -> None:
     config = make_run(tmp_path, "one", subset="small")

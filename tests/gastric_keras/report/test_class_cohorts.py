@@ -16,6 +16,8 @@ from tests.helpers.fake_classes import LADDER, make_class_run
 from tests.helpers.fake_cohorts import add_class_cohort
 from tests.helpers.fake_runs import write_report
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module")
 def run(

@@ -14,6 +14,8 @@ from tests.gastric_keras.report.test_page import read_page
 from tests.helpers.fake_cohorts import add_cohort
 from tests.helpers.fake_runs import make_run, write_report
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExperimentConfig, RunDir]:

@@ -33,6 +33,8 @@ from tests.helpers.fake_runs import (
     write_set,
 )
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
