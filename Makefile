@@ -78,6 +78,7 @@ bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against
 	$(SPEED).start
 	$(SPEED).steps --turns 3
 	$(SPEED).pipeline demo/records/target
+	$(SPEED).jpeg demo/records/target
 	$(SPEED).frozen demo/records/target
 	$(SPEED).serving demo/records/target --turns 3 --seconds 0.5
 	$(SPEED).workers demo/records/target

@@ -198,6 +198,21 @@ def test_color_jitter_by_hand() -> None:
     assert np.abs(view.numpy()[0, 0] - wanted).max() <= 1
 
 
+@pytest.mark.parametrize("jitter", [jitter_stain, jitter_color])
+def test_a_jittered_color_does_not_hang_on_the_size_of_the_patch(
+    jitter: Callable[..., tf.Tensor],
+) -> None:
+    # 16, 13, 11 and 1 pixels go into a row of the product.
+    views = []
+    for height, width in ((8, 8), (13, 13), (7, 11), (17, 19)):
+        image = np.full((3, height, width, 3), (150, 100, 160), np.uint8)
+        view = jitter(tf.constant(image), tf.constant((3, 0)), strength=0.2).numpy()
+        assert (view == view[:, :1, :1]).all()
+        views.append(view[:, 0, 0])
+    assert len({view.tobytes() for view in views}) == 1
+    assert len({color.tobytes() for color in views[0]}) == 3
+
+
 def test_zoom_scales_about_the_middle() -> None:
     # A disk of 10 px across: its area tells the scale, its center that nothing moved.
     y, x = np.mgrid[:41, :41] - 20
