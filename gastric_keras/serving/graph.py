@@ -94,7 +94,10 @@ def write_saved_model(
     height, width = model.input_shape[1:3]
     assert height == width, "a run's patches are square"
     backbone = keras.Model(model.input, model.get_layer("pool").output)
+    pictures = [tf.TensorSpec((None,), tf.string, "image_bytes")]
+    patches = [tf.TensorSpec((None, height, width, 3), tf.uint8, "patch")]
 
+    @_traced(patches)
     def answer(patches: tf.Tensor) -> dict[str, tf.Tensor]:
         found = model(patches, training=False)
         if isinstance(point, ClassPoint):
@@ -105,36 +108,39 @@ def write_saved_model(
         spread = {"spread": found["spread"][:, point.index]}
         return call(found["probability"], point) | spread
 
+    @_traced(patches)
+    def pool(patches: tf.Tensor) -> tf.Tensor:
+        return tf.cast(backbone(patches, training=False), tf.float32)
+
+    @_traced(pictures)
+    def read(image_bytes: tf.Tensor) -> tf.Tensor:
+        return decode_all(image_bytes, height, normalize=normalize)
+
     def predict_array(patch: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([_check_shape(patch, "patch")]):
             patch = tf.identity(patch)
         with tf.control_dependencies([_check_count(tf.shape(patch)[0], "patch")]):
             return answer(tf.identity(patch))
 
-    def read(image_bytes: tf.Tensor) -> tf.Tensor:
-        return decode_all(image_bytes, height, normalize=normalize)
-
     def predict_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(read(image_bytes))
-
-    def pool(patches: tf.Tensor) -> tf.Tensor:
-        return tf.cast(backbone(patches, training=False), tf.float32)
 
     def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"features": pool(read(image_bytes))}
 
-    pictures = [tf.TensorSpec((None,), tf.string, "image_bytes")]
-    patches = [tf.TensorSpec((None, height, width, 3), tf.uint8, "patch")]
-    # Traced once for all signatures: they are most of what an export writes and of
-    # what a process loads.
-    answer = tf.function(answer, patches, autograph=False).get_concrete_function()
-    pool = tf.function(pool, patches, autograph=False).get_concrete_function()
-    read = tf.function(read, pictures, autograph=False).get_concrete_function()
     archive = keras.export.ExportArchive()
     archive.add_endpoint("serving_default", predict_bytes, input_signature=pictures)
     archive.add_endpoint("predict_array", predict_array, input_signature=patches)
     archive.add_endpoint("features", features, input_signature=pictures)
     archive.write_out(str(folder), verbose=False)
+
+
+def _traced(signature: list[tf.TensorSpec]) -> Callable[[Callable], Callable]:
+    """Trace a function once, for all that call it: the network and the reading of
+    pictures are most of what an export writes and of what a process loads."""
+    return lambda function: tf.function(
+        function, signature, autograph=False
+    ).get_concrete_function()
 
 
 def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor]:
