@@ -53,7 +53,9 @@ def test_a_killed_run_ends_with_the_bits_of_an_unbroken_one(
     options = Namespace(
         config=str(tmp_path / "config.yaml"), set=[], stages=["mid", "target"]
     )
-    different = kill(_WarmTraining(options, tmp_path), kills=3, seed=1)
+    # Of this seed the first two kills wait for an epoch in the middle; a moment of the
+    # start may lie behind the end, on a machine that was slower just before.
+    different = kill(_WarmTraining(options, tmp_path), kills=3, seed=22)
     said = capsys.readouterr().out
     assert different == 0, said
     assert re.search(r"3 kills, \d runs finished after them, 0 different", said)
