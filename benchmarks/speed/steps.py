@@ -5,9 +5,9 @@
 
 For each network: the bare step (gradient and update on a tensor in memory), the same
 through ``fit`` with the loss looked at each step, and inference; beside it the same
-network in PyTorch on the CPU, channels last. Both frameworks in float32 and in
-bfloat16, the better one counts. The two take turns, so that a noisy machine is noisy
-for both; each figure is the median of its turns.
+network in PyTorch on the CPU, channels last. Both frameworks in float32 and, where the
+hardware has it, in bfloat16; the better one counts. The two take turns, so that a noisy
+machine is noisy for both; each figure is the median of its turns.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 
 from benchmarks.speed import rows
+from gastric_keras.support.devices import find_device
 
 #: network -> (side in px, patches a batch, steps a turn): a turn of a few seconds.
 CASES = {
@@ -35,6 +36,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
     sides = {name: Side(name) for name in ("keras", "torch")}
+    precisions = [""]
+    if "mixed_bfloat16" in find_device().precisions:
+        precisions.append("+bf16")
+    else:
+        # Emulated, a step takes minutes.
+        print("no bfloat16 in hardware: float32 only")
     print(f"{len(os.sched_getaffinity(0))} cores, median of {options.turns} turns")
     print(
         f"{'network':14}{'px':>4}{'batch':>6}  {'':9}{'bare':>8}{'fit':>8}"
@@ -49,7 +56,7 @@ def main() -> None:
         for _ in range(options.turns):
             for side, kinds in (("keras", ("bare", "fit")), ("torch", ("bare",))):
                 for kind in (*kinds, "infer"):
-                    for precision in ("", "+bf16"):
+                    for precision in precisions:
                         rate = sides[side].ask(
                             network, size, batch, kind + precision, steps
                         )
@@ -90,7 +97,10 @@ def _print(
     network: str, size: int, batch: int, rate: dict[tuple[str, str], float]
 ) -> list[rows.Row]:
     def best(side: str, kind: str) -> tuple[float, str]:
-        return max((rate[side, kind + p], p[1:]) for p in ("", "+bf16"))
+        kinds = (kind, f"{kind}+bf16")
+        return max(
+            (rate[side, k], k[len(kind) + 1 :]) for k in kinds if (side, k) in rate
+        )
 
     head = f"{network:14}{size:4}{batch:6}  "
     bare, precision = best("keras", "bare")
