@@ -66,9 +66,9 @@ test: lint docs  ## lint, docs and every test: what CI runs
 coverage: setup  ## every test, and the lines and branches that none reaches
 	$(PYTEST) --cov --cov-report=term
 
-# PyTorch is there to be measured against, nothing else needs it. Some 25 minutes on two
-# idle cores by the sum of its parts, and 3 more for the demo; benchmarks.speed.large
-# takes longer and is started by itself.
+# PyTorch is there to be measured against, nothing else needs it. 27 minutes on two idle
+# cores, and 5 more for the demo; benchmarks.speed.large takes longer and is started by
+# itself.
 SPEED := $(BIN)/python -m benchmarks.speed
 SLIDES := $(wildcard ../shared/data/slides/*.svs)
 bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against peers and limits, one table at the end
@@ -87,9 +87,8 @@ bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against
 	$(SPEED).predict tensorboard_logs/demo-two-stages/export demo/images/target --side 64
 	$(SPEED).heatmap tensorboard_logs/demo-two-stages/export --side 64 --repeat 8 \
 		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
-	$(SPEED).native --patches 64 --turns 2 \
+	$(SPEED).native --turns 2 \
 		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
-	$(BIN)/python -m benchmarks.evidence.verdict
 	-$(SPEED).gpu demo/records/target
 	$(SPEED).table
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed.native ../shared/data/slides/*.svs
 
-The weights are random and the patches the first of each slide, as many as
-``--patches``; speed hangs on neither. benchmarks.speed.heatmap measures a trained
-model, and the memory.
+The weights are random and the patches the first of each slide, as many as take some
+seconds; speed hangs on neither. benchmarks.speed.heatmap measures a trained model, and
+the memory.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ from gastric_keras.serving.graph import (  # noqa: E402
 POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.5, 1.0)
 #: Patches at once.
 BATCH = 16
+#: Patches of a turn, at most.
+MOST = {"alexnet": 512, "vgg16": 64, "inception_v3": 96}
 
 
 def main() -> None:
     """Print the table, a line for each network and slide."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("slides", type=Path, nargs="+")
-    parser.add_argument("--networks", nargs="+", default=list(BACKBONES))
-    parser.add_argument("--patches", type=int, default=128)
+    parser.add_argument("--networks", nargs="+", default=list(MOST), choices=MOST)
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores, the median turn by its share")
@@ -56,7 +57,7 @@ def main() -> None:
         row
         for network in options.networks
         for slide in options.slides
-        for row in _measure(network, slide, options.patches, options.turns)
+        for row in _measure(network, slide, options.turns)
     )
 
 
@@ -91,10 +92,12 @@ def turns_through(
     return sorted((speed for _, speed in speeds), key=lambda s: s.share_of_bare)
 
 
-def _measure(network: str, slide: Path, most: int, turns: int) -> Iterator[rows.Row]:
+def _measure(network: str, slide: Path, turns: int) -> Iterator[rows.Row]:
     size = BACKBONES[network].image_size
     exported = export_untrained(network, size)
-    speeds = turns_through(exported, slide, batch=BATCH, turns=turns, most=most)
+    speeds = turns_through(
+        exported, slide, batch=BATCH, turns=turns, most=MOST[network]
+    )
     speed = speeds[len(speeds) // 2]
     whole, alone = speed.patches_per_second, speed.bare_patches_per_second
     shares = [each.share_of_bare for each in speeds]
