@@ -70,7 +70,8 @@ coverage: setup  ## every test, and the lines and branches that none reaches
 # cores, and 5 more for the demo; benchmarks.speed.large takes longer and is started by
 # itself.
 SPEED := $(BIN)/python -m benchmarks.speed
-SLIDES := $(wildcard ../shared/data/slides/*.svs)
+# Looked for when they are needed: the region is the demo's.
+SLIDES = $(or $(wildcard ../shared/data/slides/*.svs),$(firstword $(wildcard demo/images/regions/*.png)))
 bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against peers and limits, one table at the end
 	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[bench]'
 	rm -rf build/bench
@@ -85,10 +86,8 @@ bench: setup tensorboard_logs/demo-two-stages/report/done.json  ## speed against
 	$(SPEED).engine nuclei --config configs/data_prep/demo_nuclei.yaml --runner none
 	$(SPEED).leak_search --patches 12500,50000
 	$(SPEED).predict tensorboard_logs/demo-two-stages/export demo/images/target --side 64
-	$(SPEED).heatmap tensorboard_logs/demo-two-stages/export --side 64 --repeat 8 \
-		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
-	$(SPEED).native --turns 2 \
-		$(if $(SLIDES),$(SLIDES),$(firstword $(wildcard demo/images/regions/*.png)))
+	$(SPEED).heatmap tensorboard_logs/demo-two-stages/export --side 64 --repeat 8 $(SLIDES)
+	$(SPEED).native $(SLIDES)
 	-$(SPEED).gpu demo/records/target
 	$(SPEED).table
 

@@ -29,7 +29,11 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks.speed import rows  # noqa: E402
 from benchmarks.speed.heatmap import repeat_slide  # noqa: E402
-from benchmarks.speed.native import export_untrained, turns_through  # noqa: E402
+from benchmarks.speed.native import (  # noqa: E402
+    export_untrained,
+    median_turn,
+    turns_through,
+)
 from benchmarks.speed.pipeline import wait_share  # noqa: E402
 from benchmarks.speed.steps import Side, training_rows  # noqa: E402
 from data_prep.phantom.tissue import draw_region  # noqa: E402
@@ -153,7 +157,7 @@ def _heatmap(network: str, size: int, batch: int, load: Load) -> Speed:
         speeds = turns_through(
             exported, slide, batch=batch, turns=load.turns, most=MAX_PATCHES
         )
-    return speeds[len(speeds) // 2]
+    return median_turn(speeds)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +28,8 @@ from gastric_keras.serving.exported_model import (  # noqa: E402
     ExportedModel,
     load_exported,
 )
-from gastric_keras.serving.graph import (  # noqa: E402
-    OperatingPoint,
-    write_saved_model,
-)
+from gastric_keras.serving.graph import write_saved_model  # noqa: E402
+from gastric_keras.serving.operating_point import OperatingPoint  # noqa: E402
 
 POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.5, 1.0)
 #: Patches at once.
@@ -92,16 +89,21 @@ def turns_through(
     return sorted((speed for _, speed in speeds), key=lambda s: s.share_of_bare)
 
 
+def median_turn(speeds: Sequence[Speed]) -> Speed:
+    """The one in the middle of sorted turns, of an even number the slower of two."""
+    return speeds[(len(speeds) - 1) // 2]
+
+
 def _measure(network: str, slide: Path, turns: int) -> Iterator[rows.Row]:
     size = BACKBONES[network].image_size
     exported = export_untrained(network, size)
     speeds = turns_through(
         exported, slide, batch=BATCH, turns=turns, most=MOST[network]
     )
-    speed = speeds[len(speeds) // 2]
+    speed = median_turn(speeds)
     whole, alone = speed.patches_per_second, speed.bare_patches_per_second
     shares = [each.share_of_bare for each in speeds]
-    share = f"{statistics.median(shares):.2f} ({shares[0]:.2f}–{shares[-1]:.2f})"
+    share = f"{speed.share_of_bare:.2f} ({shares[0]:.2f}–{shares[-1]:.2f})"
     patches = round(whole * speed.seconds)
     print(
         f"{network:14}{size:4} {slide.stem[:23]:24}{patches:9}{whole:11.1f}{alone:8.1f}"

@@ -31,10 +31,10 @@ from gastric_keras.models.classifier import build_classifier  # noqa: E402
 from gastric_keras.models.inference import build_forward  # noqa: E402
 from gastric_keras.records.schema import read_records  # noqa: E402
 from gastric_keras.serving.graph import (  # noqa: E402
-    OperatingPoint,
     decode_all,
     write_saved_model,
 )
+from gastric_keras.serving.operating_point import OperatingPoint  # noqa: E402
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.5, 1.5)

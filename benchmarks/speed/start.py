@@ -23,16 +23,12 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from benchmarks.speed import rows  # noqa: E402
+from benchmarks.speed.native import POINT  # noqa: E402
 from gastric_keras.config.backbones import BACKBONES  # noqa: E402
 from gastric_keras.config.fit import FitConfig  # noqa: E402
 from gastric_keras.models.classifier import build_classifier  # noqa: E402
-from gastric_keras.serving.graph import (  # noqa: E402
-    OperatingPoint,
-    write_saved_model,
-)
+from gastric_keras.serving.graph import write_saved_model  # noqa: E402
 from gastric_keras.training.fit import compile_for  # noqa: E402
-
-POINT = OperatingPoint(("benign", "malignant"), "malignant", 0.5, 1.0)
 
 
 def main() -> None:

@@ -73,7 +73,6 @@ def _keras(network: str, size: int, batch: int, precision: str) -> tuple:
         optimizer.apply(tape.gradient(value, variables), variables)
         return value
 
-    optimizer.build(model.trainable_variables)
     forward = build_forward(model)
     dataset = tf.data.Dataset.from_tensors((patches, label)).repeat()
 

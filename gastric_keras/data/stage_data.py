@@ -62,40 +62,19 @@ def training_data(
         part: rows of each batch that this process makes.
     """
     fit, selection = section.fit, _labeled(section, "train", seed=seed)
-    one_pass = steps_per_epoch(selection, fit.batch_size)
     steps = count_steps(section) + extra_steps
-    contrast = contrast_of(section)
-
-    # Built once: the fit and the picture of its first batch take the same.
-    @functools.cache
-    def batches(start: int) -> tf.data.Dataset:
-        # An epoch may end in the middle of a pass: the passes go on behind it.
-        first, rest = divmod(start * steps, one_pass)
-        passes = train_dataset(
-            selection,
-            image_size=image_size,
-            batch_size=fit.batch_size,
-            epochs=math.ceil(fit.epochs * steps / one_pass),
-            initial_epoch=first,
-            seed=seed,
-            augment_config=None if contrast else section.augment,
-            shuffle_buffer=fit.shuffle_buffer,
-            part=part,
-        )
-        found = passes.skip(rest).take((fit.epochs - start) * steps)
-        if contrast is None:
-            return found
-        return paired_batches(
-            found,
-            section.augment,
-            crop=contrast.crop,
-            seed=seed,
-            first=start * steps,
-            part=part,
-        ).prefetch(tf.data.AUTOTUNE)
-
+    batches = functools.partial(
+        _batches,
+        section,
+        selection,
+        steps=steps,
+        seed=seed,
+        image_size=image_size,
+        part=part,
+    )
     return TrainingData(
-        batches=batches,
+        # Built once: the fit and the picture of its first batch take the same.
+        batches=functools.cache(batches),
         plain=lambda: eval_dataset(
             selection, image_size=image_size, batch_size=fit.batch_size
         ),
@@ -108,6 +87,45 @@ def training_data(
         ),
         steps_per_epoch=steps,
     )
+
+
+def _batches(
+    section: Section,
+    selection: Selection,
+    start: int,
+    *,
+    steps: int,
+    seed: int,
+    image_size: int,
+    part: BatchPart,
+) -> tf.data.Dataset:
+    """The batches from epoch ``start`` on, of so many steps an epoch."""
+    fit, contrast = section.fit, contrast_of(section)
+    one_pass = steps_per_epoch(selection, fit.batch_size)
+    # An epoch may end in the middle of a pass: the passes go on behind it.
+    first, rest = divmod(start * steps, one_pass)
+    passes = train_dataset(
+        selection,
+        image_size=image_size,
+        batch_size=fit.batch_size,
+        epochs=math.ceil(fit.epochs * steps / one_pass),
+        initial_epoch=first,
+        seed=seed,
+        augment_config=None if contrast else section.augment,
+        shuffle_buffer=fit.shuffle_buffer,
+        part=part,
+    )
+    found = passes.skip(rest).take((fit.epochs - start) * steps)
+    if contrast is None:
+        return found
+    return paired_batches(
+        found,
+        section.augment,
+        crop=contrast.crop,
+        seed=seed,
+        first=start * steps,
+        part=part,
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_data(section: Section, *, seed: int, image_size: int) -> tf.data.Dataset:

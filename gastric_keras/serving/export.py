@@ -25,10 +25,11 @@ from gastric_keras.runs.scores import (
     require_target,
 )
 from gastric_keras.serving.class_point import ClassPoint
-from gastric_keras.serving.graph import OperatingPoint, write_saved_model
+from gastric_keras.serving.graph import write_saved_model
 from gastric_keras.serving.metadata import ExportMetadata, collect_metadata
 from gastric_keras.serving.model_card import render_model_card
 from gastric_keras.serving.onnx import check_onnx, write_onnx
+from gastric_keras.serving.operating_point import OperatingPoint
 from gastric_keras.serving.warmup import write_warmup
 from gastric_keras.statistics.case_rules import CaseCalls, fit_case_calls
 from gastric_keras.support.checksums import write_checksums

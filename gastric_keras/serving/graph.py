@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -11,9 +10,9 @@ import tensorflow as tf
 
 from gastric_keras.data.decode import decode_rgb, fit
 from gastric_keras.serving.class_point import ClassPoint, call_classes
+from gastric_keras.serving.operating_point import OperatingPoint, call
 from gastric_keras.serving.pixels import decode_with_care, needs_care
 from gastric_keras.serving.stain import build_normalizer
-from gastric_keras.statistics.calibration import SMALLEST, scale_threshold
 
 #: Largest picture, in px: 75 MB decoded. Its header is read before it is.
 MAX_PIXELS = 25_000_000
@@ -26,38 +25,6 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _JPEG = b"\xff\xd8\xff"
 #: Up to and with width and height of a PNG, two big-endian int32.
 _HEADER = 24
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """How probabilities become labels.
-
-    Attributes:
-        classes: two names, in label order.
-        positive: one of them.
-        raw_threshold: a probability out of the network at or above it is positive.
-        temperature: that probabilities are scaled by, see ``calibration``.
-    """
-
-    classes: tuple[str, ...]
-    positive: str
-    raw_threshold: float
-    temperature: float
-
-    @property
-    def threshold(self) -> float:
-        """The same threshold for calibrated probabilities."""
-        return scale_threshold(self.raw_threshold, self.temperature)
-
-    @property
-    def index(self) -> int:
-        """Column of the positive class."""
-        return self.classes.index(self.positive)
-
-    @property
-    def negative(self) -> str:
-        """The other class."""
-        return self.classes[1 - self.index]
 
 
 def write_saved_model(
@@ -99,14 +66,7 @@ def write_saved_model(
 
     @_traced(patches)
     def answer(patches: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = model(patches, training=False)
-        if isinstance(point, ClassPoint):
-            return call_classes(found, point)
-        if not isinstance(found, dict):
-            return call(found, point)
-        # Of two classes both spread alike.
-        spread = {"spread": found["spread"][:, point.index]}
-        return call(found["probability"], point) | spread
+        return _call(model(patches, training=False), point)
 
     @_traced(patches)
     def pool(patches: tf.Tensor) -> tf.Tensor:
@@ -143,29 +103,17 @@ def _traced(signature: list[tf.TensorSpec]) -> Callable[[Callable], Callable]:
     ).get_concrete_function()
 
 
-def call(probabilities: tf.Tensor, point: OperatingPoint) -> dict[str, tf.Tensor]:
-    """Calibrate probabilities and label them, as ``calibration`` does in NumPy.
-
-    Args:
-        probabilities: (N, 2) float32, out of the network.
-        point: of the run.
-
-    Returns:
-        The outputs of :func:`write_saved_model`.
-    """
-    # In double precision, as in evaluation: a label must not depend on rounding.
-    raw = tf.cast(probabilities, tf.float64)
-    logits = tf.math.log(tf.clip_by_value(raw, SMALLEST, 1.0)) / point.temperature
-    calibrated = tf.nn.softmax(logits)[:, point.index]
-    is_positive = raw[:, point.index] >= point.raw_threshold
-    return {
-        f"{point.positive}_probability": tf.cast(calibrated, tf.float32),
-        "threshold": tf.fill(
-            tf.shape(calibrated), tf.constant(point.threshold, tf.float32)
-        ),
-        "label": tf.where(is_positive, point.positive, point.negative),
-        "raw_probabilities": probabilities,
-    }
+def _call(
+    found: tf.Tensor | dict[str, tf.Tensor], point: OperatingPoint | ClassPoint
+) -> dict[str, tf.Tensor]:
+    """What is served of a model's answer; that of an ensemble is a dict."""
+    if isinstance(point, ClassPoint):
+        return call_classes(found, point)
+    if not isinstance(found, dict):
+        return call(found, point)
+    # Of two classes both spread alike.
+    spread = {"spread": found["spread"][:, point.index]}
+    return call(found["probability"], point) | spread
 
 
 def decode_all(

@@ -10,7 +10,7 @@ from gastric_keras.records.treatment import Treatment, treatment_of
 from gastric_keras.runs.run_dir import RunDir
 from gastric_keras.runs.shapes import read_provenance
 from gastric_keras.serving.class_point import ClassPoint
-from gastric_keras.serving.graph import OperatingPoint
+from gastric_keras.serving.operating_point import OperatingPoint
 from gastric_keras.statistics.case_rules import CaseCalls
 from gastric_keras.support.files import sha256_of
 

@@ -11,8 +11,8 @@ import keras
 
 from gastric_keras.config.experiment import ExperimentConfig
 from gastric_keras.serving.class_point import ClassPoint
-from gastric_keras.serving.graph import OperatingPoint
 from gastric_keras.serving.metadata import ExportMetadata
+from gastric_keras.serving.operating_point import OperatingPoint
 from gastric_keras.statistics.calibration import SMALLEST
 from gastric_keras.support.errors import InputError, require
 from gastric_keras.support.versions import install_command

@@ -55,7 +55,7 @@ def restore(model: keras.Model, folder: Path, *, stage: str) -> int:
     """Bring a compiled model back to the newest whole snapshot.
 
     Args:
-        model: compiled as it was when the snapshot was made.
+        model: compiled as it was when the snapshot was made, its optimizer built.
         folder: of the snapshots; may be missing.
         stage: for the message about a damaged one.
 
@@ -66,7 +66,6 @@ def restore(model: keras.Model, folder: Path, *, stage: str) -> int:
         path = _weights_path(folder, epoch)
         seal = _seal_path(path).read_text(encoding="utf-8", errors="replace")
         if path.is_file() and sha256_of(path) == seal:
-            model.optimizer.build(model.trainable_variables)
             model.load_weights(path)
             with h5py.File(path) as stream:
                 for name, variable in _random_state(model).items():

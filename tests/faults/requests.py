@@ -43,7 +43,8 @@ def write_small_export(folder: Path) -> None:
     import keras
 
     from gastric_keras.models.classifier import build_classifier
-    from gastric_keras.serving.graph import OperatingPoint, write_saved_model
+    from gastric_keras.serving.graph import write_saved_model
+    from gastric_keras.serving.operating_point import OperatingPoint
 
     keras.utils.set_random_seed(0)
     model = build_classifier("alexnet", 2, image_size=SIDE, weights="none")

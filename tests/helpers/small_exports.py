@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gastric_keras.serving.class_point import ClassPoint
-from gastric_keras.serving.graph import OperatingPoint, write_saved_model
+from gastric_keras.serving.graph import write_saved_model
+from gastric_keras.serving.operating_point import OperatingPoint
 
 SIZE, THRESHOLD = 8, 0.5
 #: The more red, the more malignant: logit = SLOPE · (mean of red / 255 - 0.5).

@@ -24,9 +24,9 @@ from gastric_keras.serving import graph as serving_graph
 from gastric_keras.serving.graph import (
     MAX_PICTURES,
     MAX_PIXELS,
-    OperatingPoint,
     write_saved_model,
 )
+from gastric_keras.serving.operating_point import OperatingPoint
 from gastric_keras.statistics.calibration import apply_temperature
 from tests.faults import pixel_files as files
 from tests.faults.pixel_families import XMP

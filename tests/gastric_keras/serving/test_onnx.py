@@ -20,8 +20,8 @@ from gastric_keras.config.experiment import (
 from gastric_keras.models.classifier import build_classifier
 from gastric_keras.models.inference import build_forward
 from gastric_keras.serving import onnx as onnx_file
-from gastric_keras.serving.graph import OperatingPoint, call
 from gastric_keras.serving.onnx import check_onnx, write_onnx
+from gastric_keras.serving.operating_point import OperatingPoint, call
 from gastric_keras.support.errors import InputError
 from tests.helpers.small_models import SMALL, draw_patches
 

@@ -31,7 +31,8 @@ from tensorflow_serving.apis import (
 )
 
 from gastric_keras.models.classifier import build_classifier
-from gastric_keras.serving.graph import OperatingPoint, write_saved_model
+from gastric_keras.serving.graph import write_saved_model
+from gastric_keras.serving.operating_point import OperatingPoint
 from gastric_keras.serving.warmup import WARMUP, write_warmup
 from tests.helpers.paths import REPOSITORY
 from tests.helpers.serving_process import serve

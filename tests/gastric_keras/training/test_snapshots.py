@@ -16,6 +16,7 @@ def _model(dropout: float = 0.5) -> keras.Model:
     outputs = keras.layers.Dense(1)(keras.layers.Dropout(dropout)(inputs))
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
